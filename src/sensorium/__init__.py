@@ -1,0 +1,50 @@
+"""Your LLM, plus any modality, still a plain LLM.
+
+    import sensorium as sm
+
+    model = sm.load("nano")
+    model.chat(["What is this?", sm.Image("cat.png")]).text
+    model.chat(["Draw a red heart"], want="image").parts[0].save("heart.png")
+
+Heavy modules are imported on first use, so that ``import sensorium`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from sensorium.types import Conversation, InputError, Message, Part, Reply
+
+if TYPE_CHECKING:
+    from sensorium.api import codec, grow, load, train
+    from sensorium.generate import Assistant
+
+__version__ = version("sensorium")
+__all__ = [
+    "Assistant",
+    "Conversation",
+    "Image",
+    "InputError",
+    "Message",
+    "Part",
+    "Reply",
+    "codec",
+    "grow",
+    "load",
+    "train",
+]
+
+_LAZY = {"load": "api", "grow": "api", "train": "api", "codec": "api", "Assistant": "generate"}
+
+
+def Image(data: Any) -> Part:  # noqa: N802 - reads as a type, like Part
+    """Short form of ``Part("image", data)``."""
+    return Part("image", data)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"sensorium.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'sensorium' has no attribute {name!r}")

@@ -1,0 +1,59 @@
+"""The few functions that most people need: load, grow, train, codec."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from sensorium.codecs import Codec, load_codec
+from sensorium.data import PackedLoader, TokenShards, read_conversations, write_shards
+from sensorium.files import cache_dir
+from sensorium.generate import Assistant
+from sensorium.model import Base, Grown, Init, Learn, grow
+from sensorium.train import TrainConfig, TrainResult, fit
+from sensorium.types import InputError
+
+__all__ = ["Base", "Grown", "Init", "Learn", "codec", "grow", "load", "train"]
+
+CODECS_IN_THE_BOX = Path(__file__).resolve().parent / "weights" / "codecs"
+
+
+def load(name: str | PathLike[str], base: str | Path | Base | None = None) -> Assistant:
+    """A model to chat with: ``"nano"``, a folder, or a Hub id. See `sensorium.model.Model.load`."""
+    return Assistant.load(name, base)
+
+
+def codec(name: str | PathLike[str]) -> Codec:
+    """A trained codec: one in the box by name (``"image"``), or a folder that `Codec.save` wrote."""
+    folder = CODECS_IN_THE_BOX / str(name)
+    if folder.is_dir():
+        return load_codec(folder)
+    if Path(name).is_dir():
+        return load_codec(name)
+    boxed = sorted(path.name for path in CODECS_IN_THE_BOX.glob("*/"))
+    raise InputError(f"no codec {str(name)!r}: not a folder, and not in the box ({', '.join(boxed) or 'none'})")
+
+
+def train(
+    grown: Grown,
+    data: str | PathLike[str],
+    minutes: float | None = None,
+    out: str | PathLike[str] | None = None,
+    rows: int = 8,
+    row_tokens: int = 512,
+    **options: Any,
+) -> TrainResult:
+    """Encode conversations once into token shards and train a grown model on them.
+
+    Args:
+        data: conversations as JSONL in the OpenAI chat form.
+        minutes: time budget of this run, beside the limits in ``options``.
+        out: folder for checkpoints and logs; a second call with the same folder goes on where the first stopped.
+        rows, row_tokens: packed rows per step and tokens per row.
+        options: further fields of `TrainConfig`.
+    """
+    out = Path(out) if out is not None else cache_dir() / "runs" / Path(data).stem
+    shards = write_shards(read_conversations(data), grown.stream, grown.codecs, out / "shards")
+    loader = PackedLoader(TokenShards(shards), batch_rows=rows, row_tokens=row_tokens, seed=options.get("seed", 0))
+    return fit(grown, loader, TrainConfig(minutes=minutes, **options), out)

@@ -1,0 +1,88 @@
+"""Where files live, and saving that loses nothing: a save either happens whole or leaves the old file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sensorium.types import InputError
+
+
+def cache_dir() -> Path:
+    """Downloads, encoded shards, checkpoints: ``$SENSORIUM_CACHE``, else ``~/.cache/sensorium``."""
+    return Path(os.environ.get("SENSORIUM_CACHE") or Path.home() / ".cache" / "sensorium")
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path next to ``path``; rename it over ``path`` when the block succeeds.
+
+    Raises:
+        InputError: the disk is full or not writable; ``path`` keeps its former content.
+    """
+    target = Path(path)
+    with _plain_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
+        os.close(handle)
+        os.chmod(name, 0o644)
+        try:
+            yield Path(name)
+            os.replace(name, target)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder next to ``path``; it takes the place of ``path`` when the block succeeds.
+
+    Raises:
+        InputError: the disk is full or not writable; ``path`` keeps its former content.
+    """
+    target = Path(path)
+    with _plain_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        os.chmod(temporary, 0o755)
+        try:
+            yield temporary
+            _swap(temporary, target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap(new: Path, target: Path) -> None:
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(new, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _plain_os_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(_existing(target)).free // 2**20
+            raise InputError(
+                f"the disk is full ({free} MB free) while writing {target}; free some space and run again, "
+                "what was saved before is untouched"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise InputError(f"{target} cannot be written ({error.strerror}); choose another place") from error
+        raise
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path

@@ -1,0 +1,161 @@
+"""Grow a causal LM: new rows beside untouched text rows, trained strictly, with an adapter, or in full.
+
+Legend: B batch, T time, H hidden size, N number of positions with a target, V whole vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from sensorium.codecs import Codec
+from sensorium.model import fold
+from sensorium.model.base import Base, fingerprint, load_base
+from sensorium.model.head import final_logits
+from sensorium.model.model import Model
+from sensorium.model.rows import Init, SideRows, SplitEmbedding, SplitHead
+from sensorium.stream import Stream
+from sensorium.types import InputError
+from sensorium.vocabulary import Vocabulary
+
+Learn = Literal["rows", "adapter", "full"]
+ADAPTER = "media"
+
+
+class Grown(nn.Module):
+    """A causal LM in its training form.
+
+    Attributes:
+        lm: the base model, its input embedding and output head replaced by split ones.
+        learn: what trains: ``"rows"`` (the base is frozen), ``"adapter"`` (rows and LoRA), ``"full"``.
+        codecs: by name; tokenizer, vocabulary, stream: see `Model`.
+    """
+
+    def __init__(self, base: Base, codecs: Sequence[Codec], learn: Learn, init: Init, lora_rank: int):
+        super().__init__()
+        self.codecs = {codec.facts.name: codec for codec in codecs}
+        self.base_name, self.base_fingerprint = base.name, fingerprint(base.lm)
+        self.lm, self.tokenizer, self.learn = base.lm, base.tokenizer, learn
+        text_size = max(len(self.tokenizer), self.lm.get_input_embeddings().weight.shape[0])
+        fold.widen_text_rows(self.lm, text_size)
+        self.vocabulary = Vocabulary.build(text_size, [codec.facts for codec in codecs])
+        self.vocabulary.extend_tokenizer(self.tokenizer)
+        self.stream = Stream(self.tokenizer, self.vocabulary)
+        self._split(init)
+        self._choose_what_trains(lora_rank)
+
+    def _split(self, init: Init) -> None:
+        embedding, head = self.lm.get_input_embeddings(), self.lm.get_output_embeddings()
+        rows_in = SideRows(self.vocabulary, self.codecs, embedding.weight.detach(), init, output=False)
+        rows_out = SideRows(self.vocabulary, self.codecs, head.weight.detach(), init, output=True)
+        self.lm.set_input_embeddings(SplitEmbedding(embedding, rows_in))
+        self.lm.set_output_embeddings(SplitHead(head, rows_out))
+
+    def _choose_what_trains(self, lora_rank: int) -> None:
+        self.lm.requires_grad_(self.learn == "full")
+        if self.learn == "adapter":
+            fold.add_adapter(self.lm, ADAPTER, lora_rank)
+        for rows in (self.embedding.rows, self.head.rows):
+            rows.requires_grad_(True)
+
+    @property
+    def embedding(self) -> SplitEmbedding:
+        return self.lm.get_input_embeddings()
+
+    @property
+    def head(self) -> SplitHead:
+        return self.lm.get_output_embeddings()
+
+    @property
+    def device(self) -> torch.device:
+        return self.embedding.weight.device
+
+    def hidden(self, ids_BT: Tensor, position_ids_BT: Tensor | None = None) -> Tensor:
+        """(B, T, H) last hidden states. Positions that restart at 0 mark packed documents, which stay apart.
+
+        The mask is left to transformers, which derives it from the positions; that needs ``use_cache=False``
+        and no attention mask.
+        """
+        out = self.lm.base_model(input_ids=ids_BT, position_ids=position_ids_BT, attention_mask=None, use_cache=False)
+        return out.last_hidden_state
+
+    def logits(self, hidden_NH: Tensor) -> Tensor:
+        """(N, V) logits over the whole vocabulary, as the exported model gives them."""
+        return final_logits(self.lm.config.get_text_config(), self.head(hidden_NH))
+
+    def token_loss(self, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
+        """(N,) cross-entropy in nats of each target."""
+        return nn.functional.cross_entropy(self.logits(hidden_NH).float(), targets_N, reduction="none")
+
+    def forward(self, ids_BT: Tensor, position_ids_BT: Tensor | None = None) -> Tensor:
+        """(B, T, V) logits."""
+        return self.logits(self.hidden(ids_BT, position_ids_BT))
+
+    def parameters_to_train(self) -> dict[str, list[nn.Parameter]]:
+        """Trainable parameters by group: ``rows``, ``adapter``, ``body``; empty groups are left out."""
+        groups: dict[str, list[nn.Parameter]] = {"rows": [], "adapter": [], "body": []}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                groups["rows" if ".rows." in name else "adapter" if "lora_" in name else "body"].append(parameter)
+        return {name: parameters for name, parameters in groups.items() if parameters}
+
+    def train_state(self) -> dict[str, Tensor]:
+        """The tensors that train, by name."""
+        return {name: value.detach() for name, value in self.named_parameters() if value.requires_grad}
+
+    def load_train_state(self, state: dict[str, Tensor]) -> None:
+        """Put back what `train_state` gave; InputError when it belongs to another model."""
+        own = dict(self.named_parameters())
+        trained = {name for name, value in own.items() if value.requires_grad}
+        wrong = [name for name in state if name not in own or own[name].shape != state[name].shape]
+        if wrong or trained - state.keys():
+            what = (wrong or sorted(trained - state.keys()))[0]
+            raise InputError(f"the checkpoint does not fit this model (at {what!r}); use the model it was trained with")
+        with torch.no_grad():
+            for name, value in state.items():
+                own[name].copy_(value)
+
+    def fold(self) -> Model:
+        """The plain model: rows folded into ordinary embeddings of an unmodified model class (a copy)."""
+        lm = fold.folded(self.lm)
+        model = Model(lm, self.tokenizer, self.vocabulary, self.codecs, base_name=self.base_name)
+        model.base_fingerprint = "" if self.learn == "full" else self.base_fingerprint
+        model.has_adapter = self.learn == "adapter"
+        return model.eval()
+
+    def export(self, folder: str | PathLike[str]) -> Path:
+        """Write a plain Hugging Face folder; see `Model.save`."""
+        return self.fold().save(folder)
+
+
+def grow(
+    base: str | Path | Base,
+    codecs: Sequence[Codec],
+    learn: Learn = "rows",
+    init: Init = "codebook",
+    lora_rank: int = 16,
+) -> Grown:
+    """Give a causal LM new modalities.
+
+    Args:
+        base: a Hub id, a folder, or a `Base` in memory (which is changed in place).
+        codecs: one per modality, or one to read and one to write it.
+        learn: ``"rows"`` trains new rows only, the base stays bit-identical; ``"adapter"`` adds LoRA
+            (arXiv 2106.09685), switched on only when media are about; ``"full"`` trains everything.
+        init: new rows start at the mean of the text rows (``"mean"``), or spread around it along a random
+            projection of the codecs' features (``"codebook"``).
+        lora_rank: rank of the LoRA matrices.
+
+    Raises:
+        InputError: no codec, clashing codecs, an unknown mode, or a base that cannot be loaded.
+    """
+    if not codecs:
+        raise InputError("give at least one codec to grow a model by")
+    if learn not in get_args(Learn):
+        raise InputError(f"learn must be one of {', '.join(get_args(Learn))}, not {learn!r}")
+    return Grown(load_base(base), codecs, learn, init, lora_rank)

@@ -1,0 +1,270 @@
+"""The plain model: an unmodified causal LM with a larger vocabulary, its tokenizer and its codecs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from sensorium.codecs import Codec, load_codec
+from sensorium.files import atomic_folder
+from sensorium.modalities import modality
+from sensorium.model import fold
+from sensorium.model.base import Base, fingerprint, load_base
+from sensorium.stream import Stream
+from sensorium.types import Conversation, InputError, Message, Part
+from sensorium.vocabulary import Vocabulary
+
+HEAD_FILE = "sensorium.json"
+ROWS_FILE = "rows.safetensors"
+IN_THE_BOX = Path(__file__).resolve().parent.parent / "weights"
+
+
+class Model:
+    """A causal LM that reads and writes media.
+
+    Attributes:
+        lm: an unmodified `transformers` causal LM.
+        tokenizer: its tokenizer, which holds the codes' tokens.
+        vocabulary, stream: the ids of codes; conversations to ids and back.
+        codecs: by name.
+        has_adapter: LoRA matrices are on the model; `media` switches them on.
+    """
+
+    def __init__(
+        self, lm: Any, tokenizer: Any, vocabulary: Vocabulary, codecs: Mapping[str, Codec], base_name: str = ""
+    ):
+        self.lm, self.tokenizer, self.vocabulary, self.codecs = lm, tokenizer, vocabulary, dict(codecs)
+        self.stream = Stream(tokenizer, vocabulary)
+        self.base_name, self.base_fingerprint, self.has_adapter = base_name, "", False
+
+    def eval(self) -> Self:
+        self.lm.eval()
+        return self
+
+    def encode(self, conversation: Conversation) -> Conversation:
+        """The conversation with codes in every medium: the reading codec's, or in answers the writing one's."""
+        return Conversation(tuple(self._encode_message(message) for message in conversation.messages))
+
+    def _encode_message(self, message: Message) -> Message:
+        choose = self.vocabulary.writer if message.role == "assistant" else self.vocabulary.reader
+        return replace(message, parts=tuple(self._encode_part(part, choose) for part in message.parts))
+
+    def _encode_part(self, part: Part, choose: Any) -> Part:
+        if part.is_text:
+            return part
+        span = choose(part.modality)
+        if part.codes is not None and part.codec == span.facts.name:
+            return part
+        codec = self.codecs[span.facts.name]
+        source = part.data if part.data is not None else self.decode([part])[0].data
+        array = modality(part.modality).open(source)
+        return part.with_codes(codec.encode([array])[0], span.facts.name)
+
+    def decode(self, parts: Iterable[Part]) -> list[Part]:
+        """The parts with data in every medium that holds only codes."""
+        return [self._decode_part(part) for part in parts]
+
+    def _decode_part(self, part: Part) -> Part:
+        if part.is_text or part.data is not None or part.codes is None or part.codec is None:
+            return part
+        return replace(part, data=self.codecs[part.codec].decode([part.codes])[0])
+
+    @contextmanager
+    def media(self, about: bool) -> Any:
+        """Inside the block the adapter, if any, is on when media are ``about`` and off when they are not.
+
+        With it off, text-only answers are the base model's own.
+        """
+        if not self.has_adapter or about:
+            yield
+            return
+        self.lm.disable_adapters()
+        try:
+            yield
+        finally:
+            self.lm.enable_adapters()
+
+    def save(self, folder: str | PathLike[str], dtype: torch.dtype | None = None) -> Path:
+        """Write a plain Hugging Face folder, with the codecs beside it, whole or not at all.
+
+        A LoRA adapter is kept apart in ``adapter/``, in PEFT's format.
+
+        Args:
+            dtype: store the weights in this type, e.g. ``torch.float16``; None keeps them as they are.
+        """
+        with atomic_folder(folder) as out:
+            state = {name: value for name, value in self.lm.state_dict().items() if "lora_" not in name}
+            state = {name.replace(".base_layer.", "."): value.to(dtype or value.dtype) for name, value in state.items()}
+            self._save_adapter(out)
+            self.lm.save_pretrained(str(out), state_dict=state) if not self.has_adapter else self._save_bare(out, state)
+            self._save_rest(out, base=None)
+        return Path(folder)
+
+    def _save_bare(self, out: Path, state: dict[str, torch.Tensor]) -> None:
+        from safetensors.torch import save_file
+
+        self.lm.config.save_pretrained(str(out))
+        if self.lm.generation_config is not None:
+            self.lm.generation_config.save_pretrained(str(out))
+        save_file({name: value.contiguous() for name, value in state.items()}, out / "model.safetensors", {"format": "pt"})
+
+    def save_rows(self, folder: str | PathLike[str], dtype: torch.dtype | None = None) -> Path:
+        """Write only what is new (rows, adapter, codecs); the base is named and loaded from its own place.
+
+        Raises:
+            InputError: the base was trained as well, or has no name to load it from.
+        """
+        if not self.base_name or not self.base_fingerprint:
+            raise InputError("only a model with a named, frozen base can be saved as rows; use save() for the whole model")
+        from safetensors.torch import save_file
+
+        start = self.vocabulary.text_size
+        rows = {
+            "input": self.lm.get_input_embeddings().weight[start:],
+            "output": self.lm.get_output_embeddings().weight[start:],
+        }
+        with atomic_folder(folder) as out:
+            save_file({name: value.to(dtype or value.dtype).contiguous() for name, value in rows.items()}, out / ROWS_FILE)
+            self._save_adapter(out)
+            self._save_rest(out, base={"name": self.base_name, "fingerprint": self.base_fingerprint})
+        return Path(folder)
+
+    def _save_adapter(self, out: Path) -> None:
+        if not self.has_adapter:
+            return
+        from peft import get_peft_model_state_dict
+        from safetensors.torch import save_file
+
+        name = next(iter(self.lm.peft_config))
+        state = get_peft_model_state_dict(self.lm, adapter_name=name, save_embedding_layers=False)
+        (out / "adapter").mkdir()
+        self.lm.peft_config[name].save_pretrained(str(out / "adapter"))
+        tensors = {f"base_model.model.{key}": value.contiguous() for key, value in state.items()}
+        save_file(tensors, out / "adapter" / "adapter_model.safetensors", {"format": "pt"})
+
+    def _save_rest(self, out: Path, base: dict[str, str] | None) -> None:
+        self.tokenizer.save_pretrained(str(out))
+        for name, codec in self.codecs.items():
+            codec.save(out / "codecs" / name)
+        prints = {name: codec.fingerprint() for name, codec in self.codecs.items()}
+        head = {"format": 1, "vocabulary": self.vocabulary.to_json(), "codecs": prints, "base": base}
+        head["adapter"] = "adapter" if self.has_adapter else None
+        (out / HEAD_FILE).write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, name: str | PathLike[str], base: str | Path | Base | None = None) -> Self:
+        """Load a model by name, folder or Hub id.
+
+        Args:
+            name: a model in the box (``"nano"``), a folder that `save` or `save_rows` wrote, or a Hub id.
+            base: where the base of a rows-only model lies, if not at the place it names.
+
+        Raises:
+            InputError: nothing is there, a file is cut short, or codecs and model disagree.
+        """
+        folder = resolve(name)
+        head = _read_head(folder)
+        vocabulary = Vocabulary.from_json(head["vocabulary"])
+        codecs = _load_codecs(folder, head, vocabulary)
+        if head["base"] is None:
+            loaded, base_name = _load_whole(folder, vocabulary), ""
+        else:
+            loaded, base_name = _load_on_base(folder, head, vocabulary, base), head["base"]["name"]
+        model = cls(loaded.lm, loaded.tokenizer, vocabulary, codecs, base_name)
+        model.base_fingerprint = head["base"]["fingerprint"] if head["base"] else ""
+        if head.get("adapter"):
+            model.lm.load_adapter(str(folder / head["adapter"]), adapter_name="media")
+            model.has_adapter = True
+        return model.eval()
+
+
+def resolve(name: str | PathLike[str]) -> Path:
+    """The folder of a model given by name, path or Hub id.
+
+    Raises:
+        InputError: no such model.
+    """
+    for folder in (Path(name), IN_THE_BOX / str(name)):
+        if (folder / HEAD_FILE).is_file():
+            return folder
+    if Path(name).exists():
+        raise InputError(f"{name} is not a Sensorium model: it holds no {HEAD_FILE}; grow it first")
+    from huggingface_hub import snapshot_download
+
+    boxed = sorted(path.parent.name for path in IN_THE_BOX.glob(f"*/{HEAD_FILE}"))
+    try:
+        folder = Path(snapshot_download(str(name)))
+    except Exception as error:  # the hub client raises many kinds, all meaning: not to be had
+        raise InputError(
+            f"no model named {str(name)!r}: not a folder, not on the Hub, and not one of those in the box "
+            f"({', '.join(boxed) or 'none'})"
+        ) from error
+    if not (folder / HEAD_FILE).is_file():
+        raise InputError(f"{name} is a model on the Hub but not a Sensorium model; grow it first")
+    return folder
+
+
+def _read_head(folder: Path) -> dict[str, Any]:
+    try:
+        head = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
+        return head if head["format"] == 1 else _refuse_format(folder, head["format"])
+    except (json.JSONDecodeError, KeyError) as error:
+        raise InputError(f"{folder / HEAD_FILE} is damaged ({error}); copy the model again") from error
+
+
+def _refuse_format(folder: Path, version: Any) -> dict[str, Any]:
+    raise InputError(f"the model in {folder} has format {version}, this version reads format 1; update sensorium")
+
+
+def _load_codecs(folder: Path, head: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Codec]:
+    codecs = {}
+    for span in vocabulary.spans:
+        name = span.facts.name
+        codec = load_codec(folder / "codecs" / name)
+        if codec.facts != span.facts or codec.fingerprint() != head["codecs"].get(name):
+            raise InputError(
+                f"codec {name!r} in {folder} is not the one the model was trained with; copy the model again as a whole"
+            )
+        codecs[name] = codec
+    return codecs
+
+
+def _load_whole(folder: Path, vocabulary: Vocabulary) -> Base:
+    from safetensors import SafetensorError
+
+    try:
+        loaded = load_base(folder)
+    except (SafetensorError, RuntimeError, EOFError) as error:
+        raise InputError(f"the weights in {folder} are cut short or damaged ({error}); copy the model again") from error
+    rows = loaded.lm.get_input_embeddings().weight.shape[0]
+    if rows != vocabulary.size:
+        raise InputError(f"the model in {folder} has {rows} rows, its codecs need {vocabulary.size}; copy it again")
+    return loaded
+
+
+def _load_on_base(folder: Path, head: dict[str, Any], vocabulary: Vocabulary, base: Any) -> Base:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer
+
+    named = head["base"]["name"]
+    loaded = load_base(base if base is not None else named)
+    if fingerprint(loaded.lm) != head["base"]["fingerprint"]:
+        raise InputError(f"{named!r} is not the base that the rows in {folder} were trained on; give the right one")
+    fold.widen_text_rows(loaded.lm, vocabulary.text_size)
+    try:
+        rows = load_file(folder / ROWS_FILE)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"the rows in {folder} are cut short or missing ({error}); copy the model again") from error
+    embedding, output = loaded.lm.get_input_embeddings(), loaded.lm.get_output_embeddings()
+    rows_in = torch.cat([embedding.weight.detach(), rows["input"].to(embedding.weight.dtype)])
+    rows_out = torch.cat([output.weight.detach(), rows["output"].to(output.weight.dtype)])
+    lm = fold.with_rows(loaded.lm, embedding, rows_in, rows_out)
+    return Base(lm, AutoTokenizer.from_pretrained(str(folder)), named)

@@ -1,0 +1,129 @@
+"""The new rows of a grown model, for input and for output.
+
+The rows of a codebook are a sum of shared parts and a free table: ``features @ shared + free``. With FSQ's
+features (one-hot levels per channel) that is one vector per channel and level, so codes that share a level
+learn from each other; other quantisers project their codebook vectors. Both fold into plain rows.
+
+Legend: V text rows, N new rows, H hidden size, F features, B batch, T time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from sensorium.codecs import Codec
+from sensorium.vocabulary import Vocabulary
+
+Init = Literal["mean", "codebook"]
+
+
+class CodebookRows(nn.Module):
+    """Rows of one codebook: ``features_NF @ shared_FH + free_NH``."""
+
+    def __init__(self, features_NF: Tensor | None, size: int, text_VH: Tensor, init: Init):
+        super().__init__()
+        hidden = text_VH.shape[1]
+        self.free = nn.Parameter(_near_mean(text_VH, size))
+        if features_NF is None:
+            self.register_buffer("features", None)
+            self.register_parameter("shared", None)
+            return
+        self.register_buffer("features", features_NF)
+        scale = 0.0 if init == "mean" else _spread(text_VH) / _row_norm(features_NF)
+        self.shared = nn.Parameter(torch.randn(features_NF.shape[1], hidden) * scale)
+
+    def forward(self) -> Tensor:
+        if self.shared is None:
+            return self.free
+        return self.free + self.features @ self.shared
+
+
+class SideRows(nn.Module):
+    """All new rows of one side of the model, input or output, (N, H) in the order of their ids.
+
+    A codec that only reads is never written: on the output side all its ids share one row, which learns to stay
+    silent at no cost.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, codecs: Mapping[str, Codec], text_VH: Tensor, init: Init, output: bool):
+        super().__init__()
+        self.parts = nn.ModuleList()
+        self.counts: list[int] = []
+        for span in vocabulary.spans:
+            if output and span.facts.use == "read":
+                self._add(CodebookRows(None, 1, text_VH, init), span.stop - span.open_id)
+                continue
+            self._add(CodebookRows(None, 2, text_VH, init), 2)
+            for book, size in enumerate(span.facts.codebook_sizes):
+                features = _features(codecs[span.facts.name], book)
+                self._add(CodebookRows(features, size, text_VH, init), size)
+
+    def _add(self, rows: CodebookRows, count: int) -> None:
+        self.parts.append(rows)
+        self.counts.append(count)
+
+    def forward(self) -> Tensor:
+        return torch.cat([part().expand(count, -1) for part, count in zip(self.parts, self.counts, strict=True)])
+
+
+class SplitEmbedding(nn.Module):
+    """The base model's input embedding, untouched, beside the new rows."""
+
+    def __init__(self, base: nn.Embedding, rows: SideRows):
+        super().__init__()
+        self.base = base
+        self.rows = rows
+
+    @property
+    def weight(self) -> Tensor:
+        """(V, H) text rows; some models look at the dtype or device of this."""
+        return self.base.weight
+
+    def forward(self, ids_BT: Tensor) -> Tensor:
+        text_size = self.base.weight.shape[0]
+        is_new_BT = ids_BT >= text_size
+        text_BTH = self.base(ids_BT.masked_fill(is_new_BT, 0))
+        new_NH = self.rows().to(text_BTH.dtype) * getattr(self.base, "embed_scale", 1.0)
+        new_BTH = nn.functional.embedding((ids_BT - text_size).clamp(min=0), new_NH)
+        return torch.where(is_new_BT[..., None], new_BTH, text_BTH)
+
+
+class SplitHead(nn.Module):
+    """The base model's output head, untouched, beside the new rows: (..., H) -> (..., V + N) raw logits."""
+
+    def __init__(self, base: nn.Linear, rows: SideRows):
+        super().__init__()
+        self.base = base
+        self.rows = rows
+
+    @property
+    def weight(self) -> Tensor:
+        return self.base.weight
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return torch.cat([self.base(hidden), hidden @ self.rows().to(hidden.dtype).T], dim=-1)
+
+
+def _features(codec: Codec, codebook: int) -> Tensor | None:
+    features = codec.features(codebook)
+    return None if features is None else torch.as_tensor(features, dtype=torch.float32)
+
+
+def _near_mean(text_VH: Tensor, size: int) -> Tensor:
+    """(size, H) copies of the mean text row, told apart by a little noise."""
+    mean_H = text_VH.float().mean(0)
+    return mean_H + 0.02 * _spread(text_VH) * torch.randn(size, len(mean_H))
+
+
+def _spread(text_VH: Tensor) -> float:
+    return float(text_VH.float().std(0).mean())
+
+
+def _row_norm(features_NF: Tensor) -> float:
+    return float(features_NF.norm(dim=1).mean().clamp(min=1e-6))
+
+

@@ -1,0 +1,224 @@
+"""Growing, folding, saving and loading; invariants 3 and 4 of the design."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from toys import ToyCodec, ToyModality, random_codes, tiny_base, tiny_configs
+
+from sensorium import plugins
+from sensorium.model import Base, Model, grow
+from sensorium.types import Conversation, InputError, Part, as_message
+
+CODECS = [ToyCodec("toy", "write"), ToyCodec("toy-read", "read", sizes=(5,), grid=(3,), max_frames=3)]
+
+
+@pytest.fixture(autouse=True)
+def toys_are_registered(monkeypatch):
+    genuine = plugins.load
+    toys = {"toy": ToyCodec}
+    monkeypatch.setattr(
+        plugins,
+        "load",
+        lambda group, name: (toys if group == plugins.CODECS else {"toy": ToyModality()}).get(name) or genuine(group, name),
+    )
+
+
+def shaken(grown):
+    """The model after 'training': every trainable tensor moved."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameters in grown.parameters_to_train().values():
+            for parameter in parameters:
+                parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+    return grown.eval()
+
+
+def some_ids(grown, rows=2, length=11):
+    generator = torch.Generator().manual_seed(2)
+    return torch.randint(0, grown.vocabulary.size, (rows, length), generator=generator)
+
+
+@pytest.mark.parametrize("learn", ["rows", "adapter", "full"])
+@pytest.mark.parametrize("kind", sorted(tiny_configs()))
+def test_fold_and_save_give_the_logits_of_the_training_form(kind, learn, tmp_path):
+    grown = shaken(grow(tiny_base(kind), CODECS, learn=learn))
+    ids = some_ids(grown)
+    with torch.inference_mode():
+        expected = grown(ids)
+        assert expected.shape[-1] == grown.vocabulary.size
+        folded = grown.fold()
+        torch.testing.assert_close(folded.lm(ids).logits, expected, rtol=1e-4, atol=1e-5)
+        loaded = Model.load(folded.save(tmp_path / "model"))
+        torch.testing.assert_close(loaded.lm(ids).logits, expected, rtol=1e-4, atol=1e-5)
+    assert type(loaded.lm).__name__ == type(grown.lm).__name__
+    assert loaded.vocabulary == grown.vocabulary
+
+
+@pytest.mark.parametrize("kind", ["llama-tied", "gemma3", "gpt2"])
+def test_text_rows_come_first_and_unchanged(kind):
+    base = tiny_base(kind)
+    text_in, text_out = base.lm.get_input_embeddings().weight.clone(), base.lm.get_output_embeddings().weight.clone()
+    lm = shaken(grow(base, CODECS)).fold().lm
+    assert torch.equal(lm.get_input_embeddings().weight[:300], text_in)
+    assert torch.equal(lm.get_output_embeddings().weight[:300], text_out)
+
+
+@pytest.mark.parametrize("kind", ["smollm", "qwen3", "gemma2", "gpt2"])
+def test_rows_mode_leaves_every_base_weight_bit_identical(kind):
+    base = tiny_base(kind)
+    before = {name: value.clone() for name, value in base.lm.state_dict().items()}
+    grown = shaken(grow(base, CODECS, learn="rows"))
+    assert set(grown.parameters_to_train()) == {"rows"}
+    after = grown.fold().lm.state_dict()
+    for name, value in before.items():
+        assert torch.equal(after[name][: len(value)], value), name
+
+
+def test_a_training_step_moves_rows_and_nothing_else():
+    grown = grow(tiny_base("llama-tied"), CODECS, learn="rows")
+    frozen = {name: value.clone() for name, value in grown.named_parameters() if not value.requires_grad}
+    optimizer = torch.optim.SGD(grown.parameters_to_train()["rows"], lr=1.0)
+    ids = torch.arange(grown.vocabulary.size)[None]
+    before = {name: value.clone() for name, value in grown.train_state().items()}
+    grown.token_loss(grown.hidden(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten()).mean().backward()
+    optimizer.step()
+    assert all(torch.equal(value, dict(grown.named_parameters())[name]) for name, value in frozen.items())
+    assert all(not torch.equal(value, before[name]) for name, value in grown.train_state().items())
+
+
+def test_packed_documents_do_not_see_each_other():
+    grown = grow(tiny_base("llama"), CODECS).eval()
+    one, two = some_ids(grown, 1, 7), some_ids(grown, 1, 9)
+    positions = torch.cat([torch.arange(7), torch.arange(9)])[None]
+    with torch.inference_mode():
+        packed = grown.hidden(torch.cat([one, two], dim=1), positions)
+        torch.testing.assert_close(packed[:, :7], grown.hidden(one), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(packed[:, 7:], grown.hidden(two), rtol=1e-5, atol=1e-6)
+        seen = grown.hidden(torch.cat([one, two], dim=1))
+    assert not torch.allclose(seen[:, 7:], packed[:, 7:], atol=1e-3)
+
+
+def test_neighbouring_codes_share_what_they_learn():
+    grown = grow(tiny_base("llama"), CODECS, init="mean")
+    rows = grown.embedding.rows.parts[1]
+    with torch.no_grad():
+        before = rows().clone()
+        rows.shared[0] += 1.0
+    moved = (rows() - before).abs().sum(dim=1) > 0
+    assert moved.tolist() == [True] + [False] * 7
+
+
+def test_a_codec_that_only_reads_stays_silent_through_one_row():
+    grown = grow(tiny_base("llama"), CODECS)
+    span = grown.vocabulary.span("toy-read")
+    rows = grown.head.rows()[span.open_id - 300 : span.stop - 300]
+    assert torch.equal(rows, rows[:1].expand_as(rows))
+
+
+def test_train_state_round_trip_and_refusal():
+    grown, other = grow(tiny_base("llama"), CODECS), grow(tiny_base("llama", seed=5), CODECS)
+    shaken(grown)
+    other.load_train_state(grown.train_state())
+    assert all(torch.equal(value, other.train_state()[name]) for name, value in grown.train_state().items())
+    with pytest.raises(InputError, match="does not fit this model"):
+        grow(tiny_base("llama"), CODECS[:1]).load_train_state(grown.train_state())
+
+
+def test_rows_alone_can_be_shipped_and_put_on_their_base(tmp_path):
+    path = tmp_path / "base"
+    base = tiny_base("llama-tied")
+    base.lm.save_pretrained(path)
+    base.tokenizer.save_pretrained(path)
+    grown = shaken(grow(path, CODECS, learn="adapter"))
+    ids = some_ids(grown)
+    with torch.inference_mode():
+        expected = grown(ids)
+        folder = grown.fold().save_rows(tmp_path / "rows")
+        assert not (folder / "model.safetensors").exists()
+        torch.testing.assert_close(Model.load(folder).lm(ids).logits, expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(InputError, match="is not the base"):
+        Model.load(folder, base=tiny_base("llama-tied", seed=9))
+
+
+def test_the_adapter_is_off_for_text(tmp_path):
+    base = tiny_base("llama")
+    ids = torch.arange(5, 20)[None]
+    with torch.inference_mode():
+        expected = base.lm(ids).logits
+        model = shaken(grow(base, CODECS, learn="adapter")).fold()
+        with model.media(about=False):
+            torch.testing.assert_close(model.lm(ids).logits[..., :300], expected, rtol=1e-5, atol=1e-6)
+        with model.media(about=True):
+            assert not torch.allclose(model.lm(ids).logits[..., :300], expected, atol=1e-3)
+
+
+def test_encode_uses_the_reading_codec_for_questions_and_the_writing_one_for_answers():
+    model = grow(tiny_base("llama"), CODECS).fold()
+    seen, drawn = random_codes(CODECS[1], 3), random_codes(CODECS[0], 4)
+    conversation = Conversation((as_message("user", Part("toy", seen)), as_message("assistant", Part("toy", drawn))))
+    question, answer = (message.parts[0] for message in model.encode(conversation).messages)
+    assert (question.codec, answer.codec) == ("toy-read", "toy")
+    np.testing.assert_array_equal(model.decode([Part("toy", codes=drawn, codec="toy")])[0].data, drawn)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return grow(tiny_base("llama"), CODECS).fold().save(tmp_path / "model")
+
+
+def test_a_checkpoint_cut_short_is_refused_in_one_sentence(saved):
+    weights = saved / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    with pytest.raises(InputError, match="cut short or damaged"):
+        Model.load(saved)
+
+
+def test_a_codec_that_disagrees_with_the_model_is_refused(saved):
+    shutil.rmtree(saved / "codecs" / "toy")
+    ToyCodec("toy", "write", sizes=(8, 5)).save(saved / "codecs" / "toy")
+    with pytest.raises(InputError, match="not the one the model was trained with"):
+        Model.load(saved)
+
+
+def test_a_damaged_head_file_and_a_foreign_format_are_refused(saved):
+    head = saved / "sensorium.json"
+    data = json.loads(head.read_text())
+    head.write_text(json.dumps(data | {"format": 99}))
+    with pytest.raises(InputError, match="format 99"):
+        Model.load(saved)
+    head.write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        Model.load(saved)
+
+
+def test_saving_over_a_model_replaces_it_whole(saved):
+    (saved / "stray").write_text("old")
+    grow(tiny_base("llama", seed=3), CODECS).fold().save(saved)
+    assert not (saved / "stray").exists() and (saved / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (dict(codecs=[]), "at least one codec"),
+        (dict(codecs=CODECS, learn="some"), "learn must be one of"),
+        (dict(codecs=[CODECS[0], CODECS[0]]), "two codecs"),
+    ],
+)
+def test_growing_wrongly_is_explained(arguments, sentence):
+    with pytest.raises(InputError, match=sentence):
+        grow(tiny_base("llama"), **arguments)
+
+
+def test_a_base_that_is_not_there_is_explained(tmp_path):
+    with pytest.raises(InputError, match="no causal language model could be loaded"):
+        grow(tmp_path, CODECS)
+
+
+def test_a_base_in_memory_is_taken_as_it_is():
+    base = tiny_base("llama")
+    assert isinstance(base, Base)
+    assert grow(base, CODECS).tokenizer is base.tokenizer

@@ -1,0 +1,150 @@
+"""Tiny things for tests: a tokenizer, a codec of a made-up modality, models of several classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from sensorium.codecs import Codec, Facts
+from sensorium.model import Base
+
+CHATML = (
+    "{% for message in messages %}<|start|>{{ message.role }}\n{{ message.content }}<|end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
+)
+
+
+class ToyCodec(Codec):
+    """Small integer arrays as they are, one number per code; the features are one-hot."""
+
+    family: ClassVar[str] = "toy"
+
+    def __init__(
+        self,
+        name: str = "toy",
+        use: str = "both",
+        sizes: Sequence[int] = (8, 4),
+        grid: Sequence[int] | None = (2, 2),
+        max_frames: int = 4,
+        modality: str = "toy",
+    ):
+        self.facts = Facts(
+            name=name,
+            modality=modality,
+            codebook_sizes=tuple(sizes),
+            grid=tuple(grid) if grid else None,
+            max_frames=max_frames,
+            use=use,  # type: ignore[arg-type]
+        )
+
+    def encode(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [self.check_codes(np.asarray(array)) for array in arrays]
+
+    def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [self.check_codes(item) for item in codes]
+
+    def features(self, codebook: int) -> np.ndarray:
+        return np.eye(self.facts.codebook_sizes[codebook], dtype=np.float32)
+
+    def config(self) -> dict[str, Any]:
+        facts = self.facts
+        return {
+            "name": facts.name,
+            "use": facts.use,
+            "sizes": list(facts.codebook_sizes),
+            "grid": list(facts.grid) if facts.grid else None,
+            "max_frames": facts.max_frames,
+            "modality": facts.modality,
+        }
+
+    @classmethod
+    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> ToyCodec:
+        return cls(**config)
+
+
+class ToyModality:
+    """Small integer arrays."""
+
+    name = "toy"
+    extensions = (".toy",)
+    media_types = ("application/x-toy",)
+
+    def open(self, source: Any) -> np.ndarray:
+        return np.asarray(source)
+
+
+def random_codes(codec: Codec, seed: int = 0, frames: int | None = None) -> np.ndarray:
+    """(frames, codebooks) codes of a codec, evenly distributed."""
+    facts, generator = codec.facts, np.random.default_rng(seed)
+    count = frames or facts.fixed_frames or facts.max_frames
+    return np.stack([generator.integers(0, size, count) for size in facts.codebook_sizes], axis=1)
+
+
+@cache
+def _trained_tokenizer() -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=["<|start|>", "<|end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(["hello world, what is this? a red heart"] * 10, trainer)
+    return tokenizer
+
+
+def tiny_tokenizer(template: str | None = CHATML) -> Any:
+    """A fast byte-level tokenizer of under 300 entries; any text can be written with it."""
+    from copy import deepcopy
+
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=deepcopy(_trained_tokenizer()), eos_token="<|end|>")
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def tiny_configs() -> dict[str, Any]:
+    """Tiny configs of the model classes that are tested, tied and untied."""
+    from transformers import Gemma2Config, Gemma3TextConfig, GPT2Config, LlamaConfig, Qwen2Config, Qwen3Config
+
+    size = dict(
+        vocab_size=300,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=48,
+        head_dim=8,
+        max_position_embeddings=256,
+        bos_token_id=None,
+        eos_token_id=1,
+        pad_token_id=None,
+    )
+    return {
+        "llama": LlamaConfig(**size, tie_word_embeddings=False),
+        "llama-tied": LlamaConfig(**size, tie_word_embeddings=True),
+        "smollm": LlamaConfig(**{**size, "num_attention_heads": 3, "num_key_value_heads": 1, "hidden_size": 24}, tie_word_embeddings=True),
+        "qwen2": Qwen2Config(**size, tie_word_embeddings=True),
+        "qwen3": Qwen3Config(**size, tie_word_embeddings=False),
+        "gemma2": Gemma2Config(**size),
+        "gemma3": Gemma3TextConfig(**size),
+        "gpt2": GPT2Config(vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=256, bos_token_id=None, eos_token_id=1),
+    }
+
+
+def tiny_base(kind: str = "llama", seed: int = 0, template: str | None = CHATML) -> Base:
+    """A random tiny causal LM with the tiny tokenizer."""
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(seed)
+    lm = AutoModelForCausalLM.from_config(tiny_configs()[kind])
+    return Base(lm.eval(), tiny_tokenizer(template), f"tiny-{kind}")
