@@ -1,0 +1,61 @@
+# Two commands: `make demo` and `make test`. Both install what they need into .venv and are quick when nothing changed.
+PYTHON ?= python3
+TORCH ?= auto# auto, cpu or gpu: which build of torch to install
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INPUTS := pyproject.toml constraints.txt tools/install_torch.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types fast slow install install-dev lock docs clean
+
+help:
+	@echo "make demo                                  chat with the small model in the box"
+	@echo "make demo ARGS='--once \"draw a red heart\"'  the same without a terminal"
+	@echo "make test                                  lint, types, and all tests"
+	@echo "make fast                                  the default tests only"
+	@echo "make docs                                  write docs/cli.md again"
+
+demo: install
+	@$(BIN)/sensorium chat $(ARGS)
+
+test: lint types fast slow
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install-dev
+	$(BIN)/ty check
+
+fast: install-dev
+	$(BIN)/pytest
+
+slow: install-dev
+	$(BIN)/pytest -m "slow and not gpu" --timeout=900
+
+docs: install-dev
+	$(BIN)/python tools/cli_docs.py
+
+lock: install-dev
+	$(BIN)/python tools/lock.py
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(INPUTS) | $(BIN)/python
+	$(BIN)/python tools/install_torch.py $(TORCH)
+	$(PIP) -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) -c constraints.txt -e '.[svg,train,gguf,dev]'
+	@touch $@
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis

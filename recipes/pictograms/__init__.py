@@ -1,0 +1,1 @@
+"""The recipe ``pictograms``: pictures and words from public drawing sets; see README.md."""

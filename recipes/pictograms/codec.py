@@ -1,0 +1,231 @@
+"""The two picture codecs of this recipe: `image` writes (64 codes), `image-read` reads (16 codes that carry meaning).
+
+``python -m recipes.pictograms.codec write --minutes 35`` trains the first, ``... read --minutes 25`` the second;
+both go on from their last checkpoint when started again, and save into ``src/sensorium/weights/codecs``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from recipes.pictograms.augment import augment, varied
+from recipes.pictograms.concepts import Picture, load_pictures
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
+from sensorium.codecs.fsq_net import FsqNet, LabelHead
+from sensorium.codecs.training import CodecTraining, Sample, train_codec
+from sensorium.files import cache_dir
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights" / "codecs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecRun:
+    """A codec and how it is trained.
+
+    Args:
+        codec: its shape.
+        training: how long and how fast.
+        labels: whether the codes must also tell name, category and the words of name and tags.
+        picture_weight: weight of the reconstruction beside the labels.
+        smoothing: share of the label spread over all classes.
+    """
+
+    codec: FSQConfig
+    training: CodecTraining = field(default_factory=lambda: CodecTraining(minutes=30))
+    labels: bool = False
+    picture_weight: float = 1.0
+    smoothing: float = 0.1
+
+
+def write_run(minutes: float = 38.0) -> CodecRun:
+    """The codec for drawing: as true to the pixels as 64 codes allow."""
+    codec = FSQConfig(
+        name="image",
+        use="write",
+        levels=(8, 8, 8, 5, 5),
+        encoder_widths=(64, 128),
+        encoder_blocks=(1, 1),
+        decoder_widths=(64, 128),
+        decoder_blocks=(1, 4),
+    )
+    return CodecRun(codec=codec, training=CodecTraining(minutes=minutes, batch=32, lr=1e-2))
+
+
+def read_run(minutes: float = 25.0) -> CodecRun:
+    """The codec for reading: 16 codes from which the name can be told, also in a drawing style not seen before."""
+    codec = FSQConfig(
+        name="image-read",
+        use="read",
+        grid=4,
+        levels=(8, 5, 5, 5),
+        encoder_widths=(64, 128, 192),
+        encoder_blocks=(1, 2, 2),
+        decoder_widths=(32, 64, 128),
+        decoder_blocks=(0, 1, 1),
+    )
+    training = CodecTraining(minutes=minutes, batch=64, lr=6e-3, adam_share=0.8, weight_decay=0.1)
+    return CodecRun(codec=codec, training=training, labels=True, picture_weight=2.0)
+
+
+RUNS = {"write": write_run, "read": read_run}
+
+
+class Drawings:
+    """Training pictures and their labels, sampled per concept: first a name, then a family, then a drawing.
+
+    Args:
+        pixels: (N, 64, 64, 3) uint8, row = number of the picture; may be a memory map.
+        pictures: those to draw from.
+        evenness: 1 draws every name equally often; 0 by its number of drawings.
+    """
+
+    def __init__(self, pixels: np.ndarray, pictures: Sequence[Picture], evenness: float = 1.0) -> None:
+        self.names = sorted({p.label for p in pictures})
+        self.groups = sorted({p.category for p in pictures})
+        name_at = {name: i for i, name in enumerate(self.names)}
+        group_at = {name: i for i, name in enumerate(self.groups)}
+        self.pixels = np.ascontiguousarray(pixels[[p.picture for p in pictures]])
+        self.name = np.array([name_at[p.label] for p in pictures])
+        self.group = np.array([group_at[p.category] for p in pictures])
+        self.words, self.word_share = word_shares(self.names, pictures)
+        self.odds = np.cumsum(sampling_weights(pictures, evenness))
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def sample(self, rng: np.random.Generator, size: int) -> dict[str, Any]:
+        """A batch: ``x`` floats (B, 3, 64, 64) in -1..1, ``name`` and ``group`` class numbers (B,),
+        ``words`` shares (B, words)."""
+        rows = np.searchsorted(self.odds, rng.random(size) * self.odds[-1]).clip(max=len(self) - 1)
+        return {
+            "x": pixels_to_net(torch.from_numpy(self.pixels[rows])),
+            "name": torch.from_numpy(self.name[rows]),
+            "group": torch.from_numpy(self.group[rows]),
+            "words": torch.from_numpy(self.word_share[self.name[rows]]),
+        }
+
+    def changed(self, change: Callable[[Tensor, np.random.Generator], Tensor]) -> Sample:
+        """`sample` followed by a random change of the pictures."""
+
+        def sample(rng: np.random.Generator, size: int) -> dict[str, Any]:
+            batch = self.sample(rng, size)
+            return batch | {"x": change(batch["x"], rng)}
+
+        return sample
+
+
+def word_shares(names: Sequence[str], pictures: Sequence[Picture], least: int = 4) -> tuple[list[str], np.ndarray]:
+    """Words of names and tags that several names share, and how each name divides among them, (names, words)."""
+    told: dict[str, set[str]] = {name: set(re.findall(r"\w{2,}", name.lower())) for name in names}
+    for p in pictures:
+        told[p.label].update(word for tag in p.tags for word in re.findall(r"\w{2,}", tag.lower()))
+    counts = Counter(word for words in told.values() for word in words)
+    words = sorted(word for word, count in counts.items() if count >= least)
+    at = {word: i for i, word in enumerate(words)}
+    share = np.zeros((len(names), len(words)), np.float32)
+    for i, name in enumerate(names):
+        share[i, [at[word] for word in told[name] if word in at]] = 1
+    return words, share / np.maximum(share.sum(1, keepdims=True), 1)
+
+
+def sampling_weights(pictures: Sequence[Picture], evenness: float) -> np.ndarray:
+    """Odds of each picture: a name's share is its count of (family) drawings to the power ``1 - evenness``."""
+    per_name: dict[str, set[str]] = {}
+    per_drawing: dict[tuple[str, str], int] = {}
+    for p in pictures:
+        per_name.setdefault(p.label, set()).add(p.style)
+        per_drawing[p.label, p.style] = per_drawing.get((p.label, p.style), 0) + 1
+    return np.array([len(per_name[p.label]) ** -evenness / per_drawing[p.label, p.style] for p in pictures])
+
+
+class Learner(nn.Module):
+    """A codec's network and, for a reading codec, the head that judges its codes."""
+
+    def __init__(self, net: FsqNet, head: LabelHead | None) -> None:
+        super().__init__()
+        self.net, self.head = net, head
+
+
+def losses(learner: Learner, batch: dict[str, Any], run: CodecRun) -> dict[str, Tensor]:
+    """Reconstruction and, with labels, cross-entropy of name, group and words told from the quantised values."""
+    y, q, _ = learner.net(batch["x"])
+    found = {"picture": run.picture_weight * reconstruction(batch["x"], y)}
+    if learner.head is not None:
+        name, group, words = learner.head(q)
+        found["name"] = F.cross_entropy(name, batch["name"], label_smoothing=run.smoothing)
+        found["group"] = 0.3 * F.cross_entropy(group, batch["group"])
+        found["words"] = 0.5 * F.cross_entropy(words, batch["words"])
+    return found
+
+
+def make_learner(run: CodecRun, drawings: Drawings) -> Learner:
+    torch.manual_seed(run.training.seed)
+    shape, classes = run.codec, (len(drawings.names), len(drawings.groups), len(drawings.words))
+    head = LabelHead(shape.grid, len(shape.levels), classes) if run.labels else None
+    return Learner(shape.net(), head)
+
+
+def training_pictures(pictures: Sequence[Picture], without: Sequence[str] = ()) -> list[Picture]:
+    """What may be trained on, less some families (to choose settings on them)."""
+    return [p for p in pictures if p.split == "train" and not p.held_out and p.family not in without]
+
+
+def train(run: CodecRun, drawings: Drawings, checkpoint: Path | None = None) -> Learner:
+    """Train a codec (and its head) on drawings."""
+    learner = make_learner(run, drawings)
+    sample = drawings.changed(augment if run.labels else varied)
+    train_codec(learner, sample, lambda net, batch: losses(net, batch, run), run.training, checkpoint=checkpoint)
+    return learner
+
+
+@torch.inference_mode()
+def name_accuracy(learner: Learner, drawings: Drawings, pixels: np.ndarray, pictures: Sequence[Picture]) -> float:
+    """Share of pictures whose name the head tells first, from codes, among the names of the training drawings."""
+    assert learner.head is not None
+    at = {name: i for i, name in enumerate(drawings.names)}
+    known = [p for p in pictures if p.label in at]
+    hits = 0
+    for start in range(0, len(known), 64):
+        part = known[start : start + 64]
+        x = pixels_to_net(torch.from_numpy(pixels[[p.picture for p in part]]))
+        best = learner.head(learner.net(x)[1])[0].argmax(1).tolist()
+        hits += sum(at[p.label] == b for p, b in zip(part, best, strict=True))
+    return hits / max(len(known), 1)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("codec", choices=sorted(RUNS))
+    parser.add_argument("--minutes", type=float, help="wall time of the training")
+    parser.add_argument("--without", nargs="*", default=[], help="train families to leave out and to measure on")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder that receives the codec's folder")
+    options = parser.parse_args(argv)
+    run = RUNS[options.codec]()
+    if options.minutes is not None:
+        run = replace(run, training=replace(run.training, minutes=options.minutes))
+    pictures = load_pictures()
+    pixels = np.load(cache_dir() / "pictograms" / "pixels-64.npy", mmap_mode="r")
+    drawings = Drawings(pixels, training_pictures(pictures, options.without), evenness=1.0 if run.labels else 0.5)
+    name = run.codec.name + "".join(f"-without-{family}" for family in options.without)
+    learner = train(run, drawings, cache_dir() / "pictograms" / "codecs" / name / "state.safetensors")
+    for family in options.without:
+        seen = [p for p in pictures if p.family == family and p.split == "train" and not p.toned]
+        if learner.head is not None:
+            print(f"{family}: name told for {name_accuracy(learner, drawings, pixels, seen):.1%} of {len(seen)}")
+    FSQCodec(run.codec, learner.net).save(options.out / name)
+    print(f"saved {options.out / name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Reading the sets: which icon shows which emoji, or else what an icon is called.
+
+Emoji sets that state the hexcodes of their icons (``chars.json``) are believed; icons of the others are found by name.
+Icons of the sets that are no emoji sets take over an emoji's names, tags and root where they bear its name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from recipes.pictograms.emoji import Emoji, EmojiNames, key_of, load_emoji
+from recipes.pictograms.render import icon_svg
+from recipes.pictograms.sources import EMOJI_DATA, EMOJI_SOURCES, Source, fetch
+from recipes.pictograms.split import root_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A named SVG document, before it is drawn."""
+
+    key: str
+    label: str
+    base_label: str
+    svg: str
+    category: str
+    root: str
+    skin_tone: int = 0
+    names: dict[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+
+def drawing_of(one: Emoji, *, key: str, svg: str) -> Drawing:
+    """A drawing of an emoji's concept."""
+    return Drawing(
+        key=key,
+        label=one.label,
+        base_label=one.base,
+        svg=svg,
+        category=one.group,
+        root=root_of(one.base),
+        skin_tone=one.tone,
+        names=dict(one.names),
+        tags=one.tags,
+    )
+
+
+def emoji_names(short_codes: bool = True) -> EmojiNames:
+    """All names of emoji, from ``emojibase-data`` and from the drawing sets that state the hexcodes of their icons.
+
+    Without ``short_codes`` only proper names: for sets whose names were not made for emoji, where "moon" is a moon and
+    not the short code of a waxing gibbous one.
+    """
+    data = fetch(EMOJI_DATA)
+    names = EmojiNames(load_emoji(data))
+    for source in EMOJI_SOURCES:
+        for code, name in read_icons(source)[1].items():
+            names.add(name, key_of(code))
+    if short_codes:
+        names.add_package(data)
+    for source in EMOJI_SOURCES:
+        for name, alias in read_icons(source)[0].get("aliases", {}).items():
+            parent = names.find(alias["parent"])
+            if parent and not {"hFlip", "vFlip", "rotate"} & set(alias):
+                names.add(name, parent)
+    return names
+
+
+def read_icons(source: Source) -> tuple[dict[str, Any], dict[str, str]]:
+    """``icons.json`` and ``chars.json`` (hexcode -> icon name, empty where the set has none)."""
+    place = fetch(source.package)
+    chars = place / "chars.json"
+    return json.loads((place / "icons.json").read_text()), json.loads(chars.read_text()) if chars.exists() else {}
+
+
+def emoji_drawings(source: Source, names: EmojiNames) -> list[Drawing]:
+    """One drawing per emoji of a set; where several icons lead to one emoji, the set's own hexcode table decides."""
+    icons, chars = read_icons(source)
+    chosen: dict[str, str] = {}
+    for code, name in chars.items():
+        chosen.setdefault(key_of(code), name)
+    taken = set(chosen.values())
+    every = [n for n in icons["icons"] if n not in taken] + [n for n in icons.get("aliases", {}) if n not in taken]
+    for name in every:
+        key = names.find(name)
+        if key:
+            chosen.setdefault(key, name)
+    return [
+        drawing_of(names.emoji[key], key=key, svg=icon_svg(icons, name))
+        for key, name in chosen.items()
+        if key in names.emoji
+    ]

@@ -1,0 +1,241 @@
+"""nano, the model in the box: a small Llama trained from scratch on pictograms.
+
+python -m recipes.pictograms.nano codes      # encode every picture once, with variants for reading
+python -m recipes.pictograms.nano shards     # write training conversations as token shards
+python -m recipes.pictograms.nano train --minutes 90
+python -m recipes.pictograms.nano export     # into the package
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from recipes.pictograms import tasks
+from recipes.pictograms.augment import augment
+from recipes.pictograms.concepts import Concepts, load_pictures
+from recipes.pictograms.tokenizer import save_tokenizer, train_tokenizer
+
+from sensorium.api import codec as boxed_codec
+from sensorium.codecs import Codec
+from sensorium.codecs.fsq import net_to_pixels, pixels_to_net
+from sensorium.data import PackedLoader, TokenShards, write_shards
+from sensorium.files import atomic_file, cache_dir
+from sensorium.model import Base, Grown, grow
+from sensorium.train import TrainConfig, fit
+from sensorium.train.checkpoint import load_latest
+from sensorium.train.loop import AVERAGE
+from sensorium.types import Conversation, InputError, Message, Part
+
+WRITER, READER = "image", "image-read"
+PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
+app = typer.Typer(add_completion=False, help=__doc__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nano:
+    """Everything about nano's shape and training.
+
+    Args:
+        hidden, layers, heads, intermediate: the Llama body.
+        text_tokens: size of the text vocabulary.
+        variants: augmented readings encoded per picture (the first is the picture as it is).
+        conversations: how many are written as shards; training goes round them as long as it has time.
+        rows, row_tokens: packed rows a step and tokens a row.
+    """
+
+    hidden: int = 256
+    layers: int = 8
+    heads: int = 8
+    intermediate: int = 704
+    text_tokens: int = 3500
+    variants: int = 8
+    conversations: int = 300_000
+    rows: int = 12
+    row_tokens: int = 256
+    seed: int = 0
+
+
+def folder() -> Path:
+    return cache_dir() / "pictograms" / "nano"
+
+
+def codecs() -> list[Codec]:
+    return [boxed_codec(WRITER), boxed_codec(READER)]
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes of every picture of the table.
+
+    Args:
+        written: (pictures, 64, 1) codes of the writing codec.
+        read: (variants, pictures, 16, 1) codes of the reading codec, variant 0 without augmentation.
+    """
+
+    written: np.ndarray
+    read: np.ndarray
+
+    @classmethod
+    def load(cls) -> Codes:
+        from safetensors.numpy import load_file
+
+        return cls(**load_file(folder() / "codes.safetensors"))
+
+    def fill(self, conversation: Conversation, random: Random) -> Conversation:
+        """The conversation with codes in place of picture numbers."""
+        return Conversation(tuple(self._fill_message(message, random) for message in conversation.messages))
+
+    def _fill_message(self, message: Message, random: Random) -> Message:
+        return replace(message, parts=tuple(self._fill_part(part, message.role, random) for part in message.parts))
+
+    def _fill_part(self, part: Part, role: str, random: Random) -> Part:
+        if part.is_text:
+            return part
+        if role == "assistant":
+            return part.with_codes(self.written[part.data].astype(np.int64), WRITER)
+        variant = random.randrange(len(self.read))
+        return part.with_codes(self.read[variant, part.data].astype(np.int64), READER)
+
+
+def encode_pictures(config: Nano) -> Codes:
+    """Encode every picture: once for writing, ``config.variants`` times for reading."""
+    pixels = np.load(cache_dir() / "pictograms" / "pixels-64.npy", mmap_mode="r")
+    writer, reader = codecs()
+    read = [_in_batches(reader, pixels)]
+    for variant in range(1, config.variants):
+        generator = np.random.default_rng((config.seed, variant))
+        read.append(_in_batches(reader, pixels, lambda batch, g=generator: changed(batch, g)))
+    return Codes(_in_batches(writer, pixels), np.stack(read))
+
+
+def changed(pixels_BSS3: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """The same pictures as other families might draw or place them."""
+    import torch
+
+    return net_to_pixels(augment(pixels_to_net(torch.from_numpy(pixels_BSS3)), generator)).numpy()
+
+
+def _in_batches(codec: Codec, pixels: np.ndarray, change: Any = None, size: int = 256) -> np.ndarray:
+    found = []
+    for at in range(0, len(pixels), size):
+        batch = np.array(pixels[at : at + size])
+        found += codec.encode(list(batch if change is None else change(batch)))
+    return np.stack(found).astype(np.int32)
+
+
+class Training:
+    """The parts of one training run, each made when first asked for."""
+
+    def __init__(self, config: Nano):
+        self.config = config
+
+    @cached_property
+    def concepts(self) -> Concepts:
+        return Concepts(load_pictures())
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        place = folder() / "tokenizer"
+        if not place.exists():
+            save_tokenizer(train_tokenizer(self.concepts, size=self.config.text_tokens), place)
+        return AutoTokenizer.from_pretrained(place)
+
+    @cached_property
+    def grown(self) -> Grown:
+        return grow(Base(_body(self.config, self.tokenizer), self.tokenizer), codecs(), learn="full")
+
+    def conversations(self, start: int, count: int) -> Iterator[Conversation]:
+        codes, seed = Codes.load(), self.config.seed
+        for index, conversation in enumerate(tasks.conversations(self.concepts, count, seed, start=start)):
+            yield codes.fill(conversation, Random(f"{seed}:codes:{start + index}"))
+
+
+def _body(config: Nano, tokenizer: Any) -> Any:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(config.seed)
+    shape = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=config.hidden,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.heads,
+        intermediate_size=config.intermediate,
+        max_position_embeddings=1024,
+        tie_word_embeddings=False,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaForCausalLM(shape)
+
+
+def training_config(minutes: float) -> TrainConfig:
+    """Muon for the body's matrices, a flat learning rate that falls in the last third of the time."""
+    return TrainConfig(
+        minutes=minutes,
+        optimizer="muon",
+        lr={"rows": 3e-3, "body": 2e-3},
+        schedule="trapezoid",
+        cooldown=0.35,
+        warmup=50,
+        weight_decay=0.05,
+    )
+
+
+@app.command()
+def codes(variants: Annotated[int, typer.Option(help="Augmented readings per picture.")] = Nano.variants) -> None:
+    """Encode every picture of the table with both codecs."""
+    from safetensors.numpy import save_file
+
+    found = encode_pictures(Nano(variants=variants))
+    with atomic_file(folder() / "codes.safetensors") as path:
+        save_file({"written": found.written, "read": found.read}, path)
+    typer.echo(f"encoded {found.read.shape[1]} pictures, {len(found.read)} readings each")
+
+
+@app.command()
+def shards(count: Annotated[int, typer.Option(help="Training conversations.")] = Nano.conversations) -> None:
+    """Write training conversations as token shards."""
+    training = Training(Nano(conversations=count))
+    grown = training.grown
+    place = write_shards(training.conversations(0, count), grown.stream, grown.codecs, folder() / "shards")
+    typer.echo(f"wrote {place}")
+
+
+@app.command()
+def train(minutes: Annotated[float, typer.Option(help="Training time, earlier runs included.")] = 60) -> None:
+    """Train, or go on from the last checkpoint."""
+    config = Nano()
+    training = Training(config)
+    loader = PackedLoader(
+        TokenShards(folder() / "shards"), batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed
+    )
+    typer.echo(str(fit(training.grown, loader, training_config(minutes), folder() / "run")))
+
+
+@app.command()
+def export(out: Annotated[Path, typer.Option(help="Folder of the model.")] = PACKAGE / "nano") -> None:
+    """Write the last checkpoint as a plain Hugging Face folder, in half precision."""
+    import torch
+
+    grown = Training(Nano()).grown
+    found = load_latest(folder() / "run" / "checkpoints")
+    if found is None:
+        raise InputError(f"there is no checkpoint in {folder() / 'run'}; train first")
+    grown.load_train_state({name: value for name, value in found.weights.items() if not name.startswith(AVERAGE)})
+    typer.echo(f"wrote {grown.fold().save(out, dtype=torch.float16)}")
+
+
+if __name__ == "__main__":
+    app()

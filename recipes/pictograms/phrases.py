@@ -1,0 +1,109 @@
+"""Words around names: articles, and the few ways to ask that the tasks use, in five languages.
+
+The first phrasing of each list is the usual one; the others make up a tail, so that a small model spends its
+hours on pictures rather than on ways to ask.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+LANGUAGES = {"en": "English", "fr": "French", "es": "Spanish", "de": "German", "it": "Italian"}
+
+ASK_NAME = {
+    "en": ("What is this?", "what is this?", "What's this?", "What does the picture show?", "Name this picture."),
+    "fr": ("Qu'est-ce que c'est ?", "C'est quoi ?"),
+    "es": ("¿Qué es esto?", "¿Qué es?"),
+    "de": ("Was ist das?", "Was zeigt das Bild?"),
+    "it": ("Che cos'è?", "Cosa è questo?"),
+}
+ASK_DRAWING = {
+    "en": ("Draw {}.", "draw {}", "Draw {}", "Please draw {}.", "Show me {}."),
+    "fr": ("Dessine : {}.", "dessine {}"),
+    "es": ("Dibuja: {}.", "dibuja {}"),
+    "de": ("Zeichne: {}.", "zeichne {}"),
+    "it": ("Disegna: {}.", "disegna {}"),
+}
+SENTENCES = (
+    "I would like to see {}.",
+    "Can you draw {} for me?",
+    "Make a picture of {}.",
+    "I need a drawing of {}.",
+    "Here comes {}: draw it.",
+)
+ASK_TAGS = ("What are its tags?", "Give tags.")
+ASK_CATEGORY = ("What kind of thing is it?", "Which category?")
+DROPPED = ""  # as guidance blanks the request
+DRAW_ANYTHING = "Draw."
+DRAW_TAGS = "Draw: {}."
+DRAW_STYLE = "Draw {} in the {} style."
+
+SMALL_TALK = (
+    ("Hello!", "Hello! Show me a picture, or ask me to draw one."),
+    ("hi", "Hello! Show me a picture, or ask me to draw one."),
+    ("What can you do?", "I name small pictures, answer questions about them, and draw."),
+    ("Who are you?", "I am nano, a very small model that names and draws pictures."),
+    ("Thank you!", "You are welcome."),
+    ("Bonjour !", "Bonjour ! Montre-moi une image."),
+    ("¡Hola!", "¡Hola! Enséñame una imagen."),
+    ("Hallo!", "Hallo! Zeig mir ein Bild."),
+    ("Ciao!", "Ciao! Mostrami un'immagine."),
+)
+
+OPPOSITES = (
+    ("up", "down"), ("left", "right"), ("open", "closed"), ("black", "white"), ("man", "woman"), ("boy", "girl"),
+    ("locked", "unlocked"), ("increasing", "decreasing"), ("hot", "cold"), ("sunrise", "sunset"),
+    ("smiling", "frowning"), ("full", "new"), ("low", "high"), ("men", "women"), ("first", "last"), ("old", "young"),
+    ("big", "small"), ("day", "night"), ("happy", "sad"), ("departure", "arrival"), ("outbox", "inbox"),
+    ("leftwards", "rightwards"), ("upwards", "downwards"), ("raised", "lowered"), ("dim", "bright"),
+)  # fmt: skip
+OPPOSITE = {**dict(OPPOSITES), **{b: a for a, b in OPPOSITES}}
+
+_HEAD_ENDS = re.compile(
+    r" (?:with|without|of|in|on|at|from|and|behind|for|showing|over|under|wearing|done|not|[a-z]+ing)\b.*|[:,].*"
+)
+_SINGULAR_S = re.compile(r"(?:ss|us|is|ics|lens|gas|atlas|ceros|chess)$")
+_UNCOUNTABLE = """
+    people men women children rice bread salt butter sushi oden garlic fire water milk sake money fog ice wood soap
+    popcorn broccoli bacon spaghetti tennis bowling badminton lacrosse hockey golf camping cooking mate dna football
+    baseball softball basketball volleyball litter smoking hair blood lightning rain snow wind weather music luggage
+    claim control grass gold silver cheese chocolate coffee tea ginger"""
+_NO_ARTICLE = frozenset(_UNCOUNTABLE.split())
+_VOWEL_SOUND = re.compile(r"(?:[aio](?!ne\b|nce\b)|e(?!u|we)|u(?!ni|til|se|r[io])|hour|honest|heir|[AEIO])")
+
+
+@cache
+def phrase(label: str) -> str:
+    """A name as one says it: ``red heart`` -> ``a red heart``, ``flag: France`` -> ``the flag of France``.
+
+    Different labels give different phrases, so a phrase can stand for its label.
+    """
+    if label.startswith("flag: "):
+        return f"the flag of {label.removeprefix('flag: ')}"
+    if label.startswith("keycap: "):
+        return f"the key {label.removeprefix('keycap: ')}"
+    head = _HEAD_ENDS.sub("", label).split(" ")[-1] or label
+    first = label.split(" ")[0]
+    plural = head.endswith("s") and not _SINGULAR_S.search(head) and "’" not in head
+    proper = first.istitle() and label.split(" ")[-1].istitle()
+    bare = head.lower() in _NO_ARTICLE or not label[:1].isalpha() or label.endswith(("o’clock", "-thirty"))
+    if plural or proper or bare:
+        return label
+    return f"{'an' if _VOWEL_SOUND.match(label) else 'a'} {label}"
+
+
+def definite(label: str) -> str:
+    """``the red heart``: the name when one of several is meant."""
+    said = phrase(label)
+    bare = re.sub(r"^(?:an?|the) ", "", said)
+    return f"the {bare}"
+
+
+def category_words(category: str) -> str:
+    """``animals-nature`` -> ``animals and nature``."""
+    return category.replace("&", "and").replace("-", " and ").replace("_", " ").strip()
+
+
+def style_words(style: str) -> str:
+    return style.replace("-", " ")

@@ -1,0 +1,143 @@
+"""The pictures table: every drawing as 64 x 64 pixels with its names, its concept and its side of the split.
+
+Written to ``cache_dir()/pictograms``: ``pictures.parquet`` (one row per picture), ``pixels-64.npy`` (uint8, N x 64 x 64
+x 3, row = the column ``picture``) and ``ATTRIBUTION.md``. A set, once drawn, is kept, so a second run is quick.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from recipes.pictograms.clipart import clipart_drawings
+from recipes.pictograms.drawings import Drawing, emoji_drawings, emoji_names
+from recipes.pictograms.emoji import EmojiNames
+from recipes.pictograms.icons import Namer, flag_drawings, icon_drawings
+from recipes.pictograms.render import SIZE_PX, draw, place_all
+from recipes.pictograms.sources import SOURCES, Source
+from recipes.pictograms.split import split_of
+
+from sensorium.files import atomic_file, cache_dir
+
+LEAST_INK_PX = 16
+DRAWING_VERSION = 1  # raise it when render.py draws differently
+
+Say = Callable[[str], None]
+
+
+def folder() -> Path:
+    return cache_dir() / "pictograms"
+
+
+def make(sources: Sequence[Source] = SOURCES, say: Say = print) -> Path:
+    """Fetch, draw and describe all sources; the folder of the table.
+
+    Raises:
+        InputError: a package cannot be fetched, resvg is missing, or the disk is full.
+    """
+    readers = _readers()
+    rows: list[dict[str, Any]] = []
+    pixels: list[np.ndarray] = []
+    for source in sources:
+        drawings = readers[source.kind](source)
+        drawn = _drawn(source, drawings, say)
+        kept = [(drawing, picture) for drawing, picture in zip(drawings, drawn, strict=True) if visible(picture)]
+        rows += [_row(drawing, source) for drawing, _ in kept]
+        pixels += [picture for _, picture in kept]
+        say(f"{source.style}: {len(kept)} pictures, {len(drawings) - len(kept)} cannot be seen or drawn")
+    write(rows, np.stack(pixels), sources)
+    return folder()
+
+
+def _readers() -> dict[str, Callable[[Source], list[Drawing]]]:
+    """How to read each kind of set."""
+    emoji, proper = emoji_names(), emoji_names(short_codes=False)
+    namer = Namer(EmojiNames(emoji.emoji), proper)
+    return {
+        "emoji": lambda source: emoji_drawings(source, emoji),
+        "icons": lambda source: icon_drawings(source, namer),
+        "flags": lambda source: flag_drawings(source, emoji),
+        "clipart": lambda source: clipart_drawings(source, namer),
+    }
+
+
+def visible(picture: np.ndarray) -> bool:
+    """Whether a picture, uint8 (64, 64, 3), shows anything: not white on white, not the zeros of a failed drawing."""
+    return bool(picture.any()) and int((picture.min(axis=-1) < 240).sum()) >= LEAST_INK_PX
+
+
+def _drawn(source: Source, drawings: Sequence[Drawing], say: Say) -> np.ndarray:
+    """uint8 (N, 64, 64, 3); all zeros where a drawing cannot be drawn. Kept on disk until a drawing changes."""
+    store = folder() / "drawn" / f"{source.package.stem}.npz"
+    digest = digest_of(drawings, source.fit)
+    if store.exists():
+        with np.load(store) as kept:
+            if str(kept["digest"]) == digest:
+                return kept["pixels"]
+    say(f"{source.style}: drawing {len(drawings)} pictures")
+    blank = np.zeros((SIZE_PX, SIZE_PX, 3), np.uint8)
+    pictures = place_all(draw(drawing.svg, source.fit) for drawing in drawings)
+    pixels = np.stack([blank if picture is None else picture for picture in pictures])
+    with atomic_file(store) as path:
+        np.savez_compressed(path, digest=digest, pixels=pixels)
+    return pixels
+
+
+def digest_of(drawings: Iterable[Drawing], fit: bool = False) -> str:
+    """What the pixels of a set depend on: its drawings, in order, and the way of drawing."""
+    digest = hashlib.sha256(f"way of drawing {DRAWING_VERSION}{' fit' * fit}".encode())
+    for drawing in drawings:
+        digest.update(drawing.svg.encode())
+    return digest.hexdigest()
+
+
+def _row(drawing: Drawing, source: Source) -> dict[str, Any]:
+    values = asdict(drawing)
+    values.pop("svg")
+    values["names_json"] = json.dumps(values.pop("names"), ensure_ascii=False)
+    values["tags_json"] = json.dumps(list(values.pop("tags")), ensure_ascii=False)
+    return values | {
+        "family": source.family,
+        "style": source.style,
+        "source": source.package.name,
+        "split": split_of(drawing.root, drawing.category),
+        "held_out": source.held_out,
+        "licence": source.licence,
+    }
+
+
+def write(rows: Sequence[dict[str, Any]], pixels: np.ndarray, sources: Iterable[Source]) -> None:
+    """Put the table, the pixels and the attributions in place, each whole or not at all."""
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    table = pyarrow.Table.from_pylist([{"picture": number, **row} for number, row in enumerate(rows)])
+    with atomic_file(folder() / "pixels-64.npy") as path:
+        np.save(path, pixels)
+    with atomic_file(folder() / "pictures.parquet") as path:
+        parquet.write_table(table, path)
+    with atomic_file(folder() / "ATTRIBUTION.md") as path:
+        path.write_text(attribution(sources), encoding="utf-8")
+
+
+def attribution(sources: Iterable[Source]) -> str:
+    """Who drew what, under which licence, as Markdown."""
+    lines = [
+        "# Attribution",
+        "",
+        "Pictures were drawn from these sets at 64 x 64 pixels on white, cut to their ink and centred. Names, tags and",
+        "groups: Unicode CLDR through emojibase-data (MIT; Unicode licence).",
+        "",
+        "| set | package | author | licence | used for |",
+        "|---|---|---|---|---|",
+    ]
+    for source in sources:
+        use = "evaluation only, never trained on" if source.held_out else "training and evaluation"
+        package = f"{source.package.name} {source.package.version}".strip()
+        lines.append(f"| [{source.style}]({source.url}) | {package} | {source.author} | {source.licence} | {use} |")
+    return "\n".join(lines) + "\n"

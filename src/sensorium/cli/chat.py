@@ -1,0 +1,37 @@
+"""``sensorium chat``: talk with a model in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sensorium.cli import options
+
+
+def chat(
+    model: Annotated[str, typer.Argument(help="A model in the box, a folder, or a Hub id.")] = "nano",
+    once: Annotated[
+        str | None, typer.Option(help='Answer this one line and stop, e.g. "draw a red heart" or "/image cat.png".')
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for what the model draws.")] = Path(),
+    base: options.Base = None,
+    seed: options.Seed = None,
+    temperature: options.Temperature = None,
+    top_k: options.TopK = None,
+    top_p: options.TopP = None,
+    guidance: options.Guidance = None,
+    best_of: options.BestOf = 1,
+) -> None:
+    """Talk with a model: show it pictures, let it draw. /help lists what can be typed."""
+    from sensorium.cli.terminal import Terminal
+
+    sampling = options.given(
+        seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance, best_of=best_of
+    )
+    terminal = Terminal(options.load(model, base), name=model, out=out, sampling=sampling)
+    if once is not None:
+        terminal.answer(once)
+    else:
+        terminal.run()

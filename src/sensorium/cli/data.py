@@ -1,0 +1,54 @@
+"""``sensorium data``: check, import and encode training data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sensorium.cli import options
+
+app = typer.Typer(help="Check, import and encode training data.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def lint(file: Annotated[Path, typer.Argument(help="Conversations as JSONL in the OpenAI chat form.")]) -> None:
+    """Say in plain words what is wrong with a file of conversations, line by line."""
+    from sensorium.data import lint as check
+
+    report = check(file)
+    for problem in report.problems:
+        typer.echo(str(problem))
+    typer.echo(report.summary())
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    format: Annotated[str, typer.Argument(help='What SRC is: "llava", "sharegpt" or "folder" (files with captions).')],
+    src: Annotated[Path, typer.Argument(help="File or folder to read.")],
+    out: Annotated[Path, typer.Argument(help="JSONL file to write.")],
+    media: Annotated[
+        Path | None, typer.Option(help="Folder that paths in SRC are relative to, if not SRC's own.")
+    ] = None,
+) -> None:
+    """Turn data of another form into conversations as JSONL."""
+    from sensorium.data import import_file
+
+    typer.echo(f"wrote {import_file(format, src, out, media)} conversations to {out}")
+
+
+@app.command()
+def encode(
+    file: Annotated[Path, typer.Argument(help="Conversations as JSONL in the OpenAI chat form.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the token shards.")],
+    model: Annotated[str, typer.Option(help="Whose tokens: a model in the box, a folder, or a Hub id.")] = "nano",
+    base: options.Base = None,
+) -> None:
+    """Encode conversations once into token shards; a second run does only what is missing."""
+    from sensorium.data import read_conversations, write_shards
+
+    loaded = options.load(model, base)
+    typer.echo(f"wrote {write_shards(read_conversations(file), loaded.stream, loaded.codecs, out)}")

@@ -1,0 +1,32 @@
+"""``sensorium encode``: one medium to codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def encode(
+    medium: Annotated[Path, typer.Argument(help="A file, e.g. a picture.")],
+    codec: Annotated[str | None, typer.Option(help="A codec in the box by name, or a folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Decode again and write what is left of the medium here.")] = None,
+) -> None:
+    """Print the codes of a medium as JSON.
+
+    One list of codes per frame."""
+    import json
+
+    from sensorium import api
+    from sensorium.cli.media import modality_of
+    from sensorium.modalities import modality
+
+    kind = modality_of(medium)
+    coder = api.codec(codec or kind)
+    array = modality(kind).open(medium)
+    (codes,) = coder.encode([array])
+    typer.echo(json.dumps({"codec": coder.facts.name, "codes": codes.tolist()}))
+    if out is not None:
+        modality(kind).save(coder.decode([codes])[0], out)
+        typer.echo(f"wrote {out}", err=True)

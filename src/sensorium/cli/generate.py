@@ -1,0 +1,44 @@
+"""``sensorium generate``: one prompt in, one answer out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sensorium.cli import options
+
+
+def generate(
+    model: Annotated[str, typer.Argument(help="A model in the box, a folder, or a Hub id.")],
+    prompt: Annotated[str, typer.Argument(help="What is said to the model.")],
+    image: Annotated[list[Path] | None, typer.Option(help="A picture shown first; may be repeated.")] = None,
+    want: Annotated[str | None, typer.Option(help='"text", or the medium to be written, e.g. "image".')] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the medium that is written.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens written.")] = None,
+    base: options.Base = None,
+    seed: options.Seed = None,
+    temperature: options.Temperature = None,
+    top_k: options.TopK = None,
+    top_p: options.TopP = None,
+    guidance: options.Guidance = None,
+    best_of: options.BestOf = 1,
+) -> None:
+    """Answer one prompt in words or with a medium.
+
+    Text goes to stdout, a medium to the file given with --out."""
+    from sensorium.cli.media import save_media
+    from sensorium.types import InputError, Part
+
+    if want not in (None, "text") and out is None:
+        raise InputError(f"--want {want} needs --out FILE for what is written")
+    sampling = options.given(
+        seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance, max_tokens=max_tokens
+    )
+    content = [*(Part("image", path) for path in image or []), prompt]
+    reply = options.load(model, base).chat(content, want=want, best_of=best_of, **sampling)
+    if reply.text.strip():
+        typer.echo(reply.text.strip())
+    for path in save_media(reply, out):
+        typer.echo(f"saved {path}", err=True)

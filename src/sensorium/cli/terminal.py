@@ -1,0 +1,180 @@
+"""A chat in the terminal: what is typed becomes questions to a model, what it draws becomes files."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from sensorium.modalities import modality, modality_names
+from sensorium.types import InputError, Message, Part, Reply, as_message
+
+HELP = """\
+  /image PATH [PATH ...] [QUESTION]   show pictures and ask about them; later questions are about the same pictures
+  /draw WORDS                         let the model draw; the picture is saved and its path told
+  /new                                forget what was said and shown
+  /help                               this list
+  /quit                               leave (so does Ctrl-D)
+Anything else is said to the model as it is."""
+ASK = "What is this?"
+DRAW = "Draw {}."
+PREVIEW_PX = 32
+
+
+class Terminal:
+    """One conversation with a model.
+
+    Args:
+        model: has ``chat(content, want, history=..., **sampling) -> Reply``.
+        name: how the model is called in greetings.
+        out: folder where media that the model writes are saved.
+        sampling: keyword arguments passed on to ``chat``.
+        console: where answers go; stdout by default.
+    """
+
+    def __init__(self, model: Any, *, name: str, out: Path, sampling: dict[str, Any], console: Console | None = None):
+        self.model, self.name, self.out, self.sampling = model, name, out, sampling
+        self.console = console or Console(soft_wrap=True, highlight=False)
+        self.history: list[Message] = []
+        self.drawn = 0
+
+    def run(self) -> None:
+        """Read lines until /quit or the end of input; bad input is told and the chat goes on."""
+        _enable_line_editing()
+        interactive = sys.stdin.isatty()
+        if interactive:
+            self.console.print(f"Chat with {self.name}. Try: /draw a red heart    (/help lists more, /quit leaves)")
+        while True:
+            try:
+                line = input("> " if interactive else "").strip()
+            except EOFError:
+                return
+            if line in ("/quit", "/exit"):
+                return
+            try:
+                self.answer(line)
+            except InputError as error:
+                self.console.print(Text(str(error), style="red"))
+            except KeyboardInterrupt:
+                self.console.print("stopped")
+
+    def answer(self, line: str) -> None:
+        """Do what one typed line says.
+
+        Raises:
+            InputError: an unknown command, a medium that cannot be read, or something the model cannot do.
+        """
+        command, _, rest = line.strip().partition(" ")
+        rest = rest.strip()
+        if not command:
+            return
+        if command == "/help":
+            self.console.print(HELP)
+        elif command == "/new":
+            self.history = []
+        elif command.lower() in ("/draw", "draw"):
+            self._draw(rest)
+        elif command[1:] in modality_names() and command.startswith("/"):
+            self._look(command[1:], rest)
+        elif command.startswith("/"):
+            raise InputError(f"there is no command {command}; /help lists what can be typed")
+        else:
+            self._ask(as_message("user", line.strip()))
+
+    def _draw(self, words: str) -> None:
+        """A drawing stands alone: earlier turns do not change it. Each takes the next seed, so no two are alike."""
+        if not words:
+            raise InputError("say what to draw, for example: /draw a red heart")
+        with self._working("drawing"):
+            seed = self.sampling.get("seed", 0) + self.drawn
+            request = DRAW.format(words.rstrip("."))
+            reply = self.model.chat([request], want="image", **(self.sampling | {"seed": seed}))
+        self.drawn += self.sampling.get("best_of", 1)
+        self._print(reply)
+
+    def _look(self, kind: str, rest: str) -> None:
+        """New media start a new conversation; the questions that follow are about them."""
+        sources, question = _sources(rest)
+        if not sources:
+            raise InputError(f"say which file to show, for example: /{kind} cat.png what is this?")
+        arrays = [modality(kind).open(source) for source in sources]
+        self._preview(kind, arrays)
+        self.history = []
+        self._ask(as_message("user", [*(Part(kind, array) for array in arrays), question or ASK]))
+
+    def _ask(self, message: Message) -> None:
+        with self._working("thinking"):
+            reply = self.model.chat(list(message.parts), history=tuple(self.history), **self.sampling)
+        self.history += [message, Message("assistant", reply.parts)]
+        self._print(reply)
+
+    def _working(self, what: str) -> Any:
+        return Console(stderr=True).status(what)
+
+    def _print(self, reply: Reply) -> None:
+        for part in reply.parts:
+            if part.is_text:
+                self.console.print(Text(part.data.strip()))
+            else:
+                path = self._next_path(part.modality)
+                part.save(path)
+                self._preview(part.modality, [part.data])
+                self.console.print(Text(f"saved {path}"))
+        if not any(part.data for part in reply.parts if part.is_text) and all(p.is_text for p in reply.parts):
+            self.console.print("(the model had nothing to say)")
+        if reply.finish == "length":
+            self.console.print("(the answer reached its length limit)")
+
+    def _next_path(self, kind: str) -> Path:
+        suffix = modality(kind).extensions[0]
+        number = 1
+        while (path := self.out / f"drawn-{number}{suffix}").exists():
+            number += 1
+        return path
+
+    def _preview(self, kind: str, arrays: list[np.ndarray]) -> None:
+        if self.console.is_terminal:
+            for array in arrays:
+                self.console.print(blocks(modality(kind).preview(array, PREVIEW_PX)))
+
+
+def blocks(rgb_HW3: np.ndarray) -> Text:
+    """A picture as coloured half blocks, two pixels above each other in one character."""
+    height = rgb_HW3.shape[0] // 2 * 2
+    text = Text()
+    for upper, lower in zip(rgb_HW3[0:height:2], rgb_HW3[1:height:2], strict=True):
+        for top, bottom in zip(upper, lower, strict=True):
+            text.append("▀", Style.parse(f"{_hex(top)} on {_hex(bottom)}"))
+        text.append("\n")
+    return text
+
+
+def _hex(rgb: np.ndarray) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*(int(value) for value in rgb))
+
+
+def _sources(rest: str) -> tuple[list[str], str]:
+    """Paths at the start of a line (the first word always, further words when such files exist), and the rest."""
+    if rest and Path(rest).expanduser().is_file():  # a path with spaces and no quotes
+        return [str(Path(rest).expanduser())], ""
+    try:
+        words = shlex.split(rest)
+    except ValueError:  # an apostrophe in the question
+        words = rest.split()
+    words = [word for word in words if word]
+    count = 1
+    while count < len(words) and Path(words[count]).expanduser().is_file():
+        count += 1
+    return [str(Path(word).expanduser()) for word in words[:count]], " ".join(words[count:])
+
+
+def _enable_line_editing() -> None:
+    with suppress(ImportError):
+        import readline  # noqa: F401 - arrow keys and history come with the import

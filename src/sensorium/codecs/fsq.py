@@ -1,0 +1,200 @@
+"""The `fsq` family: a small trained autoencoder whose codes are finite scalars (arXiv 2309.15505), for pictures.
+
+Each picture becomes a fixed grid of codes in reading order. A code is a mixed-radix number: its digits are the
+levels of the channels, so codes that share digits mean similar things, and `features` says so to the model.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sensorium.codecs.base import Codec, Facts, Use
+from sensorium.codecs.fsq_net import FsqNet
+from sensorium.types import InputError
+
+BATCH = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class FSQConfig:
+    """Everything that shapes an FSQ codec.
+
+    Args:
+        name: of the codec among those of a model.
+        modality: what it encodes; its arrays must be RGB pictures (H, W, 3) uint8.
+        use: see `Facts`.
+        size_px: side of the square picture; other pictures are fitted into it on white.
+        grid: side of the code grid.
+        levels: levels of each channel of a code; their product is the size of the codebook.
+        patch_px: side of the squares whose pixels are folded into channels first.
+        encoder_widths: channels at each grid size, from fine to coarse; each step halves the grid.
+        encoder_blocks: residual blocks at each grid size.
+        decoder_widths: as for the encoder, also from fine to coarse.
+        decoder_blocks: as for the encoder.
+    """
+
+    name: str = "image"
+    modality: str = "image"
+    use: Use = "both"
+    size_px: int = 64
+    grid: int = 8
+    levels: tuple[int, ...] = (8, 8, 8, 8)
+    patch_px: int = 4
+    encoder_widths: tuple[int, ...] = (64, 128)
+    encoder_blocks: tuple[int, ...] = (1, 2)
+    decoder_widths: tuple[int, ...] = (64, 128)
+    decoder_blocks: tuple[int, ...] = (1, 3)
+
+    def net(self) -> FsqNet:
+        """A fresh network of this shape."""
+        keep = asdict(self)
+        for name in ("name", "modality", "use"):
+            del keep[name]
+        return FsqNet(**keep)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> FSQConfig:
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+
+
+class FSQCodec(Codec):
+    """Pictures to a grid of FSQ codes and back.
+
+    Args:
+        config: shape of the codec.
+        net: trained network, which is copied; a fresh one when None. Its large weights are rounded to half
+            precision, in which they are stored: codes are then the same before and after saving.
+    """
+
+    family: ClassVar[str] = "fsq"
+
+    def __init__(self, config: FSQConfig, net: FsqNet | None = None) -> None:
+        self.settings = config
+        self.net = rounded(config.net() if net is None else net)
+        frames = config.grid**2
+        self.facts = Facts(
+            name=config.name,
+            modality=config.modality,
+            codebook_sizes=(prod(config.levels),),
+            grid=(config.grid, config.grid),
+            max_frames=frames,
+            use=config.use,
+        )
+
+    @torch.inference_mode()
+    def encode(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Pictures (H, W, 3) uint8 of any size to codes, each (grid * grid, 1) int64.
+
+        Raises:
+            InputError: an array is not an RGB picture.
+        """
+        pixels = [fit(array, self.settings.size_px) for array in arrays]
+        return [
+            codes.reshape(-1, 1)
+            for batch in even_batches(pixels)
+            for codes in self.net.quantiser.encode(self.net.encoder(pixels_to_net(batch))).numpy()
+        ][: len(arrays)]
+
+    @torch.inference_mode()
+    def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Codes, each (grid * grid, 1), to pictures (size_px, size_px, 3) uint8."""
+        side = self.settings.grid
+        checked = [self.check_codes(one) for one in codes]
+        return [
+            picture
+            for batch in even_batches([one.reshape(side, side) for one in checked])
+            for picture in net_to_pixels(self.net.decoder(self.net.quantiser.decode(batch))).numpy()
+        ][: len(codes)]
+
+    def features(self, codebook: int) -> np.ndarray:
+        """One-hot level of every channel, (codes, sum of levels) float32."""
+        codes, parts = np.arange(prod(self.settings.levels)), []
+        for levels in self.settings.levels:
+            parts.append(np.eye(levels, dtype=np.float32)[codes % levels])
+            codes = codes // levels
+        return np.concatenate(parts, axis=1)
+
+    def config(self) -> dict[str, Any]:
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.settings).items()}
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Weights, the large ones in half precision, as they are stored and shipped."""
+        state = self.net.state_dict()
+        return {name: (one.half() if one.ndim > 1 else one).contiguous().numpy() for name, one in state.items()}
+
+    @classmethod
+    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> FSQCodec:
+        settings = FSQConfig.from_json(config)
+        net = settings.net()
+        net.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in tensors.items()})
+        return cls(settings, net)
+
+
+def rounded(net: FsqNet) -> FsqNet:
+    """A copy in eval mode whose large weights are what half precision keeps of them."""
+    net = copy.deepcopy(net).eval().requires_grad_(False)
+    for weight in net.parameters():
+        if weight.ndim > 1:
+            weight.copy_(weight.half().float())
+    return net
+
+
+def even_batches(arrays: Sequence[np.ndarray]) -> Iterator[Tensor]:
+    """Stacks of always `BATCH` arrays, the last filled up with zeros.
+
+    Libraries add in another order for another batch size; a value at the border of two levels would then change
+    its code with the company it is in.
+    """
+    for start in range(0, len(arrays), BATCH):
+        batch = np.zeros((BATCH, *arrays[0].shape), arrays[0].dtype)
+        for place, array in enumerate(arrays[start : start + BATCH]):
+            batch[place] = array
+        yield torch.from_numpy(batch)
+
+
+def fit(array: np.ndarray, size_px: int) -> np.ndarray:
+    """An RGB picture scaled into a square of ``size_px`` on white, proportions kept."""
+    array = np.asarray(array)
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or 0 in array.shape:
+        raise InputError(
+            f"an RGB picture (height, width, 3) of bytes is needed, not {array.dtype} {array.shape}; "
+            "open the file with its modality first"
+        )
+    if array.shape[:2] == (size_px, size_px):
+        return array
+    from PIL import Image
+
+    height, width = array.shape[:2]
+    scale = size_px / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = Image.fromarray(array).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+    page = Image.new("RGB", (size_px, size_px), "white")
+    page.paste(small, ((size_px - size[0]) // 2, (size_px - size[1]) // 2))
+    return np.asarray(page)
+
+
+def pixels_to_net(pixels_BSS3: Tensor) -> Tensor:
+    """Bytes (B, S, S, 3) to floats (B, 3, S, S) in -1..1."""
+    return pixels_BSS3.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def net_to_pixels(x_B3SS: Tensor) -> Tensor:
+    """Floats (B, 3, S, S), clipped to -1..1, to bytes (B, S, S, 3)."""
+    return ((x_B3SS + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def reconstruction(x_B3SS: Tensor, y_B3SS: Tensor) -> Tensor:
+    """Mean over pictures of the logarithm of the squared error, which is the mean PSNR up to a factor.
+
+    Measured against the plain squared error it gains in both mean and pooled PSNR: easy pictures keep their say.
+    The floor (36 dB) stops it from polishing pictures that are right already.
+    """
+    return 0.1 * ((x_B3SS - y_B3SS).square().mean((1, 2, 3)) + 1e-3).log().mean()

@@ -1,0 +1,144 @@
+"""The `kmeans` family: a picture as a grid of patches, each the nearest of K centroids.
+
+Fitted in minutes (mini-batch k-means, Sculley 2010, doi:10.1145/1772690.1772862); the baseline for trained codecs.
+Legend: N patches, D values of a patch (side * side * 3), K centroids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+
+from sensorium.codecs.base import Codec, Facts, Use
+from sensorium.modalities.image import to_square
+from sensorium.types import InputError
+
+
+class KMeansCodec(Codec):
+    """Square RGB pictures to ``(size_px / patch_px) ** 2`` patch codes and back.
+
+    Args:
+        centroids: (K, D) float32 in 0..1, patches row by row, pixel by pixel, colour last.
+        size_px: side of the picture; others are fitted into it on white.
+        patch_px: side of a patch.
+        name, modality, use: see `Facts`.
+    """
+
+    family: ClassVar[str] = "kmeans"
+
+    def __init__(
+        self,
+        centroids: np.ndarray,
+        size_px: int = 64,
+        patch_px: int = 8,
+        name: str = "image",
+        modality: str = "image",
+        use: Use = "both",
+    ):
+        if size_px % patch_px or centroids.ndim != 2 or centroids.shape[1] != patch_px**2 * 3:
+            raise InputError(
+                f"patches of {patch_px} px must tile {size_px} px and centroids have shape (K, {patch_px**2 * 3}), "
+                f"not {centroids.shape}"
+            )
+        self.centroids = np.ascontiguousarray(centroids, dtype=np.float32)
+        self.size_px, self.patch_px = size_px, patch_px
+        side = size_px // patch_px
+        self.facts = Facts(
+            name=name,
+            modality=modality,
+            codebook_sizes=(len(centroids),),
+            grid=(side, side),
+            max_frames=side * side,
+            use=use,
+        )
+
+    @classmethod
+    def fit(
+        cls,
+        pictures: Iterable[np.ndarray],
+        codes: int = 4096,
+        size_px: int = 64,
+        patch_px: int = 8,
+        steps: int = 300,
+        batch: int = 16384,
+        seed: int = 0,
+        **names: Any,
+    ) -> Self:
+        """Learn centroids from the patches of RGB pictures.
+
+        Args:
+            codes: number of centroids; InputError when there are fewer different patches.
+            steps, batch: mini-batches and patches in each.
+            names: ``name``, ``modality``, ``use`` of the codec.
+        """
+        patches_ND = np.concatenate([_patches(to_square(picture, size_px), patch_px) for picture in pictures])
+        different_ND = np.unique(patches_ND, axis=0)
+        if len(different_ND) < codes:
+            raise InputError(f"{codes} codes need as many different patches, there are {len(different_ND)}; give more")
+        generator = np.random.default_rng(seed)
+        chosen = generator.choice(len(different_ND), codes, replace=False)
+        centroids_KD = torch.from_numpy(different_ND[chosen].astype(np.float32) / 255)
+        seen_K = torch.ones(codes)
+        for _ in range(steps):
+            rows = generator.integers(0, len(different_ND), min(batch, len(different_ND)))
+            _step(centroids_KD, seen_K, torch.from_numpy(different_ND[rows].astype(np.float32) / 255))
+        return cls(centroids_KD.numpy(), size_px, patch_px, **names)
+
+    @torch.inference_mode()
+    def encode(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Pictures (H, W, 3) uint8 to codes (patches, 1) int64."""
+        centroids_KD, found = torch.from_numpy(self.centroids), []
+        for array in arrays:
+            patches_ND = torch.from_numpy(_patches(to_square(array, self.size_px), self.patch_px).astype(np.float32) / 255)
+            found.append(_nearest(centroids_KD, patches_ND)[:, None].numpy())
+        return found
+
+    def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Codes (patches, 1) to pictures (size_px, size_px, 3) uint8."""
+        side, patch = self.size_px // self.patch_px, self.patch_px
+        pictures = []
+        for one in codes:
+            tiles = self.centroids[self.check_codes(one)[:, 0]].reshape(side, side, patch, patch, 3)
+            picture = tiles.transpose(0, 2, 1, 3, 4).reshape(self.size_px, self.size_px, 3)
+            pictures.append(np.round(picture.clip(0, 1) * 255).astype(np.uint8))
+        return pictures
+
+    def features(self, codebook: int) -> np.ndarray:
+        """(K, D) centred centroids."""
+        return self.centroids - self.centroids.mean(0)
+
+    def config(self) -> dict[str, Any]:
+        facts = self.facts
+        shape = {"size_px": self.size_px, "patch_px": self.patch_px}
+        return shape | {"name": facts.name, "modality": facts.modality, "use": facts.use}
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        return {"centroids": self.centroids}
+
+    @classmethod
+    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> KMeansCodec:
+        return cls(tensors["centroids"], **config)
+
+
+def _patches(picture: np.ndarray, patch_px: int) -> np.ndarray:
+    """(N, D) uint8 patches of a square picture in reading order."""
+    side = picture.shape[0] // patch_px
+    tiles = picture.reshape(side, patch_px, side, patch_px, 3).transpose(0, 2, 1, 3, 4)
+    return tiles.reshape(side * side, -1)
+
+
+def _nearest(centroids_KD: torch.Tensor, patches_ND: torch.Tensor) -> torch.Tensor:
+    """(N,) index of the nearest centroid; the patches' own squares do not change the order."""
+    return ((centroids_KD**2).sum(1) - 2 * patches_ND @ centroids_KD.T).argmin(1)
+
+
+def _step(centroids_KD: torch.Tensor, seen_K: torch.Tensor, patches_ND: torch.Tensor) -> None:
+    """Move every centroid towards the mean of the patches nearest to it, by its share of all it has seen."""
+    owner_N = _nearest(centroids_KD, patches_ND)
+    count_K = torch.bincount(owner_N, minlength=len(centroids_KD)).float()
+    sums_KD = torch.zeros_like(centroids_KD).index_add_(0, owner_N, patches_ND)
+    seen_K += count_K
+    centroids_KD += (sums_KD - count_K[:, None] * centroids_KD) / seen_K[:, None]

@@ -1,0 +1,301 @@
+"""Token shards: conversations rendered once. Training never touches media.
+
+A folder of ``shard-00000.arrow`` files and a ``shards.json``. A shard is an Arrow file with the columns ``ids``
+(list<int32>) and ``mask`` (list<bool>); Arrow rather than Parquet, because Parquet must be decoded into memory
+and Arrow is read where it lies. Each says in its metadata what it was made from, so a shard exists or it does
+not, and a second run writes only what is missing or has changed. ``shards.json`` comes last: a folder without
+it is unfinished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count, islice
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sensorium.codecs import Codec
+from sensorium.data.codes import Encoder
+from sensorium.files import atomic_file
+from sensorium.stream import Rendered, Stream
+from sensorium.types import Conversation, InputError, Part
+
+HEAD_FILE = "shards.json"
+FORMAT = 1
+METADATA = b"sensorium"
+PROBE = "Hello, world! Qu'est-ce que c'est ? 17 + 4 = 21. Straße, ¿qué?, 你好, \n\tmany  spaces"
+
+
+@dataclass(frozen=True)
+class ShardInfo:
+    """What a shard says of itself.
+
+    Args:
+        source: digest of the conversations, the codecs and the vocabulary it was made from.
+        samples, tokens, learned: conversations, their ids, and how many of these are learned.
+        kinds: tokens by kind: text, and each codec.
+    """
+
+    source: str
+    samples: int
+    tokens: int
+    learned: int
+    kinds: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """The work for one shard: plain data, so that it can travel to another process or machine.
+
+    Args:
+        index: number of the shard.
+        first: number of its first conversation, from 0.
+        source: what the shard will be made from, see `ShardInfo`.
+    """
+
+    index: int
+    first: int
+    source: str
+    conversations: tuple[Conversation, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardMaker:
+    """All that every shard needs alike; can be pickled.
+
+    Args:
+        stream: renders conversations.
+        codecs: by name; those for media without codes must be there.
+        folder: where the shards lie.
+        cache: folder of codes by content; None for this user's.
+    """
+
+    stream: Stream
+    codecs: Mapping[str, Codec]
+    folder: Path
+    cache: Path | None = None
+
+
+def write_shards(
+    conversations: Iterable[Conversation],
+    stream: Stream,
+    codecs: Mapping[str, Codec],
+    folder: str | PathLike[str],
+    *,
+    per_shard: int = 8192,
+    processes: int = 1,
+    cache: Path | None = None,
+    report: Callable[[ShardInfo], None] | None = None,
+) -> Path:
+    """Encode and render conversations into token shards, and return the folder.
+
+    May be stopped at any moment: a second run with the same conversations goes on where the first stopped.
+
+    Args:
+        per_shard: conversations of a shard.
+        processes: worker processes; with more than one, a script needs the usual ``if __name__ == "__main__"``.
+        report: called with each shard that is done, in order.
+
+    Raises:
+        InputError: a medium cannot be opened, a conversation cannot be rendered, or there are none.
+            Shards finished before stay.
+    """
+    maker = ShardMaker(stream=stream, codecs=codecs, folder=Path(folder), cache=cache)
+    prints = fingerprints(stream, codecs)
+    jobs = _jobs(conversations, prints, per_shard)
+    done: list[ShardInfo] = []
+    for info in _run(jobs, maker, processes):
+        done.append(info)
+        if report is not None:
+            report(info)
+    if not done:
+        raise InputError("there are no conversations to write into shards")
+    _finish(maker.folder, done, prints)
+    return maker.folder
+
+
+def encode_one_shard(job: ShardJob, maker: ShardMaker, encoder: Encoder | None = None) -> ShardInfo:
+    """Write one shard unless it is there. Depends on nothing but its arguments, so it can run anywhere.
+
+    Args:
+        encoder: keeps the code cache open from one shard to the next; None opens it again.
+    """
+    path = maker.folder / f"shard-{job.index:05d}.arrow"
+    known = shard_info(path)
+    if known is not None and known.source == job.source:
+        return known
+    encoder = encoder or Encoder(maker.stream.vocabulary, maker.codecs, maker.cache)
+    encoded = encoder.encode(job.conversations, job.first)
+    rendered = [_render(maker.stream, conversation, job.first + n) for n, conversation in enumerate(encoded)]
+    return _write(path, rendered, job.source, maker.stream)
+
+
+def _render(stream: Stream, conversation: Conversation, number: int) -> Rendered:
+    try:
+        return stream.render(conversation)
+    except InputError as error:
+        raise InputError(f"conversation {number + 1}: {error}") from error
+
+
+def _write(path: Path, rendered: Sequence[Rendered], source: str, stream: Stream) -> ShardInfo:
+    ids = np.concatenate([item.ids for item in rendered]).astype(np.int32)
+    mask = np.concatenate([item.mask for item in rendered])
+    offsets = pa.array(np.cumsum([0, *(len(item.ids) for item in rendered)]), pa.int32())
+    vocabulary = stream.vocabulary
+    counts = np.bincount(vocabulary.kind_of(ids), minlength=len(vocabulary.kinds))
+    kinds = dict(zip(vocabulary.kinds, counts.tolist(), strict=True))
+    info = ShardInfo(source, len(rendered), len(ids), int(mask.sum()), kinds)
+    columns = [pa.ListArray.from_arrays(offsets, pa.array(ids)), pa.ListArray.from_arrays(offsets, pa.array(mask))]
+    schema = pa.schema([("ids", columns[0].type), ("mask", columns[1].type)])
+    schema = schema.with_metadata({METADATA: json.dumps(asdict(info)).encode()})
+    with atomic_file(path) as temporary, pa.ipc.new_file(str(temporary), schema) as writer:
+        writer.write_batch(pa.record_batch(columns, schema=schema))
+    return info
+
+
+def shard_info(path: Path) -> ShardInfo | None:
+    """What a shard says of itself; None if it is not there or was cut short."""
+    try:
+        with pa.memory_map(str(path)) as file:
+            return ShardInfo(**json.loads(pa.ipc.open_file(file).schema.metadata[METADATA]))
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
+        return None
+
+
+def _run(jobs: Iterator[ShardJob], maker: ShardMaker, processes: int) -> Iterator[ShardInfo]:
+    if processes <= 1:
+        encoder = Encoder(maker.stream.vocabulary, maker.codecs, maker.cache)
+        for job in jobs:
+            yield encode_one_shard(job, maker, encoder)
+        return
+    yield from _run_in_processes(jobs, maker, processes)
+
+
+def _run_in_processes(jobs: Iterator[ShardJob], maker: ShardMaker, processes: int) -> Iterator[ShardInfo]:
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
+    # Workers are spawned, not forked: a forked process may hang in the thread pools that torch has started.
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_start_worker, initargs=(maker,))
+    waiting: deque[Any] = deque()
+    try:
+        for job in jobs:
+            waiting.append(pool.submit(_work, job))
+            while len(waiting) >= 2 * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a worker process died, most likely for lack of memory; run again with fewer processes, "
+            "finished shards are kept"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_worker: tuple[ShardMaker, Encoder] | None = None
+
+
+def _start_worker(maker: ShardMaker) -> None:
+    import torch
+
+    global _worker
+    torch.set_num_threads(1)  # the processes are the threads
+    _worker = maker, Encoder(maker.stream.vocabulary, maker.codecs, maker.cache)
+
+
+def _work(job: ShardJob) -> ShardInfo:
+    assert _worker is not None
+    return encode_one_shard(job, *_worker)
+
+
+def _jobs(conversations: Iterable[Conversation], prints: Mapping[str, Any], per_shard: int) -> Iterator[ShardJob]:
+    rest = iter(conversations)
+    for index in count():
+        chunk = tuple(islice(rest, per_shard))
+        if not chunk:
+            return
+        digest = hashlib.sha256(json.dumps([FORMAT, prints], sort_keys=True).encode())
+        for conversation in chunk:
+            _add(digest, conversation)
+        yield ShardJob(index, index * per_shard, digest.hexdigest()[:32], chunk)
+
+
+def _add(digest: Any, conversation: Conversation) -> None:
+    for message in conversation.messages:
+        digest.update(f"<{message.role} {len(message.parts)}>".encode())
+        for part in message.parts:
+            if part.codes is not None:
+                codes = np.asarray(part.codes)
+                digest.update(f"<{part.codec} {codes.dtype.str} {codes.shape}>".encode())
+                digest.update(np.ascontiguousarray(codes).data)
+            digest.update(_stamp(part))
+
+
+def _stamp(part: Part) -> bytes:
+    """What tells whether a part has changed: text and arrays by content, files by size and time as `make` does."""
+    data = part.data
+    if isinstance(data, np.ndarray):
+        head, body = f"{data.dtype.str} {data.shape}", np.ascontiguousarray(data).tobytes()
+    elif isinstance(data, bytes):
+        head, body = "bytes", data
+    elif isinstance(data, (str, PathLike)):
+        head, body = "", str(data).encode()
+        if not part.is_text and not str(data).startswith("data:"):
+            head = _file_stamp(Path(data))
+    else:
+        head, body = type(data).__name__, repr(data).encode()
+    return f"<{part.modality} {head} {len(body)}>".encode() + body
+
+
+def _file_stamp(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError:
+        return "missing"
+    return f"{stat.st_size} {stat.st_mtime_ns}"
+
+
+def _finish(folder: Path, done: Sequence[ShardInfo], prints: Mapping[str, Any]) -> None:
+    """Write ``shards.json`` and drop shards of a longer, earlier run."""
+    head = {
+        "format": FORMAT,
+        "samples": sum(info.samples for info in done),
+        "tokens": sum(info.tokens for info in done),
+        "learned": sum(info.learned for info in done),
+        "kinds": {kind: sum(info.kinds[kind] for info in done) for kind in done[0].kinds},
+        "fingerprints": prints,
+        "shards": [{"file": f"shard-{n:05d}.arrow", **asdict(info)} for n, info in enumerate(done)],
+    }
+    with atomic_file(folder / HEAD_FILE) as path:
+        path.write_text(json.dumps(head, indent=1) + "\n", encoding="utf-8")
+    named = {shard["file"] for shard in head["shards"]}
+    for path in folder.glob("shard-[0-9][0-9][0-9][0-9][0-9].arrow"):
+        if path.name not in named:
+            path.unlink()
+
+
+def fingerprints(stream: Stream, codecs: Mapping[str, Codec]) -> dict[str, Any]:
+    """What ids mean: the layout of the vocabulary, the text tokenizer with its template, and each codec."""
+    tokenizer, text_size = stream.tokenizer, stream.vocabulary.text_size
+    tokens = sorted(item for item in tokenizer.get_vocab().items() if item[1] < text_size)
+    text = [tokens, tokenizer.chat_template, tokenizer(PROBE, add_special_tokens=False)["input_ids"]]
+    return {
+        "vocabulary": _hash(stream.vocabulary.to_json()),
+        "text": _hash(text),
+        "codecs": {name: codec.fingerprint() for name, codec in sorted(codecs.items())},
+    }
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,229 @@
+"""How likely many continuations are after one prompt: the prompt is read once, and so is every shared prefix.
+
+The prefixes of the continuations form a tree. Its nodes are read in a few passes over the prompt's KV cache, under a
+mask that lets a node see the prompt, its ancestors and itself (tree attention, Miao et al. 2024, arXiv:2305.09781).
+
+Legend: N nodes of one pass, L ids in the cache, P ids of the prompt, V vocabulary, H hidden.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import DynamicCache
+
+from sensorium.generate.engine import Ids
+from sensorium.generate.output_head import OutputHead
+from sensorium.generate.trie import Node, blocks, grow
+
+BLOCK = 128
+"""Nodes read in one pass when all continuations are scored."""
+WIDTH = 48
+"""Nodes read in one pass when the best are searched."""
+NAIVE_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A continuation by its position, and its summed log-probability in nats."""
+
+    index: int
+    score: float
+
+
+class TreeReader:
+    """Reads nodes of a tree after a prompt.
+
+    Args:
+        lm: a causal LM for which `can_read_trees` holds.
+        root_V: log-probabilities after the prompt.
+    """
+
+    def __init__(self, lm: Any, head: OutputHead, prompt: Ids):
+        self._lm, self._head, self._prompt = lm, head, len(prompt)
+        self._cache = DynamicCache(config=lm.config.get_text_config())
+        ids = torch.tensor([list(prompt)], device=lm.device)
+        hidden_H = lm.base_model(input_ids=ids, past_key_values=self._cache, use_cache=True).last_hidden_state[0, -1]
+        self.root_V = head.full(hidden_H[None]).log_softmax(-1)[0]
+        self._start = [(layer.keys, layer.values) for layer in self._cache.layers]
+
+    def reset(self) -> None:
+        """Forget every node; the prompt stays read."""
+        for layer, (keys, values) in zip(self._cache.layers, self._start, strict=True):
+            layer.keys, layer.values = keys, values
+            if hasattr(layer, "cumulative_length"):
+                layer.cumulative_length = self._prompt
+
+    def read(self, tokens: Sequence[int], depths: Sequence[int], sees_NL: np.ndarray) -> torch.Tensor:
+        """Log-probabilities (N, V) after each of the nodes.
+
+        Args:
+            tokens, depths: of the nodes; depth 1 follows the prompt.
+            sees_NL: True where a node sees a node read since `reset`, the new ones included.
+        """
+        device = self._lm.device
+        mask_NL = torch.full((len(tokens), self._prompt + sees_NL.shape[1]), torch.finfo(self._lm.dtype).min)
+        mask_NL[:, : self._prompt] = 0
+        mask_NL[:, self._prompt :].masked_fill_(torch.from_numpy(sees_NL), 0)
+        out = self._lm.base_model(
+            input_ids=torch.tensor([list(tokens)], device=device),
+            position_ids=torch.tensor([list(depths)], device=device) + (self._prompt - 1),
+            attention_mask=mask_NL[None, None].to(device, self._lm.dtype),
+            past_key_values=self._cache,
+            use_cache=True,
+        )
+        return self._head.full(out.last_hidden_state[0]).log_softmax(-1)
+
+
+def can_read_trees(lm: Any, ids: int) -> bool:
+    """Whether the model takes a mask of our own and keeps ``ids`` ids in every layer of its cache."""
+    config = lm.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    window = getattr(config, "sliding_window", None)
+    return (
+        config._attn_implementation in ("sdpa", "eager")
+        and kinds <= {"full_attention", "sliding_attention"}
+        and getattr(lm, "_is_stateful", False) is False
+        and (window is None or ids < window)
+    )
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One pass: the inner nodes of a tree, and which edges leave which of them (-1: the root)."""
+
+    root: Node
+    tokens: list[int]
+    depths: list[int]
+    sees_NN: np.ndarray
+    edges: list[tuple[Node, int]]
+
+
+@lru_cache(maxsize=4)
+def _plan(continuations: tuple[tuple[int, ...], ...]) -> list[_Block]:
+    return [_block(grow(continuations, chosen)) for chosen in blocks(continuations, BLOCK)]
+
+
+def _block(root: Node) -> _Block:
+    inner = list(root.inner())
+    place = {id(node): number for number, node in enumerate(inner)}
+    place[id(root)] = -1
+    sees_NN = np.eye(len(inner), dtype=bool)
+    for number, node in enumerate(inner):
+        if node.depth > 1:
+            sees_NN[number] |= sees_NN[place[id(node.parent)]]
+    edges = [(child, place[id(node)]) for node in [root, *inner] for child in node.children]
+    return _Block(root, [node.token for node in inner], [node.depth for node in inner], sees_NN, edges)
+
+
+def score_all(lm: Any, head: OutputHead, prompt: Ids, continuations: Sequence[Ids]) -> list[float]:
+    """Summed log-probability of every continuation; 0 for an empty one."""
+    longest = max(map(len, continuations), default=0)
+    if not can_read_trees(lm, len(prompt) + longest + BLOCK):
+        return score_naively(lm, head, prompt, continuations)
+    reader, scores = TreeReader(lm, head, prompt), [0.0] * len(continuations)
+    for block in _plan(tuple(map(tuple, continuations))):
+        logs_NV = reader.root_V[None]
+        if block.tokens:
+            reader.reset()
+            logs_NV = torch.cat([reader.read(block.tokens, block.depths, block.sees_NN), logs_NV])
+        steps = logs_NV[[place for _, place in block.edges], [node.token for node, _ in block.edges]].tolist()
+        sums = {id(block.root): 0.0}
+        for (node, _), step in zip(block.edges, steps, strict=True):
+            sums[id(node)] = sums[id(node.parent)] + step
+            for index in node.ends:
+                scores[index] = sums[id(node)]
+    return scores
+
+
+def score_naively(lm: Any, head: OutputHead, prompt: Ids, continuations: Sequence[Ids]) -> list[float]:
+    """As `score_all` for any causal LM: prompt and continuation read together, padded on the right."""
+    scores: list[float] = []
+    for first in range(0, len(continuations), NAIVE_ROWS):
+        some = continuations[first : first + NAIVE_ROWS]
+        width = max(map(len, some), default=0)
+        ids = torch.tensor([[*prompt, *one, *[0] * (width - len(one))] for one in some], device=lm.device)
+        hidden = lm.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        for one, row in zip(some, hidden[:, len(prompt) - 1 :], strict=True):
+            logs = head.full(row[: len(one)]).log_softmax(-1)
+            scores.append(float(logs[range(len(one)), list(one)].sum()) if len(one) else 0.0)
+    return scores
+
+
+class BestFirst:
+    """The likeliest continuations, exactly, without scoring all: a prefix bounds everything that starts with it.
+
+    Nodes are read best first; one is skipped when its prefix is already less likely than the best ones found.
+    """
+
+    def __init__(self, reader: TreeReader, root: Node, wanted: int):
+        self._reader, self._wanted = reader, wanted
+        self._waiting: list[tuple[float, int, Node]] = []
+        self._tie = count()
+        self._found: list[tuple[float, int]] = []
+        self._places: dict[int, int] = {}
+        self.read = 0
+        self._note(root, 0.0, reader.root_V)
+
+    def run(self) -> list[Scored]:
+        while batch := self._next_batch():
+            tokens, depths = [node.token for node, _ in batch], [node.depth for node, _ in batch]
+            logs_NV = self._reader.read(tokens, depths, self._sees([node for node, _ in batch]))
+            for (node, score), logs_V in zip(batch, logs_NV, strict=True):
+                self._note(node, score, logs_V)
+        best = sorted(self._found, reverse=True)
+        return [Scored(-index, score) for score, index in best]
+
+    def _next_batch(self) -> list[tuple[Node, float]]:
+        batch: list[tuple[Node, float]] = []
+        while self._waiting and len(batch) < WIDTH and -self._waiting[0][0] >= self._bar():
+            score, _, node = heapq.heappop(self._waiting)
+            batch.append((node, -score))
+        return batch
+
+    def _bar(self) -> float:
+        return self._found[0][0] if len(self._found) == self._wanted else -float("inf")
+
+    def _note(self, node: Node, score: float, logs_V: torch.Tensor) -> None:
+        steps = logs_V[[child.token for child in node.children]].tolist() if node.children else []
+        for child, step in zip(node.children, steps, strict=True):
+            total = score + step
+            for index in child.ends:
+                heapq.heappush(self._found, (total, -index))
+                if len(self._found) > self._wanted:
+                    heapq.heappop(self._found)
+            if child.children:
+                heapq.heappush(self._waiting, (-total, next(self._tie), child))
+
+    def _sees(self, nodes: list[Node]) -> np.ndarray:
+        sees_NL = np.zeros((len(nodes), self.read + len(nodes)), dtype=bool)
+        for number, node in enumerate(nodes):
+            self._places[id(node)] = self.read + number
+            while node.depth:
+                sees_NL[number, self._places[id(node)]] = True
+                node = node.parent
+        self.read += len(nodes)
+        return sees_NL
+
+
+@lru_cache(maxsize=4)
+def _tree(continuations: tuple[tuple[int, ...], ...]) -> Node:
+    return grow(continuations)
+
+
+def best_few(lm: Any, head: OutputHead, prompt: Ids, continuations: Sequence[Ids], wanted: int) -> list[Scored]:
+    """The ``wanted`` likeliest continuations, best first; of equal ones the earlier first."""
+    root = _tree(tuple(map(tuple, continuations)))
+    if not can_read_trees(lm, len(prompt) + sum(1 for _ in root.inner())):
+        scores = score_all(lm, head, prompt, continuations)
+        order = sorted(range(len(scores)), key=lambda index: (-scores[index], index))
+        return [Scored(index, scores[index]) for index in order[:wanted]]
+    search = BestFirst(TreeReader(lm, head, prompt), root, wanted)
+    return search.run()

@@ -1,0 +1,166 @@
+"""Checkpoints: whole or not at all, the last two kept, a damaged one noticed. No pickle.
+
+A checkpoint is a folder ``step-00001200`` of
+
+- ``weights.safetensors``: what trains, by name, and its moving average as ``ema/<name>``,
+- ``optimizer.safetensors``: the optimiser's tensors as ``<name>/<entry>``,
+- ``state.json``: everything else, and the size and sha256 of the other files.
+
+Tensors are stored whole, also by a sharded run: process 0 writes, so a run may go on with another number of
+processes. Random numbers need no state: every step seeds them anew from (seed, step, process).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from sensorium.files import atomic_folder
+from sensorium.types import InputError
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+KEEP = 2
+FILES = ("weights.safetensors", "optimizer.safetensors")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Args:
+    weights, optimizer: tensors by name, on the CPU, see the head of this file.
+    state: JSON-able; whatever the run wants to find again.
+    """
+
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+def save(folder: str | PathLike[str], step: int, checkpoint: Checkpoint) -> Path:
+    """Write ``folder/step-<step>`` and drop all but the last two.
+
+    Raises:
+        InputError: the disk is full or not writable; earlier checkpoints stay.
+    """
+    from safetensors.torch import save_file
+
+    target = Path(folder) / f"step-{step:08d}"
+    with atomic_folder(target) as out:
+        for name, tensors in zip(FILES, (checkpoint.weights, checkpoint.optimizer), strict=True):
+            save_file({key: value.contiguous() for key, value in tensors.items()}, str(out / name))
+        sums = {name: _sum(out / name) for name in FILES}
+        text = json.dumps({"format": FORMAT, "files": sums, "state": checkpoint.state}, indent=1)
+        (out / "state.json").write_text(text, encoding="utf-8")
+    for old in _folders(folder)[:-KEEP]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def load(path: str | PathLike[str]) -> Checkpoint:
+    """Read one checkpoint.
+
+    Raises:
+        InputError: it was cut short or changed; the message names the file.
+    """
+    from safetensors.torch import load_file
+
+    path = Path(path)
+    try:
+        head = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        sums, state, version = head["files"], head["state"], head["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"the checkpoint {path} is damaged: its state.json cannot be read") from error
+    if version != FORMAT:
+        raise InputError(f"the checkpoint {path} has format {version}, this version of Sensorium reads {FORMAT}")
+    for name in FILES:
+        if not (path / name).is_file() or _sum(path / name) != sums.get(name):
+            raise InputError(f"the checkpoint {path} is damaged: {name} is not what was written")
+    return Checkpoint(*(load_file(str(path / name)) for name in FILES), state)
+
+
+def load_latest(folder: str | PathLike[str]) -> Checkpoint | None:
+    """The newest checkpoint that is whole; None where there is none yet. A warning names each damaged one.
+
+    Raises:
+        InputError: there are checkpoints, but all are damaged.
+    """
+    found = _folders(folder)
+    for path in reversed(found):
+        try:
+            return load(path)
+        except InputError as error:
+            log.warning("%s; the one before is used", error)
+    if found:
+        raise InputError(f"every checkpoint in {folder} is damaged; delete that folder to start anew")
+    return None
+
+
+def check_fits(grown: Any, made_for: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint of another model.
+
+    Args:
+        made_for: what `facts_of` said when the checkpoint was written.
+
+    Raises:
+        InputError: codecs, text vocabulary, base model or way of learning differ; the message says which.
+    """
+    now, then = facts_of(grown), made_for
+    for name, codec in then["codecs"].items():
+        own = now["codecs"].get(name)
+        if own is None:
+            raise InputError(f"the checkpoint was trained with codec {name!r}, which this model lacks; add it")
+        for fact, value in codec["facts"].items():
+            if own["facts"].get(fact) != value:
+                raise InputError(
+                    f"codec {name!r} has {fact} {own['facts'].get(fact)}, but the checkpoint was trained with "
+                    f"{value}; use that codec, or start a new run in another folder"
+                )
+        if own["fingerprint"] != codec["fingerprint"]:
+            raise InputError(
+                f"codec {name!r} has other weights than the one the checkpoint was trained with, so its codes mean "
+                "other things; use that codec, or start a new run in another folder"
+            )
+    extra = sorted(now["codecs"].keys() - then["codecs"].keys())
+    if extra:
+        raise InputError(f"codec {extra[0]!r} is new since the checkpoint; start a new run in another folder")
+    for key, what in (("learn", "way of learning"), ("text_size", "text vocabulary"), ("base", "base model")):
+        if now[key] != then[key]:
+            raise InputError(
+                f"the checkpoint was trained with another {what} ({then[key]}, here {now[key]}); "
+                "use the same, or start a new run in another folder"
+            )
+
+
+def facts_of(grown: Any) -> dict[str, Any]:
+    """What a checkpoint only fits when it is the same, as JSON."""
+    codecs = {
+        name: {"facts": json.loads(json.dumps(codec.facts.to_json())), "fingerprint": codec.fingerprint()}
+        for name, codec in grown.codecs.items()
+    }
+    return {
+        "codecs": codecs,
+        "text_size": grown.vocabulary.text_size,
+        "learn": grown.learn,
+        "base": None if grown.learn == "full" else grown.base_fingerprint,  # full: all weights are in the checkpoint
+    }
+
+
+def _folders(folder: str | PathLike[str]) -> list[Path]:
+    """Checkpoints from oldest to newest; a folder half written has another name."""
+    return sorted(path for path in Path(folder).glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name))
+
+
+def _sum(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

@@ -1,0 +1,244 @@
+"""What a user sees of the command line, with a model made up for the purpose."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+from typer.testing import CliRunner
+
+import sensorium
+from sensorium.cli import app, options
+from sensorium.cli.terminal import Terminal, blocks
+from sensorium.types import InputError, Part, Reply
+
+RED = np.full((8, 8, 3), (255, 0, 0), np.uint8)
+
+
+class FakeModel:
+    """Draws red squares, and says what it was asked and shown."""
+
+    def __init__(self):
+        self.asked = []
+
+    def chat(self, content, want=None, *, history=(), **sampling):
+        self.asked.append((content, want, tuple(history), sampling))
+        if want == "image":
+            return Reply((Part("image", RED),))
+        pictures = sum(part.modality == "image" for part in content if isinstance(part, Part))
+        said = " ".join(part if isinstance(part, str) else part.data for part in content if _is_text(part))
+        return Reply((Part("text", f"{pictures} shown, {len(history)} before: {said}"),))
+
+
+def _is_text(part) -> bool:
+    return isinstance(part, str) or part.is_text
+
+
+@pytest.fixture
+def model(monkeypatch):
+    fake = FakeModel()
+    monkeypatch.setattr(options, "load", lambda name, base: fake)
+    return fake
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *words, stdin=None: CliRunner().invoke(app, list(words), input=stdin)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    console = Console(file=io.StringIO(), soft_wrap=True, highlight=False)
+    return Terminal(FakeModel(), name="fake", out=tmp_path, sampling={}, console=console)
+
+
+def picture(path, colour="blue"):
+    Image.new("RGB", (8, 8), colour).save(path)
+    return path
+
+
+def test_help_names_every_command_and_is_quick():
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", "sensorium", "--help"], capture_output=True, text=True, check=True)
+    took_s = time.perf_counter() - start
+    for name in ("data", "codec", "encode", "train", "chat", "generate", "export", "show", "doctor"):
+        assert re.search(rf"^\s+{name}\s", done.stdout, re.MULTILINE)
+    assert took_s < 5, "help must not load torch"
+
+
+def test_help_loads_no_heavy_module():
+    code = "import sys, sensorium.cli; print(sorted({'torch', 'transformers', 'PIL', 'pyarrow'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version(run):
+    assert run("--version").stdout.strip() == sensorium.__version__
+
+
+def test_bad_input_is_one_sentence_on_stderr(run, monkeypatch):
+    def refuse(name, base):
+        raise InputError("no model named 'x'")
+
+    monkeypatch.setattr(options, "load", refuse)
+    result = run("chat", "x", "--once", "hello")
+    assert result.exit_code == 2
+    assert "sensorium: no model named 'x'" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_draw_once_saves_a_picture_and_tells_where(run, model, tmp_path):
+    result = run("chat", "--once", "draw a red heart", "--seed", "3")
+    assert result.exit_code == 0
+    assert "saved drawn-1.png" in result.stdout
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "drawn-1.png").convert("RGB")), RED)
+    ((content, want, _, sampling),) = model.asked
+    assert (content, want, sampling["seed"]) == (["Draw a red heart."], "image", 3)
+
+
+def test_image_once_answers_on_stdout(run, model, tmp_path):
+    picture(tmp_path / "cat.png")
+    result = run("chat", "--once", "/image cat.png what is this?")
+    assert result.stdout.strip() == "1 shown, 0 before: what is this?"
+
+
+def test_a_picture_that_cannot_be_read_is_told(run, model):
+    result = run("chat", "--once", "/image nowhere.png what is this?")
+    assert result.exit_code == 2
+    assert "nowhere.png" in result.stderr
+    assert "Traceback" not in result.output
+    assert model.asked == []
+
+
+def test_a_chat_goes_on_after_bad_input(run, model, tmp_path):
+    result = run("chat", stdin="/image nowhere.png\n/dance\nhello\n/quit\nnot reached\n")
+    assert result.exit_code == 0
+    assert "nowhere.png" in result.stdout
+    assert "no command /dance" in result.stdout
+    assert "0 shown, 0 before: hello" in result.stdout
+    assert "not reached" not in result.stdout
+
+
+def test_the_chat_ends_with_its_input(run, model):
+    assert run("chat", stdin="hello\n").exit_code == 0
+
+
+def test_drawings_do_not_overwrite_each_other(terminal, tmp_path):
+    (tmp_path / "drawn-1.png").write_bytes(b"mine")
+    terminal.answer("/draw a cat")
+    terminal.answer("/draw a dog")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn-1.png", "drawn-2.png", "drawn-3.png"]
+    assert (tmp_path / "drawn-1.png").read_bytes() == b"mine"
+
+
+def test_drawing_again_gives_another_drawing(terminal):
+    terminal.answer("/draw a cat")
+    terminal.answer("/draw a cat")
+    assert [sampling["seed"] for *_, sampling in terminal.model.asked] == [0, 1]
+
+
+def test_later_questions_are_about_the_picture_shown_last(terminal, tmp_path):
+    cat, dog = picture(tmp_path / "a cat.png"), picture(tmp_path / "dog.png")
+    terminal.answer(f'/image "{cat}"')
+    terminal.answer("what colour is it?")
+    terminal.answer(f"/image {dog} isn't it a dog?")
+    terminal.answer("/new")
+    terminal.answer("hello")
+    said = [line for line in terminal.console.file.getvalue().splitlines() if line]
+    assert said == [
+        "1 shown, 0 before: What is this?",
+        "0 shown, 2 before: what colour is it?",
+        "1 shown, 0 before: isn't it a dog?",
+        "0 shown, 0 before: hello",
+    ]
+
+
+def test_two_pictures_in_one_question_and_a_path_with_spaces(terminal, tmp_path):
+    cat, dog = picture(tmp_path / "cat.png"), picture(tmp_path / "dog.png")
+    terminal.answer(f"/image {cat} {dog} which one is a dog?")
+    terminal.answer(f"/image {picture(tmp_path / 'two words.png')}")
+    assert "2 shown, 0 before: which one is a dog?" in terminal.console.file.getvalue()
+    assert "1 shown, 0 before: What is this?" in terminal.console.file.getvalue()
+
+
+@pytest.mark.parametrize("line", ["/draw", "/image", "/unknown"])
+def test_an_incomplete_command_says_what_to_type(terminal, line):
+    with pytest.raises(InputError, match=r"say|/help"):
+        terminal.answer(line)
+
+
+def test_help_in_the_chat_lists_its_commands(terminal):
+    terminal.answer("/help")
+    for command in ("/image", "/draw", "/new", "/quit"):
+        assert command in terminal.console.file.getvalue()
+
+
+def test_blocks_show_two_pixels_in_a_character():
+    picture_HW3 = np.zeros((2, 3, 3), np.uint8)
+    picture_HW3[0] = (255, 0, 0)
+    text = blocks(picture_HW3)
+    assert text.plain == "▀▀▀\n"
+    assert str(text.spans[0].style) == "#ff0000 on #000000"
+
+
+def test_generate_writes_the_medium_that_is_wanted(run, model, tmp_path):
+    result = run("generate", "fake", "a red square", "--want", "image", "--out", "square.png")
+    assert result.exit_code == 0
+    assert (tmp_path / "square.png").is_file()
+    assert run("generate", "fake", "a red square", "--want", "image").exit_code == 2
+
+
+def test_generate_answers_about_a_picture(run, model, tmp_path):
+    picture(tmp_path / "cat.png")
+    assert run("generate", "fake", "name it", "--image", "cat.png").stdout.strip() == "1 shown, 0 before: name it"
+
+
+GOOD = {"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]}
+
+
+def test_data_lint_names_the_line_and_goes_on(run, tmp_path):
+    (tmp_path / "chats.jsonl").write_text(f"{json.dumps(GOOD)}\nnot json\n{json.dumps({'messages': []})}\n")
+    result = run("data", "lint", "chats.jsonl")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("line 2: ")
+    assert lines[1].startswith("line 3: ")
+    assert "1 of 3" in lines[2]
+
+
+def test_data_lint_of_a_good_file(run, tmp_path):
+    (tmp_path / "chats.jsonl").write_text(json.dumps(GOOD))
+    result = run("data", "lint", "chats.jsonl")
+    assert (result.exit_code, result.stdout.strip()) == (0, "all 1 conversations are good")
+
+
+def test_data_lint_of_no_file(run):
+    result = run("data", "lint", "nowhere.jsonl")
+    assert result.exit_code == 2
+    assert "nowhere.jsonl does not exist" in result.stderr
+
+
+def test_data_import_of_a_folder_passes_lint(run, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    picture(tmp_path / "pictures" / "sky.png")
+    (tmp_path / "pictures" / "sky.txt").write_text("a blue sky")
+    assert (
+        run("data", "import", "folder", "pictures", "chats.jsonl").stdout.strip()
+        == "wrote 2 conversations to chats.jsonl"
+    )
+    assert run("data", "lint", "chats.jsonl").exit_code == 0
+
+
+def test_doctor_as_json(run):
+    report = json.loads(run("doctor", "--json").stdout)
+    assert report["sensorium"] == sensorium.__version__
+    assert report["devices"][0]["kind"] == "cpu"

@@ -1,0 +1,67 @@
+"""The documentation is generated or executed, so that it stays true."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensorium import plugins
+from sensorium.codecs.contract import check_codec
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
+    (ROOT / "docs").glob("*.md")
+)
+
+
+def tool(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_of_commands_is_that_of_the_commands():
+    written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert written == tool("cli_docs").reference(), "run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_inside_the_repository_lead_somewhere(page):
+    text = re.sub(r"```.*?```|<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]
+    broken = [target for target in targets if target and not (page.parent / target).exists()]
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_the_text_exist(page):
+    known = {" ".join(path) for path, _ in tool("cli_docs").pages(("sensorium",))}
+    for line in re.findall(r"^(?:\.venv/bin/)?(sensorium .*)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+        words = line.split()
+        assert " ".join(words[:2]) in known or " ".join(words[:3]) in known, line
+
+
+def python_of(page: str) -> list[str]:
+    """The python blocks of a page that are meant to be run."""
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def test_the_codec_in_the_docs_keeps_the_contract(monkeypatch):
+    names: dict = {}
+    (source,) = python_of("docs/codecs.md")
+    exec(compile(source, "docs/codecs.md", "exec"), names)
+    codec = names["MosaicCodec"]()
+    genuine = plugins.load
+    monkeypatch.setattr(plugins, "load", lambda group, name: type(codec) if name == "mosaic" else genuine(group, name))
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[:32] = (200, 100, 0)
+    check_codec(codec, [picture, picture[::-1]])
+    (decoded,) = codec.decode(codec.encode([picture]))
+    assert np.abs(decoded.astype(int) - picture).max() <= 16

@@ -1,0 +1,297 @@
+"""The engine: every fast path agrees with its slow, obvious twin."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from toys import ToyCodec, tiny_configs
+from transformers import AutoModelForCausalLM, LogitsProcessor
+
+from sensorium.generate.best_of import best_of
+from sensorium.generate.decoder import PlainDecoder
+from sensorium.generate.engine import Token
+from sensorium.generate.lean_decoder import LeanDecoder, is_lean
+from sensorium.generate.output_head import OutputHead
+from sensorium.generate.sampling import Sampling, pick
+from sensorium.generate.torch_engine import TorchEngine
+from sensorium.stream import Grammar
+from sensorium.types import InputError
+from sensorium.vocabulary import Vocabulary
+
+TEXT_SIZE, TEXT_STOP, STOP = 300, 290, 1
+GRID = ToyCodec("grid", sizes=(24, 12), grid=(4, 3), max_frames=12, modality="grid")
+WAVE = ToyCodec("wave", sizes=(20,), grid=None, max_frames=9, modality="wave")
+VOCABULARY = Vocabulary.build(TEXT_SIZE, [GRID.facts, WAVE.facts])
+KINDS = tuple(tiny_configs())
+GREEDY = Sampling(temperature=0, max_tokens=60)
+PROMPTS = [[5, 9, 17, 4], [8, 33], [2, 7, 80, 91, 14, 60, 3], [44]]
+
+
+@cache
+def tiny(kind: str):
+    config = tiny_configs()[kind]
+    config.vocab_size = VOCABULARY.size
+    if "gemma" in kind:
+        config.final_logit_softcapping = 2.0
+    torch.manual_seed(1)
+    lm = AutoModelForCausalLM.from_config(config).eval()
+    with torch.no_grad():
+        for name, parameter in lm.named_parameters():  # small random weights would repeat one id for ever
+            if parameter.ndim > 1 and "embed" not in name and "wte" not in name:
+                parameter.mul_(12)
+            elif name.endswith("bias") or "_norm" in name:
+                parameter.add_(torch.rand_like(parameter) * 0.5)  # as after training: neither zero nor one
+    return lm
+
+
+def grammar(want: str | None = None, budget: int | None = 60) -> Grammar:
+    return Grammar(VOCABULARY, TEXT_STOP, (STOP,), want=want, budget=budget)
+
+
+def write(lm, prompts, wants, sampling=GREEDY, negatives=None, **options):
+    return TorchEngine(lm).generate(prompts, [grammar(want) for want in wants], sampling, negatives, **options)
+
+
+class Masked(LogitsProcessor):
+    """The grammar as a logits processor of `transformers.generate`, for one row."""
+
+    def __init__(self, rules: Grammar, prompt: int):
+        self.rules, self.seen = rules, prompt
+
+    def __call__(self, input_ids, scores):
+        for token in input_ids[0, self.seen :].tolist():
+            self.rules.advance(token)
+        self.seen = input_ids.shape[1]
+        out = torch.full_like(scores, -torch.inf)
+        for start, stop in self.rules.allowed():
+            out[:, start:stop] = scores[:, start:stop]
+        return out
+
+
+def write_slowly(lm, prompt, want, max_tokens=60):
+    """Greedy ids by `transformers.generate` over the whole head."""
+    ids = torch.tensor([prompt])
+    out = lm.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        logits_processor=[Masked(grammar(want), len(prompt))],
+        max_new_tokens=max_tokens,
+        do_sample=False,
+        eos_token_id=STOP,
+        pad_token_id=0,
+    )
+    return out[0, len(prompt) :].tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("want", ["grid", "wave", "text", None])
+def test_greedy_ids_equal_transformers_generate_with_a_mask(kind, want):
+    made = write(tiny(kind), PROMPTS[:1], [want])[0]
+    assert made.ids == write_slowly(tiny(kind), PROMPTS[0], want)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sliced_head_equals_the_models_logits(kind):
+    lm, ids = tiny(kind), torch.tensor([PROMPTS[2]])
+    with torch.no_grad():
+        full = lm(ids).logits[0].float()
+        hidden = lm.base_model(ids).last_hidden_state[0]
+    head, ranges = OutputHead(lm), ((3, 50), (300, 301), (320, VOCABULARY.size))
+    torch.testing.assert_close(head.logits(hidden, ranges), full[:, head.ids(ranges)])
+    torch.testing.assert_close(head.full(hidden), full)
+
+
+LEAN = ("llama", "llama-tied", "smollm", "qwen2", "qwen3")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lean_decoder_serves_the_models_it_knows(kind):
+    assert is_lean(tiny(kind)) == (kind in LEAN)
+
+
+@pytest.mark.parametrize("kind", LEAN)
+@pytest.mark.parametrize("rows", [PROMPTS[2:3], PROMPTS])
+def test_lean_decoder_equals_the_models_own_forward(kind, rows):
+    generator = torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        fast, slow = LeanDecoder(tiny(kind), rows), PlainDecoder(tiny(kind), rows)
+        torch.testing.assert_close(fast.hidden, slow.hidden, atol=1e-4, rtol=1e-4)
+        for new in (1, 1, 5, *[1] * 70, 3):  # past the room the cache starts with
+            ids = torch.randint(VOCABULARY.size, (len(rows), new), generator=generator)
+            torch.testing.assert_close(fast.read(ids), slow.read(ids), atol=1e-4, rtol=1e-4)
+            if new == 5 and len(rows) > 1:
+                rows = [rows[0], rows[2]]
+                fast.keep([0, 2])
+                slow.keep([0, 2])
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "gemma3"])
+def test_cache_equals_reading_all_again(kind):
+    lm, text = tiny(kind), torch.randint(VOCABULARY.size, (1, 40), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        decoder = (LeanDecoder if is_lean(lm) else PlainDecoder)(lm, text[:, :7].tolist())
+        for end in range(8, 41):
+            again = lm.base_model(text[:, :end], use_cache=False).last_hidden_state[:, -1]
+            torch.testing.assert_close(decoder.read(text[:, end - 1 : end]), again, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batch_equals_one_by_one(kind):
+    wants = ["grid", "wave", "text", None]
+    together = write(tiny(kind), PROMPTS, wants)
+    assert together == [write(tiny(kind), [p], [w])[0] for p, w in zip(PROMPTS, wants, strict=True)]
+    assert len({len(made.ids) for made in together}) > 1, "rows must end at different times to test that"
+
+
+def test_batch_of_samples_does_not_depend_on_neighbours():
+    sampling = Sampling(seed=5, max_tokens=60)
+    both = write(tiny("llama"), PROMPTS[:2], ["grid", None], sampling)
+    alone = write(tiny("llama"), PROMPTS[:1], ["grid"], sampling)
+    assert both[0] == alone[0]
+
+
+def test_same_seed_same_ids_other_seed_other_ids():
+    def ids(seed):
+        return write(tiny("llama"), PROMPTS[:1] * 2, ["grid"] * 2, Sampling(seed=seed))
+
+    assert ids(3) == ids(3)
+    assert ids(3) != ids(4)
+    assert ids(3)[0] != ids(3)[1], "rows of one batch are different samples"
+
+
+@pytest.mark.parametrize("max_tokens", range(1, 40))
+def test_limit_is_kept_and_spans_are_closed(max_tokens):
+    sampling = Sampling(temperature=3.0, seed=max_tokens, max_tokens=max_tokens)
+    made = TorchEngine(tiny("llama")).generate([PROMPTS[0]] * 3, [grammar(budget=None) for _ in range(3)], sampling)
+    for one in made:
+        assert 1 <= len(one.ids) <= max_tokens
+        assert (one.finish == "stop") == (one.ids[-1] == STOP)
+        for span in VOCABULARY.spans:
+            assert one.ids.count(span.open_id) == one.ids.count(span.close_id)
+            for start, stop in _between(one.ids, span):
+                VOCABULARY.codes(span.facts.name, one.ids[start:stop])  # raises when it is not whole
+
+
+def _between(ids, span):
+    opens = [i for i, token in enumerate(ids) if token == span.open_id]
+    return [(start + 1, ids.index(span.close_id, start)) for start in opens]
+
+
+def test_a_limit_too_small_for_the_medium_is_refused():
+    with pytest.raises(InputError, match="at least 26"):
+        TorchEngine(tiny("llama")).generate(
+            [PROMPTS[0]], [grammar("grid", budget=None)], Sampling(max_tokens=20)
+        )
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "gpt2"])
+def test_guidance_of_one_is_no_guidance(kind):
+    plain = write(tiny(kind), PROMPTS, ["grid", None, "text", "wave"])
+    guided = write(tiny(kind), PROMPTS, ["grid", None, "text", "wave"], negatives=[[6], [7, 9, 30], [3, 3], [9]])
+    assert plain == guided
+
+
+def test_guidance_equals_two_separate_forwards():
+    lm, prompt, negative, scale = tiny("qwen2"), PROMPTS[2], PROMPTS[1], 2.5
+    sampling = Sampling(temperature=0, guidance=scale, max_tokens=60)
+    ids, rules = [], grammar("grid")
+    while not rules.done:
+        with torch.no_grad():
+            with_, without = (lm(torch.tensor([[*start, *ids]])).logits[0, -1] for start in (prompt, negative))
+        logits = without + scale * (with_ - without) if rules.inside is not None else with_
+        allowed = torch.cat([torch.arange(*limits) for limits in rules.allowed()])
+        ids.append(int(allowed[logits[allowed].argmax()]))
+        rules.advance(ids[-1])
+    made = write(lm, [prompt], ["grid"], sampling, negatives=[negative])[0]
+    assert made.ids == ids
+    assert made.ids != write(lm, [prompt], ["grid"])[0].ids, "guidance must matter here"
+
+
+def test_guidance_leaves_text_alone():
+    sampling = Sampling(temperature=0, guidance=9.0, max_tokens=30)
+    made = write(tiny("llama"), PROMPTS[:2], ["text"] * 2, sampling, negatives=[[6], [9, 30]])
+    assert made == write(tiny("llama"), PROMPTS[:2], ["text"] * 2, Sampling(temperature=0, max_tokens=30))
+
+
+def test_ids_are_told_as_they_are_written():
+    heard: list[Token] = []
+    made = write(tiny("llama"), PROMPTS, ["grid", "wave", "text", None], on_token=heard.append)
+    for row, one in enumerate(made):
+        mine = [token for token in heard if token.row == row]
+        assert [token.id for token in mine] == one.ids
+        assert [token.finish for token in mine] == [None] * (len(mine) - 1) + [one.finish]
+
+
+def test_cancel_keeps_what_was_written():
+    heard: list[Token] = []
+    full = write(tiny("llama"), PROMPTS[:1], ["grid"])[0]
+    part = write(
+        tiny("llama"), PROMPTS[:1], ["grid"], on_token=heard.append, cancelled=lambda: len(heard) >= 7
+    )[0]
+    assert part.finish == "cancelled"
+    assert part.ids == full.ids[:7]
+
+
+def test_closing_the_stream_stops_the_work():
+    stream = TorchEngine(tiny("llama")).stream(PROMPTS[:1], [grammar("grid")], GREEDY)
+    assert next(stream).id == VOCABULARY.span("grid").open_id
+    stream.close()
+    assert list(stream) == []
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+def test_the_model_is_not_asked_when_there_is_no_choice(kind):
+    lm, calls = tiny(kind), []
+    handle = lm.get_input_embeddings().register_forward_hook(lambda *_: calls.append(1))
+    try:
+        made = write(lm, PROMPTS[:1], ["grid"])[0]
+    finally:
+        handle.remove()
+    codes = 24
+    assert len(made.ids) == codes + 3, "markers and the end of the turn are written"
+    assert len(calls) == codes, "one forward per code; markers and the end cost none"
+
+
+@pytest.mark.parametrize(
+    ("prompts", "grammars", "negatives"),
+    [([[1], []], 2, None), ([[1]], 2, None), ([[1]], 1, []), ([[1]], 1, [[]])],
+)
+def test_bad_batches_are_refused(prompts, grammars, negatives):
+    with pytest.raises(InputError):
+        TorchEngine(tiny("llama")).generate(prompts, [grammar("text") for _ in range(grammars)], GREEDY, negatives)
+
+
+LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0, -torch.inf]])
+
+
+def _shares(sampling: Sampling, draws: int = 4000) -> torch.Tensor:
+    picks = pick(LOGITS.expand(draws, -1), sampling, sampling.generator(0))
+    return picks.bincount(minlength=5) / draws
+
+
+def test_pick_samples_the_distribution():
+    torch.testing.assert_close(_shares(Sampling()), LOGITS[0].softmax(-1), atol=0.03, rtol=0)
+    torch.testing.assert_close(_shares(Sampling(temperature=2)), (LOGITS[0] / 2).softmax(-1), atol=0.03, rtol=0)
+
+
+def test_pick_cuts_the_tail():
+    assert (_shares(Sampling(top_k=2)) > 0).tolist() == [True, True, False, False, False]
+    assert (_shares(Sampling(top_p=0.7)) > 0).tolist() == [True, True, False, False, False]
+    assert (_shares(Sampling(top_p=0.01)) > 0).tolist() == [True, False, False, False, False]
+    assert _shares(Sampling(temperature=0))[0] == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"temperature": -1}, {"top_k": -1}, {"top_p": 0}, {"top_p": 1.5}, {"max_tokens": 0}, {"guidance": -1}]
+)
+def test_sampling_refuses_nonsense(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        Sampling(**wrong)
+
+
+def test_best_of_sorts_and_keeps_ties():
+    scores = {"a": 1.0, "b": float("nan"), "c": 3.0, "d": 1.0}
+    assert best_of(scores, scores.__getitem__) == ["c", "a", "d", "b"]
+    assert best_of([], len) == []

@@ -1,0 +1,209 @@
+"""The pictograms recipe's evaluation and judge, on made-up pictures and a made-up model."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from recipes.pictograms import evaluate, judge
+from recipes.pictograms.concepts import Picture
+from recipes.pictograms.drawing import contact_sheet, drawing_report
+from recipes.pictograms.intervals import Share, top
+from recipes.pictograms.ranking import Ranking
+
+from sensorium.types import Part, Reply
+
+COLOURS = {"red dot": (230, 30, 30), "green dot": (30, 180, 30), "blue dot": (30, 30, 230), "black dot": (0, 0, 0)}
+STYLES = {"noto": "noto", "fluent-flat": "fluent", "openmoji": "openmoji"}
+
+
+def make_table(split: str = "train") -> tuple[list[Picture], np.ndarray]:
+    """Four dots in three families, the third held out; each family draws the dot at another size."""
+    pictures, pixels = [], []
+    for size, (style, family) in enumerate(STYLES.items()):
+        for label, colour in COLOURS.items():
+            image = np.full((64, 64, 3), 255, np.uint8)
+            image[20 - 4 * size : 44 + 4 * size, 20 : 44 + 3 * size] = colour
+            pictures.append(
+                Picture(
+                    picture=len(pixels), family=family, style=style, label=label, category=f"{label[0]}-things",
+                    root=label, split=split, names={}, tags=(), held_out=family == "openmoji",
+                )
+            )  # fmt: skip
+            pixels.append(image)
+    return pictures, np.stack(pixels)
+
+
+@pytest.fixture(scope="module")
+def tiny_lm():
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=40, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, initializer_range=0.6,
+    )  # fmt: skip
+    return LlamaForCausalLM(config).eval()
+
+
+@torch.no_grad()
+def slow_score(lm, prompt, answer):
+    logs = lm(torch.tensor([[*prompt, *answer]])).logits[0].log_softmax(-1)
+    return sum(float(logs[len(prompt) + i - 1, id_]) for i, id_ in enumerate(answer))
+
+
+@pytest.mark.parametrize("prompt", [[5], [7, 8, 9, 10], [3, 3, 17]])
+def test_ranking_finds_the_same_best_answers_as_scoring_all(tiny_lm, prompt):
+    random = np.random.default_rng(len(prompt))
+    answers = [(*random.integers(1, 7, size=random.integers(1, 5)).tolist(), 0) for _ in range(150)]
+    answers = list(dict.fromkeys(answers))
+    scores = [slow_score(tiny_lm, prompt, answer) for answer in answers]
+    found = Ranking(tiny_lm, answers, width=4).top(prompt, 5)
+    assert [number for number, _ in found] == np.argsort(-np.array(scores), kind="stable")[:5].tolist()
+    assert [score for _, score in found] == pytest.approx(sorted(scores, reverse=True)[:5], abs=1e-3)
+
+
+def test_ranking_leaves_hopeless_answers_unopened(tiny_lm, monkeypatch):
+    answers = [(a, b, c, 0) for a in range(1, 9) for b in range(1, 9) for c in range(1, 9)]
+    calls = []
+    forward = tiny_lm.forward
+    monkeypatch.setattr(tiny_lm, "forward", lambda ids, **kw: calls.append(ids.numel()) or forward(ids, **kw))
+    Ranking(tiny_lm, answers, width=4).top([5], 1)
+    assert sum(calls) < len(answers)
+
+
+def test_wilson_interval_matches_published_values():
+    low, high = Share(8, 10).interval
+    assert low == pytest.approx(0.4902, abs=1e-4)
+    assert high == pytest.approx(0.9433, abs=1e-4)
+    assert Share(0, 50).interval[0] == 0
+    assert "n = 50" in str(Share(0, 50))
+    assert top([0, 3, 5, 9], 5).hits == 2
+
+
+@dataclass
+class Cache:
+    seen: int
+
+    def batch_repeat_interleave(self, count):
+        pass
+
+
+class KnowingModel:
+    """Says the name of the dot by its colour; draws it too."""
+
+    def __init__(self, pictures, pixels):
+        self.table = {pixels[p.picture].tobytes(): p for p in pictures}
+        self.by_name = {p.label: pixels[p.picture] for p in pictures if p.style == "fluent-flat"}
+        self.device = torch.device("cpu")
+        self.lm = self
+        self.codecs = {"image": SimpleNamespace(encode=lambda images: images)}
+        facts = SimpleNamespace(name="image")
+        self.vocabulary = SimpleNamespace(writer=lambda modality: SimpleNamespace(facts=facts))
+
+    def encode(self, conversation):
+        return conversation
+
+    def decode(self, parts):
+        return [Part("image", data=part.codes) for part in parts]
+
+    @property
+    def stream(self):
+        return SimpleNamespace(render=self._render)
+
+    def _render(self, conversation, reply=False):
+        media = [p.data for p in conversation.parts() if not p.is_text]
+        if media:
+            shown = self.table.get(np.asarray(media[0]).tobytes())
+            return SimpleNamespace(ids=np.array([ord(shown.label[0]) if shown else 0]))
+        words = conversation.messages[-1].text if conversation.messages[-1].role == "assistant" else ""
+        ids = [1, *(ord(c) for c in words.removeprefix("a "))]
+        return SimpleNamespace(ids=np.array(ids), mask=np.array([False] + [True] * (len(ids) - 1)))
+
+    def __call__(self, ids, past_key_values=None, **options):
+        """A language model that goes on with the picture's letter and finds all else equally likely."""
+        seen = past_key_values.seen if past_key_values else int(ids[0, -1])
+        logits = torch.zeros(len(ids), 1, 256)
+        if past_key_values is None and seen:
+            logits[:, :, seen] = 60.0
+        return SimpleNamespace(logits=logits, past_key_values=Cache(seen))
+
+    def media(self, about):
+        return nullcontext()
+
+    def chat(self, conversation, **options):
+        name = conversation.messages[0].text.removeprefix("Draw a ").removesuffix(".")
+        return Reply((Part("image", data=self.by_name[name]),))
+
+
+def rows(report):
+    return {(measure, condition): share for measure, condition, share in report.rows}
+
+
+def test_a_model_that_knows_is_told_from_blind_runs():
+    pictures, pixels = make_table()
+    report = evaluate.Report()
+    shown = evaluate.held_out_pictures(pictures, 500)
+    assert sorted(p.label for p in shown) == sorted(COLOURS)
+    assert all(p.held_out for p in shown)
+    # "black" and "blue" begin alike for this model, so it takes the longer for the shorter.
+    evaluate.naming_report(report, KnowingModel(pictures, pixels), pictures, pixels, shown)
+    found = rows(report)
+    assert found["name, held-out family, top-1", "model"].hits == 3
+    assert found["name, held-out family, top-5", "model"].hits == 4
+    assert found["name, held-out family, top-1", "nearest neighbour on pixels"].hits == 4
+    assert found["name, held-out family, top-1", "no picture"].hits <= 1
+    assert "| name, held-out family, top-1 | model |" in report.to_markdown()
+
+
+def test_unseen_concepts_are_judged_by_category():
+    known, pixels = make_table()
+    unseen, more = make_table("test")
+    moved = [Picture(**{**p.__dict__, "picture": p.picture + len(known), "label": f"{p.label} X"}) for p in unseen]
+    pictures, pixels = known + moved, np.concatenate([pixels, more])
+    shown = evaluate.unseen_pictures(pictures, 500)
+    assert len(shown) == 4
+    report = evaluate.Report()
+    evaluate.category_report(report, KnowingModel(pictures, pixels), pictures, pixels, shown, "here")
+    found = rows(report)
+    assert found["category of an unseen concept, here, top-1", "nearest neighbour on pixels"].hits == 4
+    assert found["category of an unseen concept, here, top-1", "model"].hits == 4
+    assert report.notes["chance of the category"] == pytest.approx(1 / 3, abs=1e-3)
+
+
+def test_judge_learns_is_saved_and_judges_drawings(tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "BATCH", 16)
+    pictures, pixels = make_table()
+    options = {"width": 8, "peak_rate": 5e-3, "drawings": 800}
+    made = judge.train(pictures, pixels, minutes=5, folder=tmp_path / "judge", **options)
+    loaded = judge.Judge.load(tmp_path / "judge")
+    images = [pixels[p.picture] for p in pictures]
+    np.testing.assert_allclose(made.log_probs(images), loaded.log_probs(images), atol=1e-5)
+    first, _ = judge.held_out_accuracy(loaded, pictures, pixels)["openmoji"]
+    assert first.hits >= 3
+
+    options = SimpleNamespace(names=10, seed=0, out=tmp_path, temperature=1.0, guidance=1.0, best_of=1)
+    report = evaluate.Report()
+    drawing_report(report, KnowingModel(pictures, pixels), loaded, pictures, pixels, options)
+    found = rows(report)
+    assert found["drawing of a seen name, judged top-1", "model"].hits >= 3
+    assert Image.open(tmp_path / "drawings-seen.png").width == 960
+
+
+def test_missing_judge_says_how_to_get_one(tmp_path):
+    with pytest.raises(ValueError, match="judge train"):
+        judge.Judge.load(tmp_path)
+
+
+def test_contact_sheet_holds_every_drawing(tmp_path):
+    images = [np.full((64, 64, 3), 10 * i, np.uint8) for i in range(12)]
+    contact_sheet(images, [("a rather long name of a thing", True)] * 12, tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (960, 2 * 122)
+        assert sheet.getpixel((48, 48)) == (0, 0, 0)
+        assert sheet.getpixel((48 + 96, 48 + 122)) == (110, 110, 110)
