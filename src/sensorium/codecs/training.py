@@ -210,6 +210,11 @@ def _save(path: Path, net: nn.Module, optimisers: list[torch.optim.Optimizer], r
         save_file(tensors, str(temporary), metadata={"run": json.dumps(head)})
 
 
+def _laid_out_as(weight: Tensor, tensor: Tensor) -> Tensor:
+    """Fused optimisers walk through memory, so their averages must lie in memory as the weight does."""
+    return torch.empty_like(weight).copy_(tensor) if tensor.shape == weight.shape else tensor
+
+
 def _load(path: Path, net: nn.Module, optimisers: list[torch.optim.Optimizer], run: TrainingRun) -> None:
     from safetensors import SafetensorError, safe_open
 
@@ -227,6 +232,6 @@ def _load(path: Path, net: nn.Module, optimisers: list[torch.optim.Optimizer], r
             prefix = f"optimiser.{o}.{p}."
             state = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
             if state:
-                optimiser.state[weight] = state
+                optimiser.state[weight] = {n: _laid_out_as(weight, t) for n, t in state.items()}
     run.steps, run.seconds = head["steps"], head["seconds"]
     run.rng.bit_generator.state = head["rng"]
