@@ -238,6 +238,25 @@ def test_data_import_of_a_folder_passes_lint(run, tmp_path):
     assert run("data", "lint", "chats.jsonl").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("train", "media", "--out", "x", "--family", "tape"), "no codec family named 'tape'"),
+        (("train", "media", "--out", "x", "--modality", "smell"), "no modality named 'smell'"),
+        (("train", "nowhere", "--out", "x"), "no image files in nowhere"),
+        (("train", "media", "--out", "x", "--codes", "100"), "power of two"),
+        (("train", "media", "--out", "x", "--family", "pretrained"), "are not trained"),
+    ],
+)
+def test_a_codec_that_cannot_be_trained_is_told(run, tmp_path, words, sentence):
+    (tmp_path / "media").mkdir()
+    picture(tmp_path / "media" / "a.png")
+    result = run("codec", *words)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
 def test_doctor_as_json(run):
     report = json.loads(run("doctor", "--json").stdout)
     assert report["sensorium"] == sensorium.__version__

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from sensorium import plugins
@@ -65,3 +67,27 @@ def test_the_codec_in_the_docs_keeps_the_contract(monkeypatch):
     check_codec(codec, [picture, picture[::-1]])
     (decoded,) = codec.decode(codec.encode([picture]))
     assert np.abs(decoded.astype(int) - picture).max() <= 16
+
+
+BOX = ROOT / "src" / "sensorium" / "weights"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (BOX / "nano").is_dir(), reason="the model in the box is not built yet")
+def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):
+    from toys import tiny_base
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path / "cache"))
+    PIL.Image.new("RGB", (64, 64), "orange").save("cat.png")
+    asked = {"role": "user", "content": "Draw a cat."}
+    drawn = {"role": "assistant", "content": [{"type": "image_url", "image_url": {"url": "cat.png"}}]}
+    Path("conversations.jsonl").write_text(json.dumps({"messages": [asked, drawn]}))
+    base = tiny_base("llama-tied")
+    base.lm.save_pretrained("base")
+    base.tokenizer.save_pretrained("base")
+    for source in python_of("README.md"):
+        source = source.replace("HuggingFaceTB/SmolLM2-135M-Instruct", "base").replace("minutes=30", "minutes=0.02")
+        exec(compile(source, "README.md", "exec"), {})
+    assert PIL.Image.open("heart.png").size == (64, 64)
+    assert Path("my-model", "config.json").is_file()

@@ -59,6 +59,12 @@ def test_from_a_folder_of_pictures_to_a_drawing(run, place):
         "--rows", "2", "--row-tokens", "256")  # fmt: skip
     assert "64" in run("show", "chats.jsonl", "--model", "run/model").stdout
 
+    run("data", "encode", "chats.jsonl", "shards", "--model", "run/model")
+    written = {path: path.stat().st_mtime_ns for path in (place / "shards").iterdir() if path.suffix != ".json"}
+    run("data", "encode", "chats.jsonl", "shards", "--model", "run/model")
+    assert written
+    assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in written.items()), "a second run wrote again"
+
     run("chat", "run/model", "--once", "draw a red spot")
     assert np.asarray(Image.open(place / "drawn-1.png")).shape == (64, 64, 3)
     run("chat", "run/model", "--once", "/image drawn-1.png what is this?")
@@ -74,13 +80,3 @@ def test_an_fsq_codec_from_pictures_goes_on_where_it_stopped(run, place):
     assert "resumed" not in first.output
     assert "resumed" in again.output
     assert "| image | 24 |" in run("codec", "report", "fsq", "pictures", "--out", "fsq-report").stdout
-
-
-def test_data_encode_writes_shards_and_a_second_run_nothing(run, place):
-    run("data", "import", "folder", "pictures", "few.jsonl")
-    assert "run/model" and (place / "run" / "model").is_dir(), "needs the model of the first test"
-    run("data", "encode", "few.jsonl", "shards", "--model", "run/model")
-    written = {path: path.stat().st_mtime_ns for path in (place / "shards").glob("*.parquet")}
-    run("data", "encode", "few.jsonl", "shards", "--model", "run/model")
-    assert written
-    assert written == {path: path.stat().st_mtime_ns for path in (place / "shards").glob("*.parquet")}

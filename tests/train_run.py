@@ -46,7 +46,7 @@ def loader(grown: Grown, pause_s: float = 0.0, rows: int = 4) -> PackedLoader:
 
 
 def config(**changes: Any) -> TrainConfig:
-    plain: dict[str, Any] = dict(max_steps=16, lr=3e-3, warmup=2, log_every=1, threads=1, device="cpu")
+    plain: dict[str, Any] = {"max_steps": 16, "lr": 3e-3, "warmup": 2, "log_every": 1, "threads": 1, "device": "cpu"}
     return TrainConfig(**plain | changes)
 
 

@@ -2,6 +2,7 @@
 
 ``python -m recipes.pictograms.codec write --minutes 35`` trains the first, ``... read --minutes 25`` the second;
 both go on from their last checkpoint when started again, and save into ``src/sensorium/weights/codecs``.
+``... report`` measures both on pictures they have not seen.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from recipes.pictograms.concepts import Picture, load_pictures
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sensorium.codecs import load_codec
 from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
 from sensorium.codecs.fsq_net import FsqNet, LabelHead
+from sensorium.codecs.report import code_use, collisions, table, write_report
 from sensorium.codecs.training import CodecTraining, Sample, train_codec
 from sensorium.files import cache_dir
 
@@ -190,41 +193,82 @@ def train(run: CodecRun, drawings: Drawings, checkpoint: Path | None = None) -> 
 
 
 @torch.inference_mode()
-def name_accuracy(learner: Learner, drawings: Drawings, pixels: np.ndarray, pictures: Sequence[Picture]) -> float:
-    """Share of pictures whose name the head tells first, from codes, among the names of the training drawings."""
+def names_told(
+    learner: Learner, drawings: Drawings, pixels: np.ndarray, pictures: Sequence[Picture], best: int = 5
+) -> tuple[float, float, int]:
+    """How often the head tells a picture's name from its codes: top 1, top ``best``, and of how many pictures.
+
+    It chooses among the names of the training drawings; pictures with other names are left out.
+    """
     assert learner.head is not None
     at = {name: i for i, name in enumerate(drawings.names)}
     known = [p for p in pictures if p.label in at]
-    hits = 0
+    first = among = 0
     for start in range(0, len(known), 64):
         part = known[start : start + 64]
         x = pixels_to_net(torch.from_numpy(pixels[[p.picture for p in part]]))
-        best = learner.head(learner.net(x)[1])[0].argmax(1).tolist()
-        hits += sum(at[p.label] == b for p, b in zip(part, best, strict=True))
-    return hits / max(len(known), 1)
+        told = learner.head(learner.net(x)[1])[0].topk(best).indices.tolist()
+        first += sum(at[p.label] == row[0] for p, row in zip(part, told, strict=True))
+        among += sum(at[p.label] in row for p, row in zip(part, told, strict=True))
+    return first / max(len(known), 1), among / max(len(known), 1), len(known)
+
+
+def tell_names(learner: Learner, drawings: Drawings, pixels: np.ndarray, pictures: Sequence[Picture]) -> None:
+    """Print `names_told` for each family that was not trained on (skin-tone variants left out)."""
+    for family in sorted({p.family for p in pictures}):
+        seen = [p for p in pictures if p.family == family and p.split == "train" and not p.toned]
+        first, among, count = names_told(learner, drawings, pixels, seen)
+        print(f"{family}: the name of {count} pictures is told from codes, top 1 {first:.1%}, top 5 {among:.1%}")
+
+
+def report(name: str, pictures: Sequence[Picture], pixels: np.ndarray, folder: Path) -> None:
+    """Fidelity on unseen concepts of the training families; code use on those and all held-out families."""
+    codec = load_codec(WEIGHTS / name)
+    concepts = [pixels[p.picture] for p in pictures if p.split == "test" and not p.held_out]
+    print(table(write_report(codec, concepts, folder / name)))
+    unseen = [pixels[p.picture] for p in pictures if p.split == "test" or p.held_out]
+    codes = codec.encode(unseen)
+    used, entropy = code_use(codes, codec.facts.codebook_sizes)
+    same = collisions(unseen, codes)
+    line = f"All {len(unseen)} unseen pictures: {used:.1%} of the codes used, {entropy:.2f} bits a code, "
+    line += f"{same} pictures share their codes with a different one.\n"
+    print(line)
+    with (folder / name / "report.md").open("a", encoding="utf-8") as file:
+        file.write("\n" + line)
+
+
+def train_and_save(run: CodecRun, without: Sequence[str], out: Path) -> None:
+    """Train one codec on the pictures table, save it, and tell how its codes fare on families left out."""
+    pictures, pixels = load_pictures(), load_pixels()
+    drawings = Drawings(pixels, training_pictures(pictures, without), evenness=1.0 if run.labels else 0.5)
+    name = run.codec.name + "".join(f"-without-{family}" for family in without)
+    learner = train(run, drawings, cache_dir() / "pictograms" / "codecs" / name / "state.safetensors")
+    FSQCodec(run.codec, learner.net).save(out / name)
+    print(f"saved {out / name}")
+    if learner.head is not None:
+        tell_names(learner, drawings, pixels, [p for p in pictures if p.held_out or p.family in without])
+
+
+def load_pixels() -> np.ndarray:
+    """(N, 64, 64, 3) uint8, mapped from the file."""
+    return np.load(cache_dir() / "pictograms" / "pixels-64.npy", mmap_mode="r")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("codec", choices=sorted(RUNS))
+    parser.add_argument("what", choices=[*sorted(RUNS), "report"])
     parser.add_argument("--minutes", type=float, help="wall time of the training")
-    parser.add_argument("--without", nargs="*", default=[], help="train families to leave out and to measure on")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder that receives the codec's folder")
+    parser.add_argument("--without", nargs="*", default=[], help="families to leave out and to measure on")
+    parser.add_argument("--out", type=Path, help="folder for the trained codec, or for the reports")
     options = parser.parse_args(argv)
-    run = RUNS[options.codec]()
+    if options.what == "report":
+        for name in ("image", "image-read"):
+            report(name, load_pictures(), load_pixels(), options.out or Path("results") / "codecs")
+        return
+    run = RUNS[options.what]()
     if options.minutes is not None:
         run = replace(run, training=replace(run.training, minutes=options.minutes))
-    pictures = load_pictures()
-    pixels = np.load(cache_dir() / "pictograms" / "pixels-64.npy", mmap_mode="r")
-    drawings = Drawings(pixels, training_pictures(pictures, options.without), evenness=1.0 if run.labels else 0.5)
-    name = run.codec.name + "".join(f"-without-{family}" for family in options.without)
-    learner = train(run, drawings, cache_dir() / "pictograms" / "codecs" / name / "state.safetensors")
-    for family in options.without:
-        seen = [p for p in pictures if p.family == family and p.split == "train" and not p.toned]
-        if learner.head is not None:
-            print(f"{family}: name told for {name_accuracy(learner, drawings, pixels, seen):.1%} of {len(seen)}")
-    FSQCodec(run.codec, learner.net).save(options.out / name)
-    print(f"saved {options.out / name}")
+    train_and_save(run, options.without, options.out or WEIGHTS)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """nano, the model in the box: a small Llama trained from scratch on pictograms.
 
 python -m recipes.pictograms.nano codes      # encode every picture once, with variants for reading
-python -m recipes.pictograms.nano shards     # write training conversations as token shards
+python -m recipes.pictograms.nano shards             # write training conversations as token shards
 python -m recipes.pictograms.nano train --minutes 90
-python -m recipes.pictograms.nano export     # into the package
+python -m recipes.pictograms.nano export             # into the package
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Nano:
     heads: int = 8
     intermediate: int = 704
     text_tokens: int = 3500
-    variants: int = 8
-    conversations: int = 300_000
+    variants: int = 5
+    conversations: int = 150_000
     rows: int = 12
     row_tokens: int = 256
     seed: int = 0
@@ -75,7 +75,7 @@ class Codes:
     """Codes of every picture of the table.
 
     Args:
-        written: (pictures, 64, 1) codes of the writing codec.
+        written: (1, pictures, 64, 1) codes of the writing codec.
         read: (variants, pictures, 16, 1) codes of the reading codec, variant 0 without augmentation.
     """
 
@@ -86,7 +86,7 @@ class Codes:
     def load(cls) -> Codes:
         from safetensors.numpy import load_file
 
-        return cls(**load_file(folder() / "codes.safetensors"))
+        return cls(*(load_file(codes_file(name))["codes"] for name in (WRITER, READER)))
 
     def fill(self, conversation: Conversation, random: Random) -> Conversation:
         """The conversation with codes in place of picture numbers."""
@@ -99,20 +99,23 @@ class Codes:
         if part.is_text:
             return part
         if role == "assistant":
-            return part.with_codes(self.written[part.data].astype(np.int64), WRITER)
+            return part.with_codes(self.written[0, part.data].astype(np.int64), WRITER)
         variant = random.randrange(len(self.read))
         return part.with_codes(self.read[variant, part.data].astype(np.int64), READER)
 
 
-def encode_pictures(config: Nano) -> Codes:
-    """Encode every picture: once for writing, ``config.variants`` times for reading."""
+def codes_file(codec: str) -> Path:
+    return folder() / f"codes-{codec}.safetensors"
+
+
+def encode_pictures(codec: Codec, variants: int, seed: int) -> np.ndarray:
+    """(variants, pictures, frames, 1) codes of every picture: the first as it is, the others augmented."""
     pixels = np.load(cache_dir() / "pictograms" / "pixels-64.npy", mmap_mode="r")
-    writer, reader = codecs()
-    read = [_in_batches(reader, pixels)]
-    for variant in range(1, config.variants):
-        generator = np.random.default_rng((config.seed, variant))
-        read.append(_in_batches(reader, pixels, lambda batch, g=generator: changed(batch, g)))
-    return Codes(_in_batches(writer, pixels), np.stack(read))
+    found = [_in_batches(codec, pixels)]
+    for variant in range(1, variants):
+        generator = np.random.default_rng((seed, variant))
+        found.append(_in_batches(codec, pixels, lambda batch, g=generator: changed(batch, g)))
+    return np.stack(found)
 
 
 def changed(pixels_BSS3: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -194,14 +197,17 @@ def training_config(minutes: float) -> TrainConfig:
 
 
 @app.command()
-def codes(variants: Annotated[int, typer.Option(help="Augmented readings per picture.")] = Nano.variants) -> None:
-    """Encode every picture of the table with both codecs."""
+def codes(
+    codec: Annotated[str, typer.Argument(help=f"{WRITER} or {READER}")],
+    variants: Annotated[int, typer.Option(help="Augmented readings per picture.")] = Nano.variants,
+) -> None:
+    """Encode every picture of the table with one of the codecs."""
     from safetensors.numpy import save_file
 
-    found = encode_pictures(Nano(variants=variants))
-    with atomic_file(folder() / "codes.safetensors") as path:
-        save_file({"written": found.written, "read": found.read}, path)
-    typer.echo(f"encoded {found.read.shape[1]} pictures, {len(found.read)} readings each")
+    found = encode_pictures(boxed_codec(codec), variants if codec == READER else 1, Nano.seed)
+    with atomic_file(codes_file(codec)) as path:
+        save_file({"codes": found}, path)
+    typer.echo(f"{codec}: {found.shape[1]} pictures, {len(found)} variants each")
 
 
 @app.command()

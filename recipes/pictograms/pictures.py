@@ -43,15 +43,30 @@ def make(sources: Sequence[Source] = SOURCES, say: Say = print) -> Path:
     readers = _readers()
     rows: list[dict[str, Any]] = []
     pixels: list[np.ndarray] = []
+    seen: set[bytes] = set()
     for source in sources:
         drawings = readers[source.kind](source)
-        drawn = _drawn(source, drawings, say)
-        kept = [(drawing, picture) for drawing, picture in zip(drawings, drawn, strict=True) if visible(picture)]
-        rows += [_row(drawing, source) for drawing, _ in kept]
+        kept = new_pictures(_drawn(source, drawings, say), seen, repeats=source.kind == "emoji")
+        rows += [_row(drawings[index], source) for index, _ in kept]
         pixels += [picture for _, picture in kept]
-        say(f"{source.style}: {len(kept)} pictures, {len(drawings) - len(kept)} cannot be seen or drawn")
+        say(f"{source.style}: {len(kept)} pictures; {len(drawings) - len(kept)} blank, not drawable or repeated")
     write(rows, np.stack(pixels), sources)
     return folder()
+
+
+def new_pictures(drawn: np.ndarray, seen: set[bytes], repeats: bool) -> list[tuple[int, np.ndarray]]:
+    """Numbers and pixels of the pictures that show something and, unless ``repeats``, are not in ``seen`` yet.
+
+    Two emoji may be drawn alike and keep both names; in other sets the same picture under a second name would only
+    put one picture on both sides of the split.
+    """
+    found = []
+    for index, picture in enumerate(drawn):
+        digest = hashlib.sha256(picture.tobytes()).digest()
+        if visible(picture) and (repeats or digest not in seen):
+            found.append((index, picture))
+        seen.add(digest)
+    return found
 
 
 def _readers() -> dict[str, Callable[[Source], list[Drawing]]]:

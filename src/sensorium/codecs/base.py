@@ -1,7 +1,7 @@
 """The codec contract: a codec states facts, encodes arrays to codes and decodes codes to arrays.
 
 Everything else (ids, grammar, rows, shards) is computed from the facts. A new codec is one file with one
-subclass of `Codec` and one entry-point line; ``tests/codec_contract.py`` checks it.
+subclass of `Codec` and one entry-point line; `sensorium.codecs.contract.check_codec` checks it.
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ class Codec(ABC):
             low, high = int(codes[:, book].min()), int(codes[:, book].max())
             if low < 0 or high >= size:
                 bad = low if low < 0 else high
-                raise InputError(f"code {bad} is out of range for codec {facts.name!r}, codebook {book} (0 to {size - 1})")
+                raise InputError(
+                    f"code {bad} is out of range for codec {facts.name!r}, codebook {book} (0 to {size - 1})"
+                )
         return codes.astype(np.int64)
 
     def fingerprint(self) -> str:

@@ -44,6 +44,7 @@ class KMeansCodec(Codec):
                 f"not {centroids.shape}"
             )
         self.centroids = np.ascontiguousarray(centroids, dtype=np.float32)
+        self._search = _Nearest(torch.from_numpy(self.centroids))
         self.size_px, self.patch_px = size_px, patch_px
         side = size_px // patch_px
         self.facts = Facts(
@@ -70,12 +71,14 @@ class KMeansCodec(Codec):
         """Learn centroids from the patches of RGB pictures.
 
         Args:
-            codes: number of centroids; InputError when there are fewer different patches.
-            steps, batch: mini-batches and patches in each.
+            codes: number of centroids.
+            steps, batch: mini-batches and patches in each; a patch that occurs often counts once.
             names: ``name``, ``modality``, ``use`` of the codec.
+
+        Raises:
+            InputError: there are fewer different patches than codes, or a picture is none.
         """
-        patches_ND = np.concatenate([_patches(to_square(picture, size_px), patch_px) for picture in pictures])
-        different_ND = np.unique(patches_ND, axis=0)
+        different_ND = _different(_patches(to_square(picture, size_px), patch_px) for picture in pictures)
         if len(different_ND) < codes:
             raise InputError(f"{codes} codes need as many different patches, there are {len(different_ND)}; give more")
         generator = np.random.default_rng(seed)
@@ -90,11 +93,12 @@ class KMeansCodec(Codec):
     @torch.inference_mode()
     def encode(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Pictures (H, W, 3) uint8 to codes (patches, 1) int64."""
-        centroids_KD, found = torch.from_numpy(self.centroids), []
-        for array in arrays:
-            patches_ND = torch.from_numpy(_patches(to_square(array, self.size_px), self.patch_px).astype(np.float32) / 255)
-            found.append(_nearest(centroids_KD, patches_ND)[:, None].numpy())
-        return found
+        return [self._encode(to_square(array, self.size_px)) for array in arrays]
+
+    def _encode(self, picture: np.ndarray) -> np.ndarray:
+        """One at a time: products of other sizes round differently, and codes must not depend on that."""
+        patches_ND = _patches(picture, self.patch_px).astype(np.float32) / 255
+        return self._search(torch.from_numpy(patches_ND))[:, None].numpy()
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Codes (patches, 1) to pictures (size_px, size_px, 3) uint8."""
@@ -130,14 +134,37 @@ def _patches(picture: np.ndarray, patch_px: int) -> np.ndarray:
     return tiles.reshape(side * side, -1)
 
 
-def _nearest(centroids_KD: torch.Tensor, patches_ND: torch.Tensor) -> torch.Tensor:
-    """(N,) index of the nearest centroid; the patches' own squares do not change the order."""
-    return ((centroids_KD**2).sum(1) - 2 * patches_ND @ centroids_KD.T).argmin(1)
+def _different(patches: Iterable[np.ndarray]) -> np.ndarray:
+    """(N, D) patches without repetitions, found by a hash of 64 bits: sorting whole patches takes minutes."""
+    key_D, kept, marks = None, [np.zeros((0, 0), np.uint8)], [np.zeros(0, np.uint64)]
+    for patches_ND in patches:
+        if key_D is None:
+            key_D = np.random.default_rng(0).integers(0, 2**64, patches_ND.shape[1], dtype=np.uint64)
+        marks_N, first_N = np.unique(patches_ND.astype(np.uint64) @ key_D, return_index=True)
+        kept.append(patches_ND[first_N])
+        marks.append(marks_N)
+    if key_D is None:
+        return kept[0]
+    return np.concatenate(kept[1:])[np.unique(np.concatenate(marks), return_index=True)[1]]
+
+
+class _Nearest:
+    """Index of the nearest centroid of each patch; the patches' own squares do not change the order."""
+
+    def __init__(self, centroids_KD: torch.Tensor, rows: int = 4096):
+        self.centroids_KD, self.rows = centroids_KD, rows
+        self.halves_K = (centroids_KD**2).sum(1) / 2
+
+    def __call__(self, patches_ND: torch.Tensor) -> torch.Tensor:
+        """(N,) int64, a few thousand rows at a time, which bounds the memory."""
+        return torch.cat(
+            [(self.halves_K - part @ self.centroids_KD.T).argmin(1) for part in patches_ND.split(self.rows)]
+        )
 
 
 def _step(centroids_KD: torch.Tensor, seen_K: torch.Tensor, patches_ND: torch.Tensor) -> None:
     """Move every centroid towards the mean of the patches nearest to it, by its share of all it has seen."""
-    owner_N = _nearest(centroids_KD, patches_ND)
+    owner_N = _Nearest(centroids_KD)(patches_ND)
     count_K = torch.bincount(owner_N, minlength=len(centroids_KD)).float()
     sums_KD = torch.zeros_like(centroids_KD).index_add_(0, owner_N, patches_ND)
     seen_K += count_K

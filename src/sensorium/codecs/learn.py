@@ -11,7 +11,7 @@ import numpy as np
 
 from sensorium import plugins
 from sensorium.codecs.base import Codec
-from sensorium.modalities import modality
+from sensorium.modalities import modality, modality_names
 from sensorium.types import InputError
 
 Say = Callable[[str], None]
@@ -23,6 +23,8 @@ def find_media(where: str, kind: str) -> list[Path]:
     Raises:
         InputError: there are none.
     """
+    if kind not in modality_names():
+        raise InputError(f"no modality named {kind!r} is installed; there are: {', '.join(modality_names())}")
     known = modality(kind).extensions
     place = Path(where).expanduser()
     found = place.rglob("*") if place.is_dir() else map(Path, glob(str(place), recursive=True))
@@ -64,8 +66,11 @@ def learn_codec(
     Raises:
         InputError: there are no arrays, or the family has nothing to train.
     """
-    kind = plugins.load(plugins.CODECS, family)
-    learn = {"fsq": _learn_fsq, "kmeans": _learn_kmeans}.get(family) or getattr(kind, "learn", None)
+    known = plugins.names(plugins.CODECS)
+    if family not in known:
+        raise InputError(f"no codec family named {family!r} is installed; there are: {', '.join(known)}")
+    learn = {"fsq": _learn_fsq, "kmeans": _learn_kmeans}.get(family)
+    learn = learn or getattr(plugins.load(plugins.CODECS, family), "learn", None)
     if learn is None:
         raise InputError(f"codecs of the family {family!r} are not trained; choose fsq or kmeans")
     return learn(arrays, minutes=minutes, codes=codes, checkpoint=checkpoint, say=say, **names)

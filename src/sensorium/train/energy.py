@@ -62,11 +62,10 @@ class _CodeCarbon:
     """codecarbon's tracker in its offline mode; its readings arrive at a handler whenever it is flushed."""
 
     def __init__(self) -> None:
-        logger = logging.getLogger("codecarbon")
-        logger.setLevel(logging.ERROR)
-        logger.propagate = False
         from codecarbon import OfflineEmissionsTracker
         from codecarbon.output import BaseOutput
+
+        logging.getLogger("codecarbon").setLevel(logging.ERROR)  # after the import, which sets it too
 
         class Handler(BaseOutput):
             total: Any = None
