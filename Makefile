@@ -53,8 +53,9 @@ $(VENV)/.installed: $(INPUTS) | $(BIN)/python
 	$(PIP) -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+$(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-series/pyproject.toml
 	$(PIP) -c constraints.txt -e '.[svg,train,gguf,dev]'
+	$(PIP) -c constraints.txt -e examples/sensorium-series
 	@touch $@
 
 clean:

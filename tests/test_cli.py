@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -67,12 +67,12 @@ def picture(path, colour="blue"):
 
 
 def test_help_names_every_command_and_is_quick():
-    start = time.perf_counter()
+    before = os.times()
     done = subprocess.run([sys.executable, "-m", "sensorium", "--help"], capture_output=True, text=True, check=True)
-    took_s = time.perf_counter() - start
+    took_s = os.times().children_user - before.children_user
     for name in ("data", "codec", "encode", "train", "chat", "generate", "export", "show", "doctor"):
         assert re.search(rf"^\s+{name}\s", done.stdout, re.MULTILINE)
-    assert took_s < 5, "help must not load torch"
+    assert took_s < 1.5, f"help took {took_s} s of processor time"
 
 
 def test_help_loads_no_heavy_module():

@@ -13,7 +13,7 @@ from recipes.pictograms.codec import CodecRun, Drawings, losses, make_learner, s
 from recipes.pictograms.concepts import Picture
 
 from sensorium.codecs.contract import check_codec
-from sensorium.codecs.fsq import FSQCodec, FSQConfig, fit, pixels_to_net
+from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net
 from sensorium.codecs.fsq_net import Quantiser
 from sensorium.codecs.muon import orthogonal
 from sensorium.codecs.report import (
@@ -28,6 +28,7 @@ from sensorium.codecs.report import (
     write_report,
 )
 from sensorium.codecs.training import CodecTraining, train_codec
+from sensorium.modalities.image import to_square
 from sensorium.types import InputError
 
 TINY = FSQConfig(
@@ -129,7 +130,7 @@ def test_saved_codec_gives_the_same_codes_and_fits_small_files(codec, tmp_path):
 
 def test_other_sizes_are_fitted_on_white_and_bad_arrays_refused(codec):
     wide = np.zeros((10, 40, 3), np.uint8)
-    fitted = fit(wide, 32)
+    fitted = to_square(wide, 32)
     assert fitted.shape == (32, 32, 3)
     assert fitted[0].min() == 255
     assert fitted[16].max() == 0

@@ -39,6 +39,7 @@ def learned(batch) -> list[int]:
 many_lengths = st.lists(st.integers(1, ROW), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(many_lengths, st.integers(0, 9))
 def test_every_token_is_there_and_every_masked_one_is_a_target_exactly_once(lengths, seed):
     samples = make_samples(lengths, seed)
@@ -49,6 +50,7 @@ def test_every_token_is_there_and_every_masked_one_is_a_target_exactly_once(leng
     assert batch.documents == len(samples)
 
 
+@settings(deadline=None)
 @given(many_lengths, st.integers(0, 9))
 def test_no_target_crosses_a_document_and_positions_restart(lengths, seed):
     samples = make_samples(lengths, seed)
@@ -65,6 +67,7 @@ def test_no_target_crosses_a_document_and_positions_restart(lengths, seed):
     assert (batch.targets[~used] == NO_LOSS).all()
 
 
+@settings(deadline=None)
 @given(many_lengths)
 def test_rows_are_few(lengths):
     rows = len(pack(make_samples(lengths), ROW).ids)
@@ -101,7 +104,7 @@ def two(a=30, b=200) -> tuple[Samples, Samples]:
 
 
 @given(st.floats(0.05, 0.95), st.integers(0, 5))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_shares_are_exact_and_spread(share, seed):
     media, text = two()
     mixture = Mixture([(media, 1 - share), (text, share)], seed=seed, samples=400)

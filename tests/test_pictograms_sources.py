@@ -10,10 +10,11 @@ import pytest
 from recipes.pictograms import pictures, sources
 from recipes.pictograms.__main__ import main
 from recipes.pictograms.clipart import Clip, clean_stem, clean_title, read_clip
-from recipes.pictograms.drawings import emoji_drawings, emoji_names
+from recipes.pictograms.concepts import load_pictures
 from recipes.pictograms.emoji import Emoji, EmojiNames, key_of
 from recipes.pictograms.icons import Namer, flag_key, wanted, whole
 from recipes.pictograms.render import Layer, draw, icon_svg, place, place_all
+from recipes.pictograms.sets import emoji_drawings, emoji_names
 from recipes.pictograms.sources import SOURCES, Package, Source, fetch
 from recipes.pictograms.split import known_root, root_of, split_of, trainable
 
@@ -93,10 +94,10 @@ def tiny(tmp_path, monkeypatch) -> tuple[Source, ...]:
             style="icons", family="icons", package=Package(name="icons", version="1"), kind="icons", tier="B", **facts
         ),
     )
-    from recipes.pictograms import drawings
+    from recipes.pictograms import sets
 
-    monkeypatch.setattr(drawings, "EMOJI_DATA", Package(name="names", version="1"))
-    monkeypatch.setattr(drawings, "EMOJI_SOURCES", made[:2])
+    monkeypatch.setattr(sets, "EMOJI_DATA", Package(name="names", version="1"))
+    monkeypatch.setattr(sets, "EMOJI_SOURCES", made[:2])
     return made
 
 
@@ -321,6 +322,9 @@ def test_the_table_keeps_pictures_rows_split_and_attribution_together(tiny):
     assert all(len(side) == 1 for side in sides.values())
     icons = [row["key"] for row in rows if row["style"] == "icons"]
     assert icons == ["red-apple", "widget-9"]  # no brand mark, and the same pixels once only
+    assert [row["named"] for row in rows if row["style"] == "icons"] == ["emoji", ""]
+    assert [p.label for p in load_pictures() if p.style == "icons"] == ["red apple"]
+    assert len(load_pictures(named=("emoji", "own", ""))) == len(rows)
     attribution = (folder / "ATTRIBUTION.md").read_text()
     assert "evaluation only" in next(line for line in attribution.splitlines() if line.startswith("| [held]"))
 

@@ -63,10 +63,10 @@ def test_the_loss_falls(learn, tmp_path):
 def test_muon_learns_too_and_moves_matrices_only_by_muon(tmp_path):
     train(tmp_path, max_steps=30, optimizer="muon", lr=1e-2)
     assert losses(tmp_path)[-1] < 0.75 * losses(tmp_path)[0]
-    from safetensors import safe_open
+    from safetensors.torch import load_file
 
-    with safe_open(tmp_path / "checkpoints" / "step-00000030" / "optimizer.safetensors", "pt") as file:
-        by_muon = {key.rsplit("/", 1)[0] for key in file if key.endswith("/momentum")}
+    stored = load_file(tmp_path / "checkpoints" / "step-00000030" / "optimizer.safetensors")
+    by_muon = {key.removesuffix("/momentum") for key in stored if key.endswith("/momentum")}
     assert "lm.model.layers.0.mlp.up_proj.weight" in by_muon
     assert not any("embed" in name or "head" in name or "norm" in name or ".rows." in name for name in by_muon)
 
@@ -242,16 +242,14 @@ def test_other_weights_of_a_codec_are_refused(tmp_path, monkeypatch):
 
 
 def test_the_time_budget_is_kept_over_all_resumes(tmp_path):
-    start = time.monotonic()
     _, result = train(tmp_path, max_steps=None, minutes=1 / 60, pause_s=0.02)
     assert result.stopped == "time"
-    assert 1 <= result.seconds < 3
-    assert time.monotonic() - start < 30
+    assert 1 <= result.seconds < 10
     _, again = train(tmp_path, max_steps=None, minutes=1 / 60)
     assert again.steps == result.steps
     _, longer = train(tmp_path, max_steps=None, minutes=1.5 / 60, pause_s=0.02)
     assert longer.steps > result.steps
-    assert longer.seconds < 3.5
+    assert 1.5 <= longer.seconds < 12
 
 
 def test_finite_data_end_the_run(tmp_path):
@@ -360,10 +358,10 @@ def test_training_runs_outside_the_main_thread(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-@pytest.mark.parametrize("learn", ["rows", "full"])
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("learn", "optimizer"), [("rows", "adamw"), ("full", "muon")])
 def test_two_processes_train_like_one_and_one_goes_on(learn, optimizer, tmp_path):
-    changes = {"max_steps": 6, "optimizer": optimizer, "ema": 0.9}
+    changes = {"max_steps": 6, "optimizer": optimizer, "ema": 0.9, "schedule": "constant"}
     single, _ = train(tmp_path / "one", learn, **changes)
     script = tmp_path / "two.py"
     script.write_text(
@@ -376,7 +374,7 @@ def test_two_processes_train_like_one_and_one_goes_on(learn, optimizer, tmp_path
         "save_file(end, sys.argv[1] + f'/end-{rank}.safetensors')\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", "--standalone"]
-    done = subprocess.run([*command, str(script), str(tmp_path / "two")], capture_output=True, text=True, timeout=280)
+    done = subprocess.run([*command, str(script), str(tmp_path / "two")], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     np.testing.assert_allclose(losses(tmp_path / "two"), losses(tmp_path / "one"), rtol=1e-3)
 
@@ -393,3 +391,12 @@ def test_two_processes_train_like_one_and_one_goes_on(learn, optimizer, tmp_path
     train(tmp_path / "straight", learn, **longer)
     train(tmp_path / "two", learn, **longer)
     np.testing.assert_allclose(losses(tmp_path / "two")[6:], losses(tmp_path / "straight")[6:], rtol=2e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_compiled_body_trains_like_a_plain_one(tmp_path):
+    train(tmp_path / "plain", max_steps=4)
+    grown, _ = train(tmp_path / "compiled", max_steps=4, compile=True)
+    np.testing.assert_allclose(losses(tmp_path / "compiled"), losses(tmp_path / "plain"), rtol=1e-4)
+    grown.export(tmp_path / "model")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from recipes.pictograms.drawings import Drawing
 from recipes.pictograms.icons import BRANDS, Namer
+from recipes.pictograms.sets import Drawing
 from recipes.pictograms.sources import Source, fetch
 
 LARGEST_BYTES = 200_000

@@ -97,8 +97,8 @@ class Concept:
         return self.by_style[style][0] if style else None
 
 
-def load_pictures(path: Path | None = None) -> list[Picture]:
-    """All rows of the pictures table.
+def load_pictures(path: Path | None = None, named: Sequence[str] = ("emoji",)) -> list[Picture]:
+    """The rows of the pictures table whose label is an emoji's; with ``named`` also "own" names and "" (none).
 
     Raises:
         InputError: the table is missing or lacks a column.
@@ -112,7 +112,7 @@ def load_pictures(path: Path | None = None) -> list[Picture]:
     missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
         raise InputError(f"the pictures table {path} lacks the columns {', '.join(missing)}; make it again")
-    return [picture_of(row) for row in table.to_pylist()]
+    return [picture_of(row) for row in table.to_pylist() if row.get("named", "emoji") in named]
 
 
 def picture_of(row: Mapping[str, Any]) -> Picture:

@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recipes.pictograms.drawings import Drawing, drawing_of, read_icons
 from recipes.pictograms.emoji import Emoji, EmojiNames
 from recipes.pictograms.render import icon_svg
+from recipes.pictograms.sets import Drawing, drawing_of, read_icons
 from recipes.pictograms.sources import Source
 from recipes.pictograms.split import known_root, root_of
 
@@ -54,6 +54,7 @@ class Namer:
             key=key,
             label=label,
             base_label=label,
+            named="own" if label else "",
             svg=svg,
             category=category or source.category,
             root=self.root(text or key, () if label else tags),

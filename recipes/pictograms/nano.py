@@ -51,7 +51,7 @@ class Nano:
     """
 
     hidden: int = 256
-    layers: int = 8
+    layers: int = 7
     heads: int = 8
     intermediate: int = 704
     text_tokens: int = 3500
@@ -140,8 +140,14 @@ class Training:
         self.config = config
 
     @cached_property
+    def codes(self) -> Codes:
+        return Codes.load()
+
+    @cached_property
     def concepts(self) -> Concepts:
-        return Concepts(load_pictures())
+        """What the pictures show that have codes (the table may have grown since they were encoded)."""
+        encoded = min(self.codes.written.shape[1], self.codes.read.shape[1])
+        return Concepts(picture for picture in load_pictures() if picture.picture < encoded)
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -157,7 +163,7 @@ class Training:
         return grow(Base(_body(self.config, self.tokenizer), self.tokenizer), codecs(), learn="full")
 
     def conversations(self, start: int, count: int) -> Iterator[Conversation]:
-        codes, seed = Codes.load(), self.config.seed
+        codes, seed = self.codes, self.config.seed
         for index, conversation in enumerate(tasks.conversations(self.concepts, count, seed, start=start)):
             yield codes.fill(conversation, Random(f"{seed}:codes:{start + index}"))
 
@@ -192,6 +198,7 @@ def training_config(minutes: float) -> TrainConfig:
         schedule="trapezoid",
         cooldown=0.35,
         warmup=50,
+        compile=True,
         weight_decay=0.05,
     )
 
@@ -223,11 +230,10 @@ def shards(count: Annotated[int, typer.Option(help="Training conversations.")] =
 def train(minutes: Annotated[float, typer.Option(help="Training time, earlier runs included.")] = 60) -> None:
     """Train, or go on from the last checkpoint."""
     config = Nano()
-    training = Training(config)
-    loader = PackedLoader(
-        TokenShards(folder() / "shards"), batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed
-    )
-    typer.echo(str(fit(training.grown, loader, training_config(minutes), folder() / "run")))
+    grown = Training(config).grown
+    samples = TokenShards(folder() / "shards", grown.stream, grown.codecs)
+    loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
+    typer.echo(str(fit(grown, loader, training_config(minutes), folder() / "run")))
 
 
 @app.command()

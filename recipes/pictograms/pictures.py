@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 from recipes.pictograms.clipart import clipart_drawings
-from recipes.pictograms.drawings import Drawing, emoji_drawings, emoji_names
 from recipes.pictograms.emoji import EmojiNames
 from recipes.pictograms.icons import Namer, flag_drawings, icon_drawings
 from recipes.pictograms.render import SIZE_PX, draw, place_all
+from recipes.pictograms.sets import Drawing, emoji_drawings, emoji_names
 from recipes.pictograms.sources import SOURCES, Source
 from recipes.pictograms.split import split_of
 

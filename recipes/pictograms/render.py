@@ -100,10 +100,11 @@ def place(layer: Layer, usual: float) -> np.ndarray:
     room = SIZE_PX - 2 * MARGIN_PX
     side = room * min(1.0, layer.extent / usual)
     scale = side / max(layer.rgba.size)
-    size = tuple(max(1, round(length * scale)) for length in layer.rgba.size)
-    small = layer.rgba.convert("RGBa").resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.LANCZOS)
+    width, height = (max(1, round(length * scale)) for length in layer.rgba.size)
+    method = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.LANCZOS
+    small = layer.rgba.convert("RGBa").resize((width, height), method)
     picture = Image.new("RGBA", (SIZE_PX, SIZE_PX), "white")
-    picture.alpha_composite(small.convert("RGBA"), tuple((SIZE_PX - length) // 2 for length in size))
+    picture.alpha_composite(small.convert("RGBA"), ((SIZE_PX - width) // 2, (SIZE_PX - height) // 2))
     return np.asarray(picture.convert("RGB"))
 
 

@@ -197,12 +197,8 @@ def fetch(package: Package, packages: Path | None = None) -> Path:
     folder = packages / package.stem
     if not folder.is_dir():
         with atomic_folder(folder) as fresh:
-            _unpackers()[package.registry](package, packages, fresh)
+            (_unpack_npm if package.registry == "npm" else _unpack_debian)(package, packages, fresh)
     return folder
-
-
-def _unpackers():
-    return {"npm": _unpack_npm, "debian": _unpack_debian}
 
 
 def _unpack_npm(package: Package, packages: Path, fresh: Path) -> None:

@@ -55,5 +55,6 @@ def train(
     """
     out = Path(out) if out is not None else cache_dir() / "runs" / Path(data).stem
     shards = write_shards(read_conversations(data), grown.stream, grown.codecs, out / "shards")
-    loader = PackedLoader(TokenShards(shards), batch_rows=rows, row_tokens=row_tokens, seed=options.get("seed", 0))
+    samples = TokenShards(shards, grown.stream, grown.codecs)
+    loader = PackedLoader(samples, batch_rows=rows, row_tokens=row_tokens, seed=options.get("seed", 0))
     return fit(grown, loader, TrainConfig(minutes=minutes, **options), out)

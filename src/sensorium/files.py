@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -62,7 +63,12 @@ def _swap(new: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         os.replace(target, old)
-    os.replace(new, target)
+    try:
+        os.replace(new, target)
+    except OSError:
+        if old.exists():
+            os.replace(old, target)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -70,16 +76,25 @@ def _swap(new: Path, target: Path) -> None:
 def _plain_os_errors(target: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        number = _errno(error)
+        if number in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(_existing(target)).free // 2**20
             raise InputError(
                 f"the disk is full ({free} MB free) while writing {target}; free some space and run again, "
                 "what was saved before is untouched"
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise InputError(f"{target} cannot be written ({error.strerror}); choose another place") from error
+        if number in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise InputError(f"{target} cannot be written ({os.strerror(number)}); choose another place") from error
         raise
+
+
+def _errno(error: Exception) -> int | None:
+    """Number of an operating system's error; libraries in Rust, such as safetensors, only write it into their text."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found.group(1)) if found else None
 
 
 def _existing(path: Path) -> Path:

@@ -162,18 +162,20 @@ def load_codec(folder: str | PathLike[str]) -> Codec:
     from safetensors.numpy import load_file
 
     folder = Path(folder)
+    for name in ("codec.json", "codec.safetensors"):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder} is not a codec folder: {name} is missing; give one that Codec.save wrote")
     try:
         head = json.loads((folder / "codec.json").read_text(encoding="utf-8"))
-        family = plugins.load(plugins.CODECS, head["family"])
+        family, config, facts = head["family"], head["config"], Facts.from_json(head["facts"])
         tensors = load_file(str(folder / "codec.safetensors"))
-    except FileNotFoundError as error:
-        raise InputError(f"{folder} is not a codec folder: {Path(error.filename or '').name} is missing") from error
-    except (json.JSONDecodeError, KeyError, SafetensorError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, KeyError, TypeError, SafetensorError) as error:
         raise InputError(f"the codec in {folder} is damaged ({error}); copy or train it again") from error
+    kind = plugins.load(plugins.CODECS, family)
     try:
-        codec = family.build(head["config"], tensors)
-    except (KeyError, RuntimeError, TypeError) as error:
+        codec = kind.build(config, tensors)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"the codec in {folder} does not fit its own weights ({error}); copy it again") from error
-    if codec.facts != Facts.from_json(head["facts"]):
+    if codec.facts != facts:
         raise InputError(f"the codec in {folder} states facts that its family does not confirm; copy or train it again")
     return codec

@@ -33,8 +33,9 @@ def check_codec(codec: Codec, arrays: Sequence[np.ndarray]) -> None:
 
 def _check_facts(codec: Codec) -> None:
     facts = codec.facts
-    assert facts.codebook_sizes and min(facts.codebook_sizes) >= 1, "codebook_sizes must be positive numbers"
-    assert facts.name and not set(facts.name) & set("<>|/: \n"), f"the name {facts.name!r} must not hold <>|/: or spaces"
+    assert min(facts.codebook_sizes, default=0) >= 1, "codebook_sizes must be positive numbers"
+    assert facts.name, "the name must not be empty"
+    assert not set(facts.name) & set("<>|/: \n"), f"the name {facts.name!r} must not hold <>|/: or spaces"
     assert facts.fixed_frames in (None, facts.max_frames), "max_frames must be the product of grid for a fixed length"
     assert type(facts).from_json(facts.to_json()) == facts, "the facts do not survive JSON"
 
@@ -48,6 +49,9 @@ def _check_codes(codec: Codec, arrays: Sequence[np.ndarray], codes: Sequence[np.
     assert all(map(np.array_equal, codes, again)), "encode must give the same codes twice"
     alone = [codec.encode([array])[0] for array in arrays]
     assert all(map(np.array_equal, codes, alone)), "encode must give the same codes in a batch and one by one"
+    assert codec.encode([]) == [], "encode of no media must give no codes"
+    turned = [_locked(np.asfortranarray(array)) for array in arrays]
+    assert all(map(np.array_equal, codes, codec.encode(turned))), "codes must not depend on the memory's order"
     assert not all(np.array_equal(codes[0], one) for one in codes[1:]), "all media get the same codes"
 
 
@@ -59,7 +63,8 @@ def _check_decode(codec: Codec, arrays: Sequence[np.ndarray], codes: Sequence[np
         return
     assert len(decoded) == len(codes), "decode must return one array per medium"
     for array, original in zip(decoded, arrays, strict=True):
-        assert array.ndim == original.ndim and array.dtype == original.dtype, "decode must return canonical arrays"
+        like = (original.ndim, original.dtype)
+        assert (array.ndim, array.dtype) == like, f"decode must return arrays of {like[0]} dimensions and {like[1]}"
     alone = [codec.decode([one])[0] for one in codes]
     assert all(np.allclose(a, b, atol=1) for a, b in zip(decoded, alone, strict=True)), "decode differs in a batch"
     shortest = np.zeros((codec.facts.fixed_frames or 1, codec.facts.codebooks), dtype=np.int64)
@@ -82,8 +87,10 @@ def _check_features(codec: Codec) -> None:
     for book, size in enumerate(codec.facts.codebook_sizes):
         features = codec.features(book)
         if features is not None:
-            assert features.ndim == 2 and len(features) == size, f"features must have shape ({size}, F)"
-            assert features.dtype == np.float32 and np.isfinite(features).all(), "features must be finite float32"
+            assert features.ndim == 2, "features must be a table"
+            assert len(features) == size, f"codebook {book} has {size} codes but {len(features)} features"
+            assert features.dtype == np.float32, f"features must be float32, not {features.dtype}"
+            assert np.isfinite(features).all(), "features must be finite"
 
 
 def _check_saving(codec: Codec, arrays: Sequence[np.ndarray], codes: Sequence[np.ndarray]) -> None:
@@ -93,4 +100,12 @@ def _check_saving(codec: Codec, arrays: Sequence[np.ndarray], codes: Sequence[np
     assert loaded.facts == codec.facts, "the facts change on saving"
     assert loaded.fingerprint() == codec.fingerprint(), "the fingerprint changes on saving"
     assert all(map(np.array_equal, codes, loaded.encode(arrays))), "the codes change on saving"
+    if codec.facts.use != "read":
+        assert all(map(np.array_equal, codec.decode(codes), loaded.decode(codes))), "what is decoded changes on saving"
 
+
+def _locked(array: np.ndarray) -> np.ndarray:
+    """The array as one that may not be written to, as those that come from files often are."""
+    array = array.copy(order="K")
+    array.flags.writeable = False
+    return array

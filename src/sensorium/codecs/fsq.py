@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sensorium.codecs.base import Codec, Facts, Use
 from sensorium.codecs.fsq_net import FsqNet
-from sensorium.types import InputError
+from sensorium.modalities.image import to_square
 
 BATCH = 8
 
@@ -96,7 +96,7 @@ class FSQCodec(Codec):
         Raises:
             InputError: an array is not an RGB picture.
         """
-        pixels = [fit(array, self.settings.size_px) for array in arrays]
+        pixels = [to_square(array, self.settings.size_px) for array in arrays]
         return [
             codes.reshape(-1, 1)
             for batch in even_batches(pixels)
@@ -158,27 +158,6 @@ def even_batches(arrays: Sequence[np.ndarray]) -> Iterator[Tensor]:
         for place, array in enumerate(arrays[start : start + BATCH]):
             batch[place] = array
         yield torch.from_numpy(batch)
-
-
-def fit(array: np.ndarray, size_px: int) -> np.ndarray:
-    """An RGB picture scaled into a square of ``size_px`` on white, proportions kept."""
-    array = np.asarray(array)
-    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or 0 in array.shape:
-        raise InputError(
-            f"an RGB picture (height, width, 3) of bytes is needed, not {array.dtype} {array.shape}; "
-            "open the file with its modality first"
-        )
-    if array.shape[:2] == (size_px, size_px):
-        return array
-    from PIL import Image
-
-    height, width = array.shape[:2]
-    scale = size_px / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = Image.fromarray(array).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
-    page = Image.new("RGB", (size_px, size_px), "white")
-    page.paste(small, ((size_px - size[0]) // 2, (size_px - size[1]) // 2))
-    return np.asarray(page)
 
 
 def pixels_to_net(pixels_BSS3: Tensor) -> Tensor:

@@ -81,13 +81,14 @@ def _learn_fsq(
 ) -> Codec:
     import torch
 
-    from sensorium.codecs.fsq import FSQCodec, FSQConfig, fit, pixels_to_net, reconstruction
+    from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
     from sensorium.codecs.training import CodecTraining, train_codec
+    from sensorium.modalities.image import to_square
 
     if codes is not None:
         names["levels"] = fsq_levels(codes)
     config = FSQConfig(**names)
-    squares = [fit(array, config.size_px) for array in arrays]
+    squares = [to_square(array, config.size_px) for array in arrays]
     if not squares:
         raise InputError("there is no medium to learn from")
     pixels_NSS3 = torch.from_numpy(np.stack(squares))

@@ -196,11 +196,11 @@ def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A picture fitted into the codec's square, as the codec itself saw it."""
     if picture.shape[:2] == size:
         return picture
-    from sensorium.codecs.fsq import fit
+    from sensorium.modalities.image import to_square
 
     if size[0] != size[1]:
         raise InputError(f"a report compares square pictures, and this codec decodes to {size[1]} x {size[0]} pixels")
-    return fit(picture, size[0])
+    return to_square(picture, size[0])
 
 
 def _best_jpeg(picture: np.ndarray, bits: float) -> tuple[np.ndarray, int]:

@@ -27,11 +27,16 @@ class Energy:
 
 
 class Meter:
-    """Counts the energy of this process from its making on; ``before`` is what earlier runs used."""
+    """Counts the energy of this process from its making on.
 
-    def __init__(self, before: Energy | None = None, use_codecarbon: bool = True):
+    Args:
+        before: what earlier runs used.
+        gpu: the GPU this process uses; None for all it can see.
+    """
+
+    def __init__(self, before: Energy | None = None, gpu: int | None = None, use_codecarbon: bool = True):
         self.before = before or Energy()
-        self._tracker = _tracker() if use_codecarbon else None
+        self._tracker = _tracker(gpu) if use_codecarbon else None
         self._reading = self._tracker.reading if self._tracker else _CpuTime()
 
     def read(self) -> Energy:
@@ -61,7 +66,7 @@ class _CpuTime:
 class _CodeCarbon:
     """codecarbon's tracker in its offline mode; its readings arrive at a handler whenever it is flushed."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpu: int | None) -> None:
         from codecarbon import OfflineEmissionsTracker
         from codecarbon.output import BaseOutput
 
@@ -80,7 +85,7 @@ class _CodeCarbon:
         # The country only matters for grams of CO2, which are not reported: only the user knows the grid.
         self._tracker = OfflineEmissionsTracker(
             country_iso_code="FRA", tracking_mode="process", save_to_file=False, output_handlers=[self._handler],
-            allow_multiple_runs=True, log_level="error", measure_power_secs=15,
+            allow_multiple_runs=True, log_level="error", measure_power_secs=15, gpu_ids=None if gpu is None else [gpu],
         )  # fmt: skip
         self._tracker.start()
 
@@ -95,9 +100,9 @@ class _CodeCarbon:
         self._tracker.stop()
 
 
-def _tracker() -> _CodeCarbon | None:
+def _tracker(gpu: int | None) -> _CodeCarbon | None:
     try:
-        return _CodeCarbon()
+        return _CodeCarbon(gpu)
     except ImportError:
         return None
     except Exception as error:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -103,7 +103,8 @@ class Run:
         self.sums = torch.zeros(2 + 2 * len(self.kinds), dtype=torch.float64, device=world.device)
         if found is not None:
             self._go_on_from(found)
-        self.meter = Meter(Energy(**found.state["energy"]) if found else None)
+        before = Energy(**found.state["energy"]) if found and world.is_first else None
+        self.meter = Meter(before, world.device.index)
         self.reporter = Reporter(out, config, self.step) if world.is_first else None
         self.grad_norm: Tensor | None = None
         self._mark = (time.monotonic(), self.tokens)
@@ -183,7 +184,7 @@ class Run:
             stopped=why,
             loss=self.last.loss if self.last else None,
             kinds=self.last.kinds if self.last else {},
-            energy=self.meter.read(),
+            energy=self._energy(),
             checkpoint=self.folder / f"step-{self.step:08d}",
         )
 
@@ -236,6 +237,11 @@ class Run:
         self.sums.zero_()
         self._mark = (now, self.tokens)
 
+    def _energy(self) -> Energy:
+        """Energy of all processes; every process must call this."""
+        own = self.meter.read()
+        return replace(own, kwh=float(self.world.sum(torch.tensor(own.kwh, dtype=torch.float64))))
+
     def _save_is_due(self) -> bool:
         by_steps = self.config.save_every is not None and self.step % self.config.save_every == 0
         return by_steps or self.now_s - self.saved_s >= 60 * self.config.save_minutes
@@ -245,7 +251,7 @@ class Run:
         weights = self._whole(self.optimizer.parameters)
         if self.optimizer.average is not None:
             weights |= {AVERAGE + name: value for name, value in self._whole(self.optimizer.average).items()}
-        optimizer = self.optimizer.state()
+        optimizer, energy = self.optimizer.state(), self._energy()
         if self.world.is_first:
             state = {
                 "made_for": checkpoint.facts_of(self.grown),
@@ -255,7 +261,7 @@ class Run:
                 "seconds": self.now_s,
                 "loader": self.loader.state_dict(),
                 "sums": sums.tolist(),
-                "energy": asdict(self.meter.read()),
+                "energy": asdict(energy),
             }
             checkpoint.save(self.folder, self.step, checkpoint.Checkpoint(weights, optimizer, state))
         self.saved_step, self.saved_s = self.step, self.now_s

@@ -16,9 +16,22 @@ from recipes.pictograms.sources import EMOJI_DATA, EMOJI_SOURCES, Source, fetch
 from recipes.pictograms.split import root_of
 
 
+# Icons that show something else than the emoji whose name they bear: (style, icon) -> a better name, "" for none.
+CORRECTIONS = {
+    ("fxemoji", "cat"): "cat face",
+    ("fxemoji", "dog"): "dog face",
+    ("fxemoji", "tiger"): "tiger face",
+    ("fxemoji", "mouse"): "mouse face",
+    ("fxemoji", "pig"): "pig face",
+    ("fxemoji", "bow"): "ribbon",
+    ("fxemoji", "construction"): "building construction",
+    ("fxemoji", "constructionsign"): "",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A named SVG document, before it is drawn."""
+    """A named SVG document, before it is drawn. ``named``: "emoji", "own", or "" where the label is empty."""
 
     key: str
     label: str
@@ -26,6 +39,7 @@ class Drawing:
     svg: str
     category: str
     root: str
+    named: str = "emoji"
     skin_tone: int = 0
     names: dict[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
@@ -83,7 +97,7 @@ def emoji_drawings(source: Source, names: EmojiNames) -> list[Drawing]:
     taken = set(chosen.values())
     every = [n for n in icons["icons"] if n not in taken] + [n for n in icons.get("aliases", {}) if n not in taken]
     for name in every:
-        key = names.find(name)
+        key = names.find(CORRECTIONS.get((source.style, name), name))
         if key:
             chosen.setdefault(key, name)
     return [
