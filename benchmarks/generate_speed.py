@@ -33,8 +33,8 @@ from sensorium.vocabulary import Vocabulary
 MODALITY = "image"
 PROMPT_IDS = 32
 SIZES = {
-    "nano": (4096, 4375, dict(hidden_size=256, num_hidden_layers=8, intermediate_size=688)),
-    "smol": (49152, 8192, dict(hidden_size=576, num_hidden_layers=30, intermediate_size=1536)),
+    "nano": (4096, 4375, {"hidden_size": 256, "num_hidden_layers": 8, "intermediate_size": 688}),
+    "smol": (49152, 8192, {"hidden_size": 576, "num_hidden_layers": 30, "intermediate_size": 1536}),
 }
 HEADS = {"nano": (4, 4), "smol": (9, 3)}
 
@@ -100,7 +100,7 @@ def contestants(name: str, guidance: float, temperature: float) -> dict[str, Cal
         if guided:
             unconditional = UnbatchedClassifierFreeGuidanceLogitsProcessor(guidance, lm, negative[None])
             processors.insert(0, unconditional)
-        choice = dict(do_sample=True, temperature=temperature, top_k=0) if temperature else dict(do_sample=False)
+        random = {"do_sample": True, "temperature": temperature, "top_k": 0}
         out = lm.generate(
             prompt[None],
             attention_mask=torch.ones(1, PROMPT_IDS, dtype=torch.long),
@@ -108,7 +108,7 @@ def contestants(name: str, guidance: float, temperature: float) -> dict[str, Cal
             max_new_tokens=512,
             eos_token_id=stop,
             pad_token_id=0,
-            **choice,
+            **(random if temperature else {"do_sample": False}),
         )
         return out[0, PROMPT_IDS:].tolist()
 

@@ -33,10 +33,10 @@ def test_a_file_is_replaced_only_when_it_is_whole(tmp_path):
 def test_a_full_disk_is_said_and_the_old_content_stays(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "weights").write_text("old")
-    with pytest.raises(InputError, match=r"the disk is full .* while writing .*model; free some space"):
-        with atomic_folder(tmp_path / "model") as out:
-            (out / "weights").write_text("new")
-            full_disk()
+    full = pytest.raises(InputError, match=r"the disk is full .* while writing .*model; free some space")
+    with full, atomic_folder(tmp_path / "model") as out:
+        (out / "weights").write_text("new")
+        full_disk()
     assert (tmp_path / "model" / "weights").read_text() == "old"
     assert os.listdir(tmp_path) == ["model"]
 

@@ -9,6 +9,7 @@ import torch
 from toys import ToyCodec, tiny_configs
 from transformers import AutoModelForCausalLM, LogitsProcessor
 
+from sensorium.generate import scoring
 from sensorium.generate.best_of import best_of
 from sensorium.generate.decoder import PlainDecoder
 from sensorium.generate.engine import Token
@@ -85,8 +86,9 @@ def write_slowly(lm, prompt, want, max_tokens=60):
     return out[0, len(prompt) :].tolist()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("want", ["grid", "wave", "text", None])
+@pytest.mark.parametrize(
+    ("kind", "want"), [*((kind, "grid") for kind in KINDS), ("llama", "wave"), ("llama", "text"), ("gemma3", None)]
+)
 def test_greedy_ids_equal_transformers_generate_with_a_mask(kind, want):
     made = write(tiny(kind), PROMPTS[:1], [want])[0]
     assert made.ids == write_slowly(tiny(kind), PROMPTS[0], want)
@@ -125,6 +127,37 @@ def test_lean_decoder_equals_the_models_own_forward(kind, rows):
                 rows = [rows[0], rows[2]]
                 fast.keep([0, 2])
                 slow.keep([0, 2])
+
+
+def test_a_sliding_window_shorter_than_the_text_is_respected():
+    config = tiny_configs()["gemma3"]
+    config.vocab_size, config.sliding_window, config.layer_types = VOCABULARY.size, 6, ["sliding_attention"] * 2
+    torch.manual_seed(4)
+    lm = AutoModelForCausalLM.from_config(config).eval()
+    wants = ["grid", None]
+    both = write(lm, PROMPTS[1:3], wants)
+    assert [made.ids for made in both] == [write_slowly(lm, p, w) for p, w in zip(PROMPTS[1:3], wants, strict=True)]
+    answers = labels(20)
+    slow = [score_slowly(lm, PROMPTS[2], one) for one in answers]
+    assert TorchEngine(lm).score(PROMPTS[2], answers) == pytest.approx(slow, abs=1e-4, rel=1e-5)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_lean_decoder_honours_an_adapter(enabled):
+    from peft import LoraConfig
+
+    lm = AutoModelForCausalLM.from_config(tiny_configs()["qwen2"]).eval()
+    with torch.inference_mode():
+        bare = LeanDecoder(lm, PROMPTS).hidden
+    lm.add_adapter(LoraConfig(r=4, lora_alpha=16, target_modules="all-linear", init_lora_weights=False))
+    if not enabled:
+        lm.disable_adapters()
+    with torch.inference_mode():
+        fast, slow = LeanDecoder(lm, PROMPTS), PlainDecoder(lm, PROMPTS)
+        torch.testing.assert_close(fast.hidden, slow.hidden, atol=1e-4, rtol=1e-4)
+        ids = torch.arange(len(PROMPTS))[:, None]
+        torch.testing.assert_close(fast.read(ids), slow.read(ids), atol=1e-4, rtol=1e-4)
+    assert torch.allclose(fast.hidden, bare, atol=1e-4) != enabled, "an adapter that is on must matter"
 
 
 @pytest.mark.parametrize("kind", ["qwen3", "gemma3"])
@@ -181,9 +214,7 @@ def _between(ids, span):
 
 def test_a_limit_too_small_for_the_medium_is_refused():
     with pytest.raises(InputError, match="at least 26"):
-        TorchEngine(tiny("llama")).generate(
-            [PROMPTS[0]], [grammar("grid", budget=None)], Sampling(max_tokens=20)
-        )
+        TorchEngine(tiny("llama")).generate([PROMPTS[0]], [grammar("grid", budget=None)], Sampling(max_tokens=20))
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma2", "gpt2"])
@@ -227,9 +258,7 @@ def test_ids_are_told_as_they_are_written():
 def test_cancel_keeps_what_was_written():
     heard: list[Token] = []
     full = write(tiny("llama"), PROMPTS[:1], ["grid"])[0]
-    part = write(
-        tiny("llama"), PROMPTS[:1], ["grid"], on_token=heard.append, cancelled=lambda: len(heard) >= 7
-    )[0]
+    part = write(tiny("llama"), PROMPTS[:1], ["grid"], on_token=heard.append, cancelled=lambda: len(heard) >= 7)[0]
     assert part.finish == "cancelled"
     assert part.ids == full.ids[:7]
 
@@ -241,17 +270,16 @@ def test_closing_the_stream_stops_the_work():
     assert list(stream) == []
 
 
-@pytest.mark.parametrize("kind", ["llama", "gemma2"])
-def test_the_model_is_not_asked_when_there_is_no_choice(kind):
-    lm, calls = tiny(kind), []
-    handle = lm.get_input_embeddings().register_forward_hook(lambda *_: calls.append(1))
-    try:
-        made = write(lm, PROMPTS[:1], ["grid"])[0]
-    finally:
-        handle.remove()
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_the_model_is_not_asked_when_there_is_no_choice(kind, monkeypatch):
+    calls, embed = [], torch.nn.Embedding.forward
+    table = tiny(kind).get_input_embeddings()
+    monkeypatch.setattr(type(table), "forward", lambda self, ids: (calls.append(1), embed(self, ids))[1])
+    made = write(tiny(kind), PROMPTS[:1], ["grid"])[0]
     codes = 24
     assert len(made.ids) == codes + 3, "markers and the end of the turn are written"
-    assert len(calls) == codes, "one forward per code; markers and the end cost none"
+    tables = 2 if kind == "gpt2" else 1  # positions are embedded as well
+    assert len(calls) == codes * tables, "one forward per code; markers and the end cost none"
 
 
 @pytest.mark.parametrize(
@@ -261,6 +289,74 @@ def test_the_model_is_not_asked_when_there_is_no_choice(kind):
 def test_bad_batches_are_refused(prompts, grammars, negatives):
     with pytest.raises(InputError):
         TorchEngine(tiny("llama")).generate(prompts, [grammar("text") for _ in range(grammars)], GREEDY, negatives)
+
+
+def labels(count: int, longest: int = 6) -> list[list[int]]:
+    """Continuations that share prefixes; some are a prefix of another, some occur twice, one is empty."""
+    generator = torch.Generator().manual_seed(3)
+    lengths = torch.randint(1, longest + 1, (count,), generator=generator).tolist()
+    made = [torch.randint(4, (length,), generator=generator).tolist() + [STOP] * (length % 2) for length in lengths]
+    return [[], *made, made[0]]
+
+
+def score_slowly(lm, prompt, continuation) -> float:
+    if not continuation:
+        return 0.0
+    with torch.no_grad():
+        logs = lm(torch.tensor([[*prompt, *continuation]])).logits[0].float().log_softmax(-1)
+    return sum(float(logs[len(prompt) - 1 + place, token]) for place, token in enumerate(continuation))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("block", [5, 1000])
+def test_score_equals_one_forward_each(kind, block, monkeypatch):
+    monkeypatch.setattr(scoring, "BLOCK", block)
+    monkeypatch.setattr(scoring, "can_read_trees", lambda *_: True)
+    scoring._plan.cache_clear()
+    lm, answers = tiny(kind), labels(60)
+    slow = [score_slowly(lm, PROMPTS[2], one) for one in answers]
+    assert TorchEngine(lm).score(PROMPTS[2], answers) == pytest.approx(slow, abs=1e-4, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma3"])
+def test_score_without_trees_is_the_same(kind, monkeypatch):
+    monkeypatch.setattr(scoring, "can_read_trees", lambda *_: False)
+    lm, answers = tiny(kind), labels(40)
+    slow = [score_slowly(lm, PROMPTS[0], one) for one in answers]
+    engine = TorchEngine(lm)
+    assert engine.score(PROMPTS[0], answers) == pytest.approx(slow, abs=1e-4, rel=1e-5)
+    assert [one.index for one in engine.best(PROMPTS[0], answers[1:-1], 3)] == _ranked(slow[1:-1])[:3]
+
+
+def _ranked(scores: list[float]) -> list[int]:
+    return sorted(range(len(scores)), key=lambda index: -scores[index])
+
+
+@pytest.mark.parametrize("wanted", [1, 5, 500])
+def test_best_equals_ranking_all_scores(wanted, monkeypatch):
+    monkeypatch.setattr(scoring, "WIDTH", 3)
+    unique = [list(one) for one in sorted({tuple(one) for one in labels(200)} - {()})]
+    engine = TorchEngine(tiny("llama"))
+    scores, best = engine.score(PROMPTS[1], unique), engine.best(PROMPTS[1], unique, wanted)
+    assert [one.index for one in best] == _ranked(scores)[:wanted]
+    assert [one.score for one in best] == pytest.approx([scores[one.index] for one in best], abs=1e-4)
+
+
+def test_best_reads_less_than_all(monkeypatch):
+    read = []
+    whole = scoring.TreeReader.read
+    monkeypatch.setattr(scoring, "WIDTH", 4)
+    monkeypatch.setattr(scoring.TreeReader, "read", lambda *args: (read.append(len(args[1])), whole(*args))[1])
+    answers = labels(400)[1:]
+    TorchEngine(tiny("llama")).best(PROMPTS[1], answers, 2)
+    inner = {tuple(one[:end]) for one in answers for end in range(1, len(one))}
+    assert 0 < sum(read) < len(inner) / 2
+
+
+def test_scoring_nothing_gives_nothing():
+    engine = TorchEngine(tiny("llama"))
+    assert engine.score(PROMPTS[0], []) == []
+    assert engine.best(PROMPTS[0], []) == []
 
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0, -torch.inf]])

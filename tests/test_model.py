@@ -22,7 +22,9 @@ def toys_are_registered(monkeypatch):
     monkeypatch.setattr(
         plugins,
         "load",
-        lambda group, name: (toys if group == plugins.CODECS else {"toy": ToyModality()}).get(name) or genuine(group, name),
+        lambda group, name: (
+            (toys if group == plugins.CODECS else {"toy": ToyModality()}).get(name) or genuine(group, name)
+        ),
     )
 
 

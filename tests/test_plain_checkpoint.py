@@ -27,7 +27,16 @@ def plain_python() -> Path:
     if not (place / "complete").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
         subprocess.run([str(python), str(HERE.parent / "tools" / "install_torch.py"), "cpu"], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "-c", str(HERE.parent / "constraints.txt"), "transformers"]
+        pip = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "-c",
+            str(HERE.parent / "constraints.txt"),
+            "transformers",
+        ]
         subprocess.run(pip, check=True)
         (place / "complete").touch()
     return python

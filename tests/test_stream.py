@@ -83,7 +83,12 @@ def test_parse_never_raises_and_what_it_returns_renders_again(ids):
 
 
 def test_ids_of_text_are_those_of_the_chat_template():
-    turns = [("system", "be kind"), ("user", "hello world, what is <3?"), ("assistant", "a red heart"), ("user", " so\n\n")]
+    turns = [
+        ("system", "be kind"),
+        ("user", "hello world, what is <3?"),
+        ("assistant", "a red heart"),
+        ("user", " so\n\n"),
+    ]
     messages = [{"role": role, "content": text} for role, text in turns]
     conversation = Conversation(tuple(as_message(role, text) for role, text in turns))
     expected = STREAM.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
@@ -138,14 +143,18 @@ def sample(grammar: Grammar, generator: np.random.Generator, limit: int = 300) -
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from([None, "toy", "loose", "text"]), st.one_of(st.none(), st.integers(10, 60)))
+@given(
+    st.integers(0, 10**6), st.sampled_from([None, "toy", "loose", "text"]), st.one_of(st.none(), st.integers(10, 60))
+)
 def test_whatever_the_grammar_allows_decodes(seed, want, budget):
     grammar = Grammar(STREAM.vocabulary, STREAM.text_stop, STREAM.stop_ids, want=want, budget=budget)
     ids = sample(grammar, np.random.default_rng(seed))
     assert grammar.inside is None or (budget is None and not grammar.done)
     if budget is not None:
         assert grammar.done and len(ids) <= budget
-    complete = ids if grammar.inside is None else ids[: max(i for i, t in enumerate(ids) if t == grammar.inside.open_id)]
+    complete = (
+        ids if grammar.inside is None else ids[: max(i for i, t in enumerate(ids) if t == grammar.inside.open_id)]
+    )
     parts = STREAM.parse(complete)
     opened = sum(token in {s.open_id for s in STREAM.vocabulary.spans} for token in complete)
     media = [part for part in parts if not part.is_text]

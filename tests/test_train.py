@@ -179,8 +179,9 @@ def test_only_the_last_two_checkpoints_are_kept_and_hold_no_pickle(tmp_path):
     train(tmp_path, max_steps=7, save_every=1)
     kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert kept == ["step-00000006", "step-00000007"]
-    suffixes = {path.suffix for path in (tmp_path / "checkpoints").rglob("*") if path.is_file()}
-    assert suffixes == {".safetensors", ".json"}
+    files = [path for path in (tmp_path / "checkpoints").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".safetensors", ".json"}
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in files), "others may read what is saved"
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "state.json"])

@@ -68,7 +68,12 @@ def test_tokenizer_holds_every_token_at_its_id_and_reserved_rows_fill_the_gap():
     assert len(tokenizer) < 300
     joint.extend_tokenizer(tokenizer)
     assert len(tokenizer) == joint.size
-    assert tokenizer.convert_tokens_to_ids(["<|toy|>", "<|/toy|>", "<|toy:1:3|>", "<|toy-read:4|>"]) == [300, 301, 313, 320]
+    assert tokenizer.convert_tokens_to_ids(["<|toy|>", "<|/toy|>", "<|toy:1:3|>", "<|toy-read:4|>"]) == [
+        300,
+        301,
+        313,
+        320,
+    ]
     joint.extend_tokenizer(tokenizer)
     assert len(tokenizer) == joint.size
 

@@ -132,12 +132,16 @@ def tiny_configs() -> dict[str, Any]:
     return {
         "llama": LlamaConfig(**size, tie_word_embeddings=False),
         "llama-tied": LlamaConfig(**size, tie_word_embeddings=True),
-        "smollm": LlamaConfig(**{**size, "num_attention_heads": 3, "num_key_value_heads": 1, "hidden_size": 24}, tie_word_embeddings=True),
+        "smollm": LlamaConfig(
+            **{**size, "num_attention_heads": 3, "num_key_value_heads": 1, "hidden_size": 24}, tie_word_embeddings=True
+        ),
         "qwen2": Qwen2Config(**size, tie_word_embeddings=True),
         "qwen3": Qwen3Config(**size, tie_word_embeddings=False),
         "gemma2": Gemma2Config(**size),
         "gemma3": Gemma3TextConfig(**size),
-        "gpt2": GPT2Config(vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=256, bos_token_id=None, eos_token_id=1),
+        "gpt2": GPT2Config(
+            vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=256, bos_token_id=None, eos_token_id=1
+        ),
     }
 
 

@@ -6,6 +6,8 @@ to a range and cuts the range into even bins; a frame holds one code per channel
 
 from __future__ import annotations
 
+import io
+from base64 import b64decode
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any
@@ -26,12 +28,16 @@ class Series(Modality):
     media_types = ("text/csv",)
 
     def open(self, source: Any) -> np.ndarray:
+        where = str(source)[:80] if isinstance(source, (str, PathLike)) else "the series"
         try:
-            rows = source if isinstance(source, np.ndarray) else np.loadtxt(source, delimiter=",", ndmin=2)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{source} is not a series of comma-separated numbers: {error}") from error
+            if isinstance(source, str) and source.startswith("data:"):
+                source = b64decode(source.partition(",")[2], validate=True)
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
+            rows = file if isinstance(file, np.ndarray) else np.loadtxt(file, delimiter=",", ndmin=2)
+        except (OSError, TypeError, ValueError) as error:
+            raise InputError(f"{where} is not a series of comma-separated numbers: {error}") from error
         if rows.ndim != 2 or rows.size == 0 or not np.isfinite(rows).all():
-            raise InputError(f"a series has shape (time, channels) and finite numbers, not {rows.shape}")
+            raise InputError(f"{where} must have the shape (time, channels) and finite numbers, not {rows.shape}")
         return rows.astype(np.float32)
 
     def save(self, array: np.ndarray, path: str | PathLike[str]) -> None:
@@ -79,10 +85,9 @@ class UniformSeries(Codec):
         return [self._encode(array) for array in arrays]
 
     def _encode(self, array: np.ndarray) -> np.ndarray:
-        if array.ndim != 2 or array.shape[1] != len(self.low) or len(array) > self.facts.max_frames:
-            raise InputError(
-                f"codec 'series' takes up to {self.facts.max_frames} frames of {len(self.low)} channels, not {array.shape}"
-            )
+        most = self.facts.max_frames
+        if array.ndim != 2 or array.shape[1] != len(self.low) or not 1 <= len(array) <= most:
+            raise InputError(f"codec 'series' takes 1 to {most} frames of {len(self.low)} channels, not {array.shape}")
         unit = (array - self.low) / (self.high - self.low)
         return (unit * self.bins).clip(0, self.bins - 1).astype(np.int64)
 

@@ -160,7 +160,7 @@ class Learner(nn.Module):
         self.net, self.head = net, head
 
 
-def losses(learner: Learner, batch: dict[str, Any], run: CodecRun) -> dict[str, Tensor]:
+def losses(learner: Any, batch: dict[str, Any], run: CodecRun) -> dict[str, Tensor]:
     """Reconstruction and, with labels, cross-entropy of name, group and words told from the quantised values."""
     y, q, _ = learner.net(batch["x"])
     found = {"picture": run.picture_weight * reconstruction(batch["x"], y)}

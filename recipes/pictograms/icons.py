@@ -28,6 +28,7 @@ BRANDS = re.compile(
 )
 LONGEST_NAME = 4  # words
 TOO_WIDE = frozenset(["person", "sign", "room", "up", "kiss", "crown royal"])  # roots that a title may hold by chance
+UNFIT = re.compile(r"\bsexy?\b|nude|naked")  # not for labels
 _LINKING = frozenset(["a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"])
 
 
@@ -46,6 +47,8 @@ class Namer:
     ) -> Drawing:
         """``name``: what the set calls it, words apart by hyphens or spaces."""
         text = " ".join(re.sub(r"[-_\s]+", " ", name).split()).lower()
+        if text == "mouse" and category != "animals-nature" and not source.emoji_names:
+            text = "computer mouse"
         emoji = self.emoji_called(text.replace(" ", "-"), source)
         if emoji:
             return drawing_of(emoji, key=key, svg=svg)
@@ -78,7 +81,7 @@ class Namer:
     def is_name(self, text: str, naming: str) -> bool:
         """Whether ``text`` may stand as an English name."""
         words = text.split()
-        if naming == "emoji" or not 0 < len(words) <= LONGEST_NAME or words[0] == "flag":
+        if naming == "emoji" or not 0 < len(words) <= LONGEST_NAME or words[0] == "flag" or UNFIT.search(text):
             return False
         if not re.fullmatch(r"[a-z' ]+", text) or len(words[-1]) < 3:
             return False

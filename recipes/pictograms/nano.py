@@ -28,7 +28,7 @@ from sensorium.codecs.fsq import net_to_pixels, pixels_to_net
 from sensorium.data import PackedLoader, TokenShards, write_shards
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Base, Grown, grow
-from sensorium.train import TrainConfig, fit
+from sensorium.train import NextTokenLoss, TrainConfig, fit
 from sensorium.train.checkpoint import load_latest
 from sensorium.train.loop import AVERAGE
 from sensorium.types import Conversation, InputError, Message, Part
@@ -233,7 +233,9 @@ def train(minutes: Annotated[float, typer.Option(help="Training time, earlier ru
     grown = Training(config).grown
     samples = TokenShards(folder() / "shards", grown.stream, grown.codecs)
     loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
-    typer.echo(str(fit(grown, loader, training_config(minutes), folder() / "run")))
+    # A drawing has 64 codes, a name a few tokens: unweighted, naming would hardly count.
+    loss = NextTokenLoss({"text": 3.0})
+    typer.echo(str(fit(grown, loader, training_config(minutes), folder() / "run", loss)))
 
 
 @app.command()

@@ -15,7 +15,6 @@ from recipes.pictograms.render import icon_svg
 from recipes.pictograms.sources import EMOJI_DATA, EMOJI_SOURCES, Source, fetch
 from recipes.pictograms.split import root_of
 
-
 # Icons that show something else than the emoji whose name they bear: (style, icon) -> a better name, "" for none.
 CORRECTIONS = {
     ("fxemoji", "cat"): "cat face",

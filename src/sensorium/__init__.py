@@ -39,7 +39,7 @@ __all__ = [
 _LAZY = {"load": "api", "grow": "api", "train": "api", "codec": "api", "Assistant": "generate"}
 
 
-def Image(data: Any) -> Part:  # noqa: N802 - reads as a type, like Part
+def Image(data: Any) -> Part:
     """Short form of ``Part("image", data)``."""
     return Part("image", data)
 

@@ -31,9 +31,9 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
         os.close(handle)
-        os.chmod(name, 0o644)
         try:
             yield Path(name)
+            os.chmod(name, 0o644)  # after the writing: safetensors puts a file of its own there, for the owner only
             os.replace(name, target)
         finally:
             Path(name).unlink(missing_ok=True)
@@ -53,6 +53,8 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.chmod(temporary, 0o755)
         try:
             yield temporary
+            for file in temporary.rglob("*"):
+                os.chmod(file, 0o755 if file.is_dir() else 0o644)
             _swap(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -129,7 +129,7 @@ class Vocabulary:
         if codes.ndim != 2 or codes.shape[1] != len(sizes):
             raise InputError(f"codec {codec!r} takes codes of shape (frames, {len(sizes)}), not {codes.shape}")
         if (codes < 0).any() or (codes >= sizes).any():
-            raise InputError(f"codes for codec {codec!r} must lie in 0 to {(sizes - 1).tolist()}; encode the medium again")
+            raise InputError(f"codes for codec {codec!r} must lie in 0 to {(sizes - 1).tolist()}; encode it again")
         return [span.open_id, *(codes + np.array(span.starts)).ravel().tolist(), span.close_id]
 
     def codes(self, codec: str, ids: Sequence[int]) -> np.ndarray:

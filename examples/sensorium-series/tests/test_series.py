@@ -1,5 +1,7 @@
 """An outside modality and codec come in through entry points and keep the contract."""
 
+from base64 import b64encode
+
 import numpy as np
 import pytest
 from sensorium_series import UniformSeries
@@ -34,6 +36,19 @@ def test_the_modality_is_found_by_name_and_survives_a_file(tmp_path):
     np.testing.assert_allclose(modality("series").open(tmp_path / "wave.csv"), wave, atol=1e-5)
     with pytest.raises(InputError, match="comma-separated"):
         modality("series").open(__file__)
+
+
+def test_bytes_and_data_uris_are_the_same_as_a_file(tmp_path):
+    data = modality("series").to_bytes(waves()[0])
+    (tmp_path / "wave.csv").write_bytes(data)
+    for source in (data, "data:text/csv;base64," + b64encode(data).decode()):
+        np.testing.assert_array_equal(modality("series").open(source), modality("series").open(tmp_path / "wave.csv"))
+
+
+def test_a_preview_shows_every_channel():
+    picture = modality("series").preview(waves()[0])
+    assert picture.shape == (128, 256, 3)
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 4
 
 
 def test_the_codec_is_found_by_its_folder(tmp_path):

@@ -65,7 +65,10 @@ class Facts:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Facts:
         grid = data.get("grid")
-        known = data | {"codebook_sizes": tuple(data["codebook_sizes"]), "grid": tuple(grid) if grid else None}
+        known: dict[str, Any] = data | {
+            "codebook_sizes": tuple(data["codebook_sizes"]),
+            "grid": tuple(grid) if grid else None,
+        }
         return cls(**known)
 
 

@@ -62,7 +62,8 @@ class FSQConfig:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> FSQConfig:
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        known: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        return cls(**known)
 
 
 class FSQCodec(Codec):

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from math import log10
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,7 +84,8 @@ def jpeg_row(pictures: Sequence[np.ndarray], bits: float) -> tuple[ReportRow, li
     found = [_best_jpeg(picture, bits) for picture in pictures]
     decoded = [picture for picture, _ in found]
     mean_bits = sum(cost for _, cost in found) / len(found)
-    row = ReportRow(name="jpeg", pictures=len(pictures), bits=mean_bits, **fidelity(pictures, decoded))
+    measured: dict[str, Any] = fidelity(pictures, decoded)
+    row = ReportRow(name="jpeg", pictures=len(pictures), bits=mean_bits, **measured)
     return row, decoded
 
 

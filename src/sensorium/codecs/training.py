@@ -102,7 +102,7 @@ def train_codec(
     clock, sums = _Clock(run.seconds), _Means()
     while (done := config.done(clock.seconds(), run.steps)) < 1:
         terms = loss(net, sample(run.rng, config.batch))
-        _step(net, optimisers, sum(terms.values()), config.lr_at(done), config.clip)
+        _step(net, optimisers, sum(terms.values(), torch.zeros(())), config.lr_at(done), config.clip)
         run.steps, run.seconds = run.steps + 1, clock.seconds()
         sums.add(terms)
         if sums.age_s > config.say_every_s:

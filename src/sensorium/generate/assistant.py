@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from sensorium.generate.best_of import best_of as choose_best
 from sensorium.generate.sampling import Sampling
 from sensorium.generate.torch_engine import TorchEngine
@@ -65,7 +67,7 @@ class Assistant(Model):
         if count < 1:
             raise InputError(f"the number of answers must be at least 1, not {count}")
         conversation = self.encode(_conversation(content, history))
-        options = _options(want, sampling)
+        options = self._options(want, sampling)
         prompt = self.stream.render(conversation, reply=True).ids.tolist()
         blank = self.stream.render(without_request(conversation), reply=True).ids.tolist()
         with self.media(about=self._about_media(conversation, want)):
@@ -96,7 +98,7 @@ class Assistant(Model):
 
     def _reply(self, ids: Sequence[int], finish: Any) -> Reply:
         parts = self.decode(self.stream.parse(ids))
-        kinds = self.vocabulary.kind_of(list(ids)) if len(ids) else []
+        kinds = self.vocabulary.kind_of(np.array(ids, dtype=np.int64))
         names = [self.vocabulary.kinds[kind] for kind in kinds]
         usage = {name: names.count(name) for name in dict.fromkeys(names)}
         return Reply(tuple(parts), tuple(ids), finish, usage)
@@ -104,6 +106,12 @@ class Assistant(Model):
     def _information(self, prompt: list[int], blank: list[int], reply: Reply) -> float:
         ids = list(reply.ids)
         return self.engine.score(prompt, [ids])[0] - self.engine.score(blank, [ids])[0]
+
+    def _options(self, want: str | None, sampling: dict[str, Any]) -> Sampling:
+        """What the caller says, else what the model says of the modality, else greedy text and sampled media."""
+        media = want not in (None, TEXT)
+        default: dict[str, Any] = {"temperature": 1.0 if media else 0.0}
+        return Sampling(**(default | self.sampling.get(want or TEXT, {}) | sampling))
 
     def _about_media(self, conversation: Conversation, want: str | None) -> bool:
         return want not in (None, TEXT) or any(not part.is_text for part in conversation.parts())
@@ -114,7 +122,8 @@ class Assistant(Model):
         room = options.max_tokens if context is None else min(options.max_tokens, context - len(prompt))
         if room < 1:
             raise InputError(
-                f"the conversation takes {len(prompt)} tokens, the model's context holds {context}; shorten the conversation"
+                f"the conversation takes {len(prompt)} tokens, the model's context holds {context}; "
+                "shorten the conversation"
             )
         return room
 
@@ -132,8 +141,3 @@ def _conversation(content: Content, history: Sequence[Message]) -> Conversation:
     if isinstance(content, Conversation):
         return Conversation((*history, *content.messages))
     return Conversation((*history, as_message("user", content)))
-
-
-def _options(want: str | None, sampling: dict[str, Any]) -> Sampling:
-    media = want not in (None, TEXT)
-    return Sampling(**({"temperature": 1.0 if media else 0.0} | sampling))

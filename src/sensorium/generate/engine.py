@@ -67,6 +67,14 @@ class Token:
     finish: Finish | None = None
 
 
+@dataclass(frozen=True)
+class Scored:
+    """A continuation by its position in the list, and its summed log-probability in nats."""
+
+    index: int
+    score: float
+
+
 class Engine(Protocol):
     """Continues prompts, and tells how likely continuations are."""
 
@@ -107,4 +115,8 @@ class Engine(Protocol):
 
     def score(self, prompt: Ids, continuations: Sequence[Ids]) -> list[float]:
         """Summed log-probability (nats) of each continuation after the prompt, over the whole vocabulary."""
+        ...
+
+    def best(self, prompt: Ids, continuations: Sequence[Ids], wanted: int = 1) -> list[Scored]:
+        """The ``wanted`` likeliest continuations, best first: as ranking all of `score`, for much less work."""
         ...

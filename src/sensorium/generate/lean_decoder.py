@@ -24,7 +24,7 @@ STEADY_ROPE = frozenset({"default", "linear", "llama3", "yarn"})
 ROOM = 64
 """Ids by which the cache grows."""
 
-Project = Callable[[torch.Tensor, torch.Tensor], object]
+Project = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def is_lean(lm: Any) -> bool:
@@ -44,6 +44,9 @@ def is_lean(lm: Any) -> bool:
 
 def _projection(module: nn.Module) -> Project:
     """(rows, in), (rows, out) -> writes the product into the second."""
+    if (parts := _low_rank(module)) is not None:
+        base, deltas = _projection(parts[0]), parts[1]
+        return lambda x, out: _add_low_rank(x, base(x, out), deltas)
     if type(module) is not nn.Linear:
         return lambda x, out: out.copy_(module(x))
     weight = module.weight.detach().t()
@@ -55,10 +58,40 @@ def _projection(module: nn.Module) -> Project:
 
 def _residual(module: nn.Module) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """(rows, out), (rows, in) -> their sum after the projection."""
+    if (parts := _low_rank(module)) is not None:
+        base, deltas = _residual(parts[0]), parts[1]
+        return lambda residual, x: _add_low_rank(x, base(residual, x), deltas)
     if type(module) is not nn.Linear or module.bias is not None:
         return lambda residual, x: residual + module(x)
     weight = module.weight.detach().t()
     return lambda residual, x: torch.addmm(residual, x, weight)
+
+
+Deltas = list[tuple[torch.Tensor, torch.Tensor, float]]
+
+
+def _add_low_rank(x: torch.Tensor, out: torch.Tensor, deltas: Deltas) -> torch.Tensor:
+    for down, up, scale in deltas:
+        out.addmm_(x @ down, up, alpha=scale)
+    return out
+
+
+def _low_rank(module: nn.Module) -> tuple[nn.Module, Deltas] | None:
+    """The base layer and the active LoRA matrices of a plain LoRA layer of `peft`; None for anything else."""
+    if type(module).__module__ != "peft.tuners.lora.layer" or type(module).__name__ != "Linear":
+        return None
+    lora: Any = module
+    if lora.disable_adapters or lora.merged:
+        return lora.base_layer, []
+    names = [name for name in lora.active_adapters if name in lora.lora_A]
+    matrices = [half for name in names for half in (lora.lora_A[name], lora.lora_B[name])]
+    plain = all(type(half) is nn.Linear and half.bias is None for half in matrices)
+    if not plain or any(name in lora.lora_variant for name in names):
+        return None
+    return lora.base_layer, [
+        (lora.lora_A[name].weight.detach().t(), lora.lora_B[name].weight.detach().t(), lora.scaling[name])
+        for name in names
+    ]
 
 
 class _Norm:

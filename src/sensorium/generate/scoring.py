@@ -3,7 +3,7 @@
 The prefixes of the continuations form a tree. Its nodes are read in a few passes over the prompt's KV cache, under a
 mask that lets a node see the prompt, its ancestors and itself (tree attention, Miao et al. 2024, arXiv:2305.09781).
 
-Legend: N nodes of one pass, L ids in the cache, P ids of the prompt, V vocabulary, H hidden.
+Legend: N nodes of one pass, L nodes in the cache, V vocabulary, H hidden.
 """
 
 from __future__ import annotations
@@ -19,23 +19,27 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
-from sensorium.generate.engine import Ids
+from sensorium.generate.engine import Ids, Scored
 from sensorium.generate.output_head import OutputHead
 from sensorium.generate.trie import Node, blocks, grow
 
-BLOCK = 128
+BLOCK = 192
 """Nodes read in one pass when all continuations are scored."""
 WIDTH = 48
 """Nodes read in one pass when the best are searched."""
 NAIVE_ROWS = 16
 
 
-@dataclass(frozen=True)
-class Scored:
-    """A continuation by its position, and its summed log-probability in nats."""
+class Table:
+    """Log-probabilities of ids after N nodes; only those asked for are normalised."""
 
-    index: int
-    score: float
+    def __init__(self, logits_NV: torch.Tensor):
+        self._logits_NV, self._norm_N = logits_NV, logits_NV.logsumexp(-1)
+
+    def look_up(self, rows: Sequence[int], ids: Sequence[int]) -> list[float]:
+        """Log-probability (nats) of each id after the node in the same place of ``rows``."""
+        where = torch.tensor([list(rows), list(ids)], dtype=torch.long, device=self._norm_N.device)
+        return (self._logits_NV[where[0], where[1]] - self._norm_N[where[0]]).tolist()
 
 
 class TreeReader:
@@ -43,7 +47,10 @@ class TreeReader:
 
     Args:
         lm: a causal LM for which `can_read_trees` holds.
-        root_V: log-probabilities after the prompt.
+        prompt: read once.
+
+    Attributes:
+        root: what may follow the prompt, a table of one row.
     """
 
     def __init__(self, lm: Any, head: OutputHead, prompt: Ids):
@@ -51,7 +58,7 @@ class TreeReader:
         self._cache = DynamicCache(config=lm.config.get_text_config())
         ids = torch.tensor([list(prompt)], device=lm.device)
         hidden_H = lm.base_model(input_ids=ids, past_key_values=self._cache, use_cache=True).last_hidden_state[0, -1]
-        self.root_V = head.full(hidden_H[None]).log_softmax(-1)[0]
+        self.root = Table(head.full(hidden_H[None]))
         self._start = [(layer.keys, layer.values) for layer in self._cache.layers]
 
     def reset(self) -> None:
@@ -61,8 +68,8 @@ class TreeReader:
             if hasattr(layer, "cumulative_length"):
                 layer.cumulative_length = self._prompt
 
-    def read(self, tokens: Sequence[int], depths: Sequence[int], sees_NL: np.ndarray) -> torch.Tensor:
-        """Log-probabilities (N, V) after each of the nodes.
+    def read(self, tokens: Sequence[int], depths: Sequence[int], sees_NL: np.ndarray) -> Table:
+        """What may follow each of the nodes.
 
         Args:
             tokens, depths: of the nodes; depth 1 follows the prompt.
@@ -79,7 +86,7 @@ class TreeReader:
             past_key_values=self._cache,
             use_cache=True,
         )
-        return self._head.full(out.last_hidden_state[0]).log_softmax(-1)
+        return Table(self._head.full(out.last_hidden_state[0]))
 
 
 def can_read_trees(lm: Any, ids: int) -> bool:
@@ -97,30 +104,39 @@ def can_read_trees(lm: Any, ids: int) -> bool:
 
 @dataclass(frozen=True)
 class _Block:
-    """One pass: the inner nodes of a tree, and which edges leave which of them (-1: the root)."""
+    """One pass: the inner nodes of a tree, and the edges to their children, the root's first."""
 
     root: Node
-    tokens: list[int]
-    depths: list[int]
+    inner: list[Node]
     sees_NN: np.ndarray
-    edges: list[tuple[Node, int]]
+    edges: list[Node]
+    places: list[int]
+
+    @classmethod
+    def of(cls, root: Node) -> _Block:
+        inner = list(root.inner())
+        place = {id(node): number for number, node in enumerate(inner)}
+        sees_NN = np.eye(len(inner), dtype=bool)
+        for number, node in enumerate(inner):
+            if node.depth > 1:
+                sees_NN[number] |= sees_NN[place[id(node.parent)]]
+        edges = [child for node in [root, *inner] for child in node.children]
+        return cls(root, inner, sees_NN, edges, [place[id(node.parent)] for node in edges[len(root.children) :]])
+
+    def steps(self, reader: TreeReader) -> list[float]:
+        """Log-probability of every edge."""
+        first, later = self.edges[: len(self.root.children)], self.edges[len(self.root.children) :]
+        steps = reader.root.look_up([0] * len(first), [node.token for node in first])
+        if not self.inner:
+            return steps
+        reader.reset()
+        table = reader.read([node.token for node in self.inner], [node.depth for node in self.inner], self.sees_NN)
+        return steps + table.look_up(self.places, [node.token for node in later])
 
 
 @lru_cache(maxsize=4)
 def _plan(continuations: tuple[tuple[int, ...], ...]) -> list[_Block]:
-    return [_block(grow(continuations, chosen)) for chosen in blocks(continuations, BLOCK)]
-
-
-def _block(root: Node) -> _Block:
-    inner = list(root.inner())
-    place = {id(node): number for number, node in enumerate(inner)}
-    place[id(root)] = -1
-    sees_NN = np.eye(len(inner), dtype=bool)
-    for number, node in enumerate(inner):
-        if node.depth > 1:
-            sees_NN[number] |= sees_NN[place[id(node.parent)]]
-    edges = [(child, place[id(node)]) for node in [root, *inner] for child in node.children]
-    return _Block(root, [node.token for node in inner], [node.depth for node in inner], sees_NN, edges)
+    return [_Block.of(grow(continuations, chosen)) for chosen in blocks(continuations, BLOCK)]
 
 
 def score_all(lm: Any, head: OutputHead, prompt: Ids, continuations: Sequence[Ids]) -> list[float]:
@@ -130,13 +146,8 @@ def score_all(lm: Any, head: OutputHead, prompt: Ids, continuations: Sequence[Id
         return score_naively(lm, head, prompt, continuations)
     reader, scores = TreeReader(lm, head, prompt), [0.0] * len(continuations)
     for block in _plan(tuple(map(tuple, continuations))):
-        logs_NV = reader.root_V[None]
-        if block.tokens:
-            reader.reset()
-            logs_NV = torch.cat([reader.read(block.tokens, block.depths, block.sees_NN), logs_NV])
-        steps = logs_NV[[place for _, place in block.edges], [node.token for node, _ in block.edges]].tolist()
         sums = {id(block.root): 0.0}
-        for (node, _), step in zip(block.edges, steps, strict=True):
+        for node, step in zip(block.edges, block.steps(reader), strict=True):
             sums[id(node)] = sums[id(node.parent)] + step
             for index in node.ends:
                 scores[index] = sums[id(node)]
@@ -170,16 +181,13 @@ class BestFirst:
         self._found: list[tuple[float, int]] = []
         self._places: dict[int, int] = {}
         self.read = 0
-        self._note(root, 0.0, reader.root_V)
+        self._note([(root, 0.0)], reader.root)
 
     def run(self) -> list[Scored]:
         while batch := self._next_batch():
             tokens, depths = [node.token for node, _ in batch], [node.depth for node, _ in batch]
-            logs_NV = self._reader.read(tokens, depths, self._sees([node for node, _ in batch]))
-            for (node, score), logs_V in zip(batch, logs_NV, strict=True):
-                self._note(node, score, logs_V)
-        best = sorted(self._found, reverse=True)
-        return [Scored(-index, score) for score, index in best]
+            self._note(batch, self._reader.read(tokens, depths, self._sees([node for node, _ in batch])))
+        return [Scored(-index, score) for score, index in sorted(self._found, reverse=True)]
 
     def _next_batch(self) -> list[tuple[Node, float]]:
         batch: list[tuple[Node, float]] = []
@@ -191,9 +199,10 @@ class BestFirst:
     def _bar(self) -> float:
         return self._found[0][0] if len(self._found) == self._wanted else -float("inf")
 
-    def _note(self, node: Node, score: float, logs_V: torch.Tensor) -> None:
-        steps = logs_V[[child.token for child in node.children]].tolist() if node.children else []
-        for child, step in zip(node.children, steps, strict=True):
+    def _note(self, batch: list[tuple[Node, float]], table: Table) -> None:
+        edges = [(place, child, score) for place, (node, score) in enumerate(batch) for child in node.children]
+        steps = table.look_up([place for place, _, _ in edges], [child.token for _, child, _ in edges])
+        for (_, child, score), step in zip(edges, steps, strict=True):
             total = score + step
             for index in child.ends:
                 heapq.heappush(self._found, (total, -index))
@@ -225,5 +234,4 @@ def best_few(lm: Any, head: OutputHead, prompt: Ids, continuations: Sequence[Ids
         scores = score_all(lm, head, prompt, continuations)
         order = sorted(range(len(scores)), key=lambda index: (-scores[index], index))
         return [Scored(index, scores[index]) for index in order[:wanted]]
-    search = BestFirst(TreeReader(lm, head, prompt), root, wanted)
-    return search.run()
+    return BestFirst(TreeReader(lm, head, prompt), root, wanted).run()

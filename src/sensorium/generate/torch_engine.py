@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 from sensorium.generate.decoder import Decoder, PlainDecoder
-from sensorium.generate.engine import Finish, Generation, Ids, Ranges, Rules, Token
+from sensorium.generate.engine import Finish, Generation, Ids, Ranges, Rules, Scored, Token
 from sensorium.generate.lean_decoder import LeanDecoder, is_lean
 from sensorium.generate.output_head import OutputHead
 from sensorium.generate.sampling import Sampling, pick
-from sensorium.generate.scoring import Scored, best_few, score_all
+from sensorium.generate.scoring import best_few, score_all
 from sensorium.types import InputError
 
 
@@ -109,7 +109,7 @@ class TorchEngine:
         rows = [row for row in rows if row.finish is None]
         if not rows:
             return
-        starts = [[*prompts[row.index], *row.known] for row in rows]
+        starts: list[Ids] = [[*prompts[row.index], *row.known] for row in rows]
         if negatives is not None:
             starts += [[*negatives[row.index], *row.known] for row in rows]
         yield from self._write(rows, starts, sampling, guided=negatives is not None)
@@ -194,7 +194,7 @@ def _check(prompts: Sequence[Ids], grammars: Sequence[Rules], negatives: Sequenc
             raise InputError(f"prompt {index % len(prompts)} is empty; it must hold at least one id")
 
 
-def _bounded(rules: Rules, max_tokens: int) -> Rules:
+def _bounded(rules: Any, max_tokens: int) -> Rules:
     if is_dataclass(rules) and getattr(rules, "budget", 0) is None:
         return replace(rules, budget=max_tokens)
     return rules

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 
-
 def widen_text_rows(lm: Any, rows: int) -> None:
     """Make sure the model has at least ``rows`` text rows (some tokenizers hold more tokens than the model)."""
     if lm.get_input_embeddings().weight.shape[0] < rows:
@@ -56,5 +55,3 @@ def with_rows(lm: Any, embedding: nn.Embedding, rows_in: Tensor, rows_out: Tenso
         config.tie_word_embeddings = False
     lm._tied_weights_keys = None
     return lm.requires_grad_(False)
-
-

@@ -35,6 +35,8 @@ class Model:
         vocabulary, stream: the ids of codes; conversations to ids and back.
         codecs: by name.
         has_adapter: LoRA matrices are on the model; `media` switches them on.
+        sampling: how a modality is best written, by its name, e.g. ``{"sound": {"temperature": 0.8}}``; used
+            where the caller says nothing else.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Model:
         self.lm, self.tokenizer, self.vocabulary, self.codecs = lm, tokenizer, vocabulary, dict(codecs)
         self.stream = Stream(tokenizer, vocabulary)
         self.base_name, self.base_fingerprint, self.has_adapter = base_name, "", False
+        self.sampling: dict[str, dict[str, Any]] = {}
 
     def eval(self) -> Self:
         self.lm.eval()
@@ -113,7 +116,9 @@ class Model:
         self.lm.config.save_pretrained(str(out))
         if self.lm.generation_config is not None:
             self.lm.generation_config.save_pretrained(str(out))
-        save_file({name: value.contiguous() for name, value in state.items()}, out / "model.safetensors", {"format": "pt"})
+        save_file(
+            {name: value.contiguous() for name, value in state.items()}, out / "model.safetensors", {"format": "pt"}
+        )
 
     def save_rows(self, folder: str | PathLike[str], dtype: torch.dtype | None = None) -> Path:
         """Write only what is new (rows, adapter, codecs); the base is named and loaded from its own place.
@@ -122,7 +127,9 @@ class Model:
             InputError: the base was trained as well, or has no name to load it from.
         """
         if not self.base_name or not self.base_fingerprint:
-            raise InputError("only a model with a named, frozen base can be saved as rows; use save() for the whole model")
+            raise InputError(
+                "only a model with a named, frozen base can be saved as rows; use save() for the whole model"
+            )
         from safetensors.torch import save_file
 
         start = self.vocabulary.text_size
@@ -131,7 +138,9 @@ class Model:
             "output": self.lm.get_output_embeddings().weight[start:],
         }
         with atomic_folder(folder) as out:
-            save_file({name: value.to(dtype or value.dtype).contiguous() for name, value in rows.items()}, out / ROWS_FILE)
+            save_file(
+                {name: value.to(dtype or value.dtype).contiguous() for name, value in rows.items()}, out / ROWS_FILE
+            )
             self._save_adapter(out)
             self._save_rest(out, base={"name": self.base_name, "fingerprint": self.base_fingerprint})
         return Path(folder)
@@ -155,7 +164,7 @@ class Model:
             codec.save(out / "codecs" / name)
         prints = {name: codec.fingerprint() for name, codec in self.codecs.items()}
         head = {"format": 1, "vocabulary": self.vocabulary.to_json(), "codecs": prints, "base": base}
-        head["adapter"] = "adapter" if self.has_adapter else None
+        head |= {"adapter": "adapter" if self.has_adapter else None, "sampling": self.sampling}
         (out / HEAD_FILE).write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
@@ -179,6 +188,7 @@ class Model:
             loaded, base_name = _load_on_base(folder, head, vocabulary, base), head["base"]["name"]
         model = cls(loaded.lm, loaded.tokenizer, vocabulary, codecs, base_name)
         model.base_fingerprint = head["base"]["fingerprint"] if head["base"] else ""
+        model.sampling = head.get("sampling", {})
         if head.get("adapter"):
             model.lm.load_adapter(str(folder / head["adapter"]), adapter_name="media")
             model.has_adapter = True

@@ -125,5 +125,3 @@ def _spread(text_VH: Tensor) -> float:
 
 def _row_norm(features_NF: Tensor) -> float:
     return float(features_NF.norm(dim=1).mean().clamp(min=1e-6))
-
-

@@ -161,15 +161,17 @@ class Stream:
 
     def _text_of(self, ids: list[int]) -> str:
         dropped = set(self.stop_ids) | set(self.tokenizer.all_special_ids)
-        kept = [
-            id_ for id_ in ids if id_ < self.vocabulary.size and (id_ not in dropped or id_ >= self.vocabulary.text_size)
-        ]
+        text_size, size = self.vocabulary.text_size, self.vocabulary.size
+        kept = [id_ for id_ in ids if id_ < size and (id_ not in dropped or id_ >= text_size)]
         return self.tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
     def _segments(self, conversation: Conversation, reply: bool) -> list[_Segment]:
-        parts = [(m, p, part) for m, message in enumerate(conversation.messages) for p, part in enumerate(message.parts)]
+        messages = conversation.messages
+        parts = [(m, p, part) for m, message in enumerate(messages) for p, part in enumerate(message.parts)]
         numbers = iter(range(len(parts)))
-        turns = [(message.role, [next(numbers) for _ in message.parts]) for message in conversation.messages]
+        turns: list[tuple[str, list[int]]] = [
+            (message.role, [next(numbers) for _ in message.parts]) for message in messages
+        ]
         segments: list[_Segment] = []
         after_answer = False
         for item in self._template(turns, reply):
@@ -186,7 +188,8 @@ class Stream:
     def _template(self, turns: list[tuple[str, list[int]]], reply: bool) -> list[str | int]:
         """The chat template applied to numbered placeholders: template text and part numbers, in order."""
         messages = [
-            {"role": role, "content": "".join(f"{MARK}{number}/{MARK}" for number in numbers)} for role, numbers in turns
+            {"role": role, "content": "".join(f"{MARK}{number}/{MARK}" for number in numbers)}
+            for role, numbers in turns
         ]
         template = self.tokenizer.chat_template or DEFAULT_TEMPLATE
         try:
@@ -220,7 +223,9 @@ class Stream:
     def _medium_ids(self, part: Part, answer: bool) -> list[int]:
         if part.codes is None or part.codec is None:
             span = self.vocabulary.writer(part.modality) if answer else self.vocabulary.reader(part.modality)
-            raise InputError(f"a part of modality {part.modality!r} has no codes; encode it with codec {span.facts.name!r}")
+            raise InputError(
+                f"a part of modality {part.modality!r} has no codes; encode it with codec {span.facts.name!r}"
+            )
         return self.vocabulary.ids(part.codec, part.codes)
 
     @cached_property

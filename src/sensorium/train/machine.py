@@ -122,13 +122,17 @@ def shard(module: nn.Module, lm: Any, world: World) -> None:
     fully_shard(module, mesh=mesh)
 
 
+def gathered(tensor: Any) -> Tensor:
+    """A tensor with all its shards; every process must call this."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+
 def whole(tensor: Tensor) -> Tensor:
-    """A tensor with all its shards, on the CPU; every process must call this."""
-    full = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
-    return full.detach().cpu()
+    """As `gathered`, on the CPU and without a gradient."""
+    return gathered(tensor).detach().cpu()
 
 
-def like(tensor: Tensor, value: Tensor) -> Tensor:
+def like(tensor: Any, value: Tensor) -> Tensor:
     """A whole value on the device of ``tensor``, and sharded as it is."""
     if hasattr(tensor, "full_tensor"):
         from torch.distributed.tensor import distribute_tensor

@@ -79,8 +79,7 @@ class Optimizer:
     def _clip(self) -> Tensor | None:
         if self.config.grad_clip is None:
             return None
-        norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.config.grad_clip)
-        return norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+        return machine.gathered(nn.utils.clip_grad_norm_(self.parameters.values(), self.config.grad_clip))
 
     def state(self) -> dict[str, Tensor]:
         """The optimisers' tensors as ``<name>/<entry>``, whole, on the CPU; every process must call this."""
@@ -136,7 +135,7 @@ class Muon(torch.optim.Optimizer):
                 state["momentum"] = torch.zeros_like(parameter)
             state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
             nesterov = parameter.grad.lerp(state["momentum"], group["momentum"])
-            directions.append(nesterov.full_tensor() if hasattr(nesterov, "full_tensor") else nesterov)
+            directions.append(machine.gathered(nesterov))
         rows, columns = members[0].shape
         step = group["lr"] * 0.2 * max(rows, columns) ** 0.5
         for parameter, update in zip(members, orthogonal(torch.stack(directions)), strict=True):
