@@ -1,12 +1,13 @@
 """Training tokens a second: packed rows against padded batches, at the size of nano.
 
-    python benchmarks/packing_speed.py [--steps 8] [--tokens 4096] [--threads 1]
+    python benchmarks/packing_speed.py [--steps 8] [--tokens 4096] [--threads 1] [--compile]
 
 Documents of 20 to 110 tokens, evenly mixed. The contestants alternate in one process, on the same model and with
 the same optimiser; only tokens of documents count, padding does not. The median counts. CPU time is steadier than
 wall time on a shared machine; both are printed.
 
 - ``packed N``: our training step on rows of N tokens that hold several documents, none of which sees another.
+- ``compiled 256``: the same with a compiled body (``TrainConfig(compile=True)``), which wants batches of one shape.
 - ``padded``: our training step, a document a row, random order, padded to the longest of the batch.
 - ``bucketed``: the same, but each batch holds documents of nearly one length.
 - ``transformers``: padded, with an attention mask and labels passed to the causal LM itself, which makes logits
@@ -29,7 +30,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from sensorium.codecs import Facts
 from sensorium.data import NO_LOSS, PackedBatch, PackedLoader, Sample, pack
-from sensorium.train import Batch, NextTokenLoss, machine
+from sensorium.training import Batch, NextTokenLoss, machine
 from sensorium.vocabulary import Vocabulary
 
 TEXT, CODES = 4096, 4930
@@ -41,6 +42,7 @@ class Plain(torch.nn.Module):
 
     def __init__(self, vocabulary: Vocabulary):
         super().__init__()
+        self.compiled: Any = None
         torch.manual_seed(0)
         shape = LlamaConfig(
             vocab_size=vocabulary.size,
@@ -54,7 +56,8 @@ class Plain(torch.nn.Module):
         self.lm, self.vocabulary = LlamaForCausalLM(shape), vocabulary
 
     def hidden(self, ids_BT: torch.Tensor, position_ids_BT: torch.Tensor) -> torch.Tensor:
-        return self.lm.model(input_ids=ids_BT, position_ids=position_ids_BT, use_cache=False).last_hidden_state
+        body = self.compiled or self.lm.model
+        return body(input_ids=ids_BT, position_ids=position_ids_BT, use_cache=False).last_hidden_state
 
     def token_loss(self, hidden_NH: torch.Tensor, targets_N: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.cross_entropy(self.lm.lm_head(hidden_NH), targets_N, reduction="none")
@@ -91,6 +94,13 @@ def our_loss(model: Plain, batch: PackedBatch) -> torch.Tensor:
     return found.total / found.weight
 
 
+def compiled_loss(model: Plain, batch: PackedBatch) -> torch.Tensor:
+    model.compiled = vars(model).setdefault("kept", torch.compile(model.lm.model.forward, dynamic=False))
+    loss = our_loss(model, batch)
+    model.compiled = None
+    return loss
+
+
 def transformers_loss(model: Plain, batch: PackedBatch) -> torch.Tensor:
     ids, targets = torch.from_numpy(batch.ids), torch.from_numpy(batch.targets)
     labels = torch.full_like(ids, NO_LOSS)
@@ -120,6 +130,7 @@ def contestants(tokens: int, vocabulary: Vocabulary) -> dict[str, Contestant]:
     loaders = {size: PackedLoader(store, tokens // size, size) for size in (128, 256, 512)}
     rows = {f"packed {size}": (partial(packed, loader), our_loss) for size, loader in loaders.items()}
     return rows | {
+        "compiled 256": (partial(packed, loaders[256]), compiled_loss),
         "bucketed": (lambda: padded(of_one_length(), tokens), our_loss),
         "padded": (lambda: padded(some(), tokens), our_loss),
         "transformers": (lambda: padded(some(), tokens), transformers_loss),
@@ -141,6 +152,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--compile", action="store_true", help="time a compiled body too")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     machine.keep_freed_memory()
@@ -152,6 +164,8 @@ def main() -> None:
     found: dict[str, list[list[float]]] = {}
     for step in range(arguments.steps + 1):
         for name, (make, loss) in runners.items():
+            if name.startswith("compiled") and not arguments.compile:
+                continue
             batch, tokens = make()
             seconds = timed(model, optimizer, batch, loss)
             if step:  # the first warms up

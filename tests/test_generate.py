@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
+from types import SimpleNamespace
 
 import pytest
 import torch
 from toys import ToyCodec, tiny_configs
 from transformers import AutoModelForCausalLM, LogitsProcessor
 
-from sensorium.generate import scoring
+from sensorium.generate import scoring, trie
 from sensorium.generate.best_of import best_of
 from sensorium.generate.decoder import PlainDecoder
 from sensorium.generate.engine import Token
@@ -340,6 +342,35 @@ def test_best_equals_ranking_all_scores(wanted, monkeypatch):
     scores, best = engine.score(PROMPTS[1], unique), engine.best(PROMPTS[1], unique, wanted)
     assert [one.index for one in best] == _ranked(scores)[:wanted]
     assert [one.score for one in best] == pytest.approx([scores[one.index] for one in best], abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_best_is_exact_when_the_race_is_close(seed, monkeypatch):
+    """A made-up model of three ids whose last ids are often near certain, so that prefixes say little."""
+    monkeypatch.setattr(scoring, "WIDTH", 2)
+    answers = [list(one) for one in product(range(3), repeat=5)]
+    root = trie.grow(answers)
+    inner = {id(node): node for node in root.inner()}
+    logits = torch.randn(1 + len(inner), 3, generator=torch.Generator().manual_seed(seed)) * 4
+    tables = {place: scoring.Table(logits[number][None]) for number, place in enumerate([id(root), *inner])}
+
+    def score(answer):
+        node, total = root, 0.0
+        for token in answer:
+            total += tables[id(node)].look_up([0], [token])[0]
+            node = node.children[token]
+        return total
+
+    class Search(scoring.BestFirst):
+        def _sees(self, nodes):
+            return nodes
+
+    def read(tokens, depths, nodes):
+        return scoring.Table(torch.cat([tables[id(node)]._logits_NV for node in nodes]))
+
+    reader = SimpleNamespace(root=tables[id(root)], read=read)
+    best = Search(reader, root, 4).run()
+    assert [one.index for one in best] == _ranked([score(answer) for answer in answers])[:4]
 
 
 def test_best_reads_less_than_all(monkeypatch):

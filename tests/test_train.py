@@ -16,10 +16,10 @@ import torch
 from train_run import config, loader, samples, tiny_grown, train
 
 from sensorium.data import pack
-from sensorium.train import Batch, BatchLoss, NextTokenLoss, TrainConfig, fit, read_log
-from sensorium.train.energy import Energy, Meter
-from sensorium.train.optimizer import orthogonal
-from sensorium.train.schedule import lr_share
+from sensorium.training import Batch, BatchLoss, NextTokenLoss, TrainConfig, fit, read_log
+from sensorium.training.energy import Energy, Meter
+from sensorium.training.optimizer import orthogonal
+from sensorium.training.schedule import lr_share
 from sensorium.types import InputError
 
 SCRIPT = Path(__file__).with_name("train_run.py")

@@ -17,7 +17,7 @@ from toys import ToyCodec, random_codes, tiny_base
 from sensorium.data import PackedLoader
 from sensorium.data.packing import Sample
 from sensorium.model import Grown, grow
-from sensorium.train import TrainConfig, TrainResult, fit
+from sensorium.training import TrainConfig, TrainResult, fit
 
 
 def tiny_grown(learn: str = "full", seed: int = 0, **facts: Any) -> Grown:

@@ -1,8 +1,8 @@
 """The two picture codecs of this recipe: `image` writes (64 codes), `image-read` reads (16 codes that carry meaning).
 
 ``python -m recipes.pictograms.codec write --minutes 35`` trains the first, ``... read --minutes 25`` the second;
-both go on from their last checkpoint when started again, and save into ``src/sensorium/weights/codecs``.
-``... report`` measures both on pictures they have not seen.
+both go on from their last checkpoint when started again, and save into nano's folder in the package.
+``... report`` measures both on pictures they have not seen, ``... baseline`` k-means with as many codes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,15 @@ from recipes.pictograms.concepts import Picture, load_pictures
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sensorium.codecs import load_codec
+from sensorium.codecs import Codec, load_codec
 from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
 from sensorium.codecs.fsq_net import FsqNet, LabelHead
-from sensorium.codecs.report import code_use, collisions, table, write_report
+from sensorium.codecs.kmeans import KMeansCodec
+from sensorium.codecs.report import code_use, codec_row, collisions, table, write_report
 from sensorium.codecs.training import CodecTraining, Sample, train_codec
 from sensorium.files import cache_dir
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights" / "codecs"
+WEIGHTS = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights" / "nano" / "codecs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,9 +223,17 @@ def tell_names(learner: Learner, drawings: Drawings, pixels: np.ndarray, picture
         print(f"{family}: the name of {count} pictures is told from codes, top 1 {first:.1%}, top 5 {among:.1%}")
 
 
-def report(name: str, pictures: Sequence[Picture], pixels: np.ndarray, folder: Path) -> None:
+def kmeans_baseline(pictures: Sequence[Picture], pixels: np.ndarray) -> KMeansCodec:
+    """As many patches in the codebook and codes in a picture as the writing codec, found by k-means."""
+    trained = [pixels[p.picture] for p in training_pictures(pictures)]
+    return KMeansCodec.fit(
+        trained, codes=prod(write_run().codec.levels), size_px=64, patch_px=8, steps=150, name="kmeans"
+    )
+
+
+def report(codec: Codec, pictures: Sequence[Picture], pixels: np.ndarray, folder: Path) -> None:
     """Fidelity on unseen concepts of the training families; code use on those and all held-out families."""
-    codec = load_codec(WEIGHTS / name)
+    name = codec.facts.name
     concepts = [pixels[p.picture] for p in pictures if p.split == "test" and not p.held_out]
     print(table(write_report(codec, concepts, folder / name)))
     unseen = [pixels[p.picture] for p in pictures if p.split == "test" or p.held_out]
@@ -256,14 +266,21 @@ def load_pixels() -> np.ndarray:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("what", choices=[*sorted(RUNS), "report"])
+    parser.add_argument("what", choices=[*sorted(RUNS), "report", "baseline"])
     parser.add_argument("--minutes", type=float, help="wall time of the training")
     parser.add_argument("--without", nargs="*", default=[], help="families to leave out and to measure on")
     parser.add_argument("--out", type=Path, help="folder for the trained codec, or for the reports")
     options = parser.parse_args(argv)
     if options.what == "report":
+        pictures, pixels = load_pictures(), load_pixels()
+        folder = options.out or Path("results") / "codecs"
         for name in ("image", "image-read"):
-            report(name, load_pictures(), load_pixels(), options.out or Path("results") / "codecs")
+            report(load_codec(WEIGHTS / name), pictures, pixels, folder)
+        return
+    if options.what == "baseline":
+        pictures, pixels = load_pictures(), load_pixels()
+        unseen = [pixels[p.picture] for p in pictures if p.split == "test" and not p.held_out]
+        print(table([codec_row(kmeans_baseline(pictures, pixels), unseen)[0]]))
         return
     run = RUNS[options.what]()
     if options.minutes is not None:

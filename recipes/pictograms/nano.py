@@ -1,13 +1,17 @@
-"""nano, the model in the box: a small Llama trained from scratch on pictograms.
+"""nano, the model in the box: a small Llama trained from scratch on pictograms, in two stages.
 
-python -m recipes.pictograms.nano codes      # encode every picture once, with variants for reading
-python -m recipes.pictograms.nano shards             # write training conversations as token shards
-python -m recipes.pictograms.nano train --minutes 90
+python -m recipes.pictograms.nano codes image        # encode every picture once
+python -m recipes.pictograms.nano codes image-read   # and for reading, with augmented variants
+python -m recipes.pictograms.nano shards 0           # write training conversations as token shards
+python -m recipes.pictograms.nano train 0 --minutes 30
+python -m recipes.pictograms.nano shards 1           # the second stage names more and draws less
+python -m recipes.pictograms.nano train 1 --minutes 30
 python -m recipes.pictograms.nano export             # into the package
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,12 +32,14 @@ from sensorium.codecs.fsq import net_to_pixels, pixels_to_net
 from sensorium.data import PackedLoader, TokenShards, write_shards
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Base, Grown, grow
-from sensorium.train import NextTokenLoss, TrainConfig, fit
-from sensorium.train.checkpoint import load_latest
-from sensorium.train.loop import AVERAGE
+from sensorium.training import NextTokenLoss, TrainConfig, fit
+from sensorium.training.checkpoint import load_latest
+from sensorium.training.loop import AVERAGE
 from sensorium.types import Conversation, InputError, Message, Part
 
 WRITER, READER = "image", "image-read"
+# Odds of the tasks, stage by stage. Drawing known pictures is learned long before naming unknown ones.
+STAGES = (tasks.SHARES, {"read": 0.80, "draw": 0.16, "pair": 0.02, "text": 0.02})
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -47,6 +53,8 @@ class Nano:
         text_tokens: size of the text vocabulary.
         variants: augmented readings encoded per picture (the first is the picture as it is).
         conversations: how many are written as shards; training goes round them as long as it has time.
+        text_weight: how much a text token counts in the loss beside a code. A drawing has 64 codes and a name a
+            few tokens: unweighted, naming would hardly be learned.
         rows, row_tokens: packed rows a step and tokens a row.
     """
 
@@ -57,6 +65,7 @@ class Nano:
     text_tokens: int = 3500
     variants: int = 5
     conversations: int = 150_000
+    text_weight: float = 4.0
     rows: int = 12
     row_tokens: int = 256
     seed: int = 0
@@ -162,10 +171,13 @@ class Training:
     def grown(self) -> Grown:
         return grow(Base(_body(self.config, self.tokenizer), self.tokenizer), codecs(), learn="full")
 
-    def conversations(self, start: int, count: int) -> Iterator[Conversation]:
-        codes, seed = self.codes, self.config.seed
-        for index, conversation in enumerate(tasks.conversations(self.concepts, count, seed, start=start)):
-            yield codes.fill(conversation, Random(f"{seed}:codes:{start + index}"))
+    def conversations(self, stage: int) -> Iterator[Conversation]:
+        """Those of a stage, with codes; no two stages have the same."""
+        seed, count = self.config.seed, self.config.conversations
+        start = stage * count
+        made = tasks.conversations(self.concepts, count, seed, STAGES[stage], start)
+        for index, conversation in enumerate(made, start=start):
+            yield self.codes.fill(conversation, Random(f"{seed}:codes:{index}"))
 
 
 def _body(config: Nano, tokenizer: Any) -> Any:
@@ -218,37 +230,61 @@ def codes(
 
 
 @app.command()
-def shards(count: Annotated[int, typer.Option(help="Training conversations.")] = Nano.conversations) -> None:
-    """Write training conversations as token shards."""
+def shards(
+    stage: Annotated[int, typer.Argument(help="Stage of the training, from 0.")] = 0,
+    count: Annotated[int, typer.Option(help="Training conversations.")] = Nano.conversations,
+) -> None:
+    """Write a stage's training conversations as token shards."""
     training = Training(Nano(conversations=count))
     grown = training.grown
-    place = write_shards(training.conversations(0, count), grown.stream, grown.codecs, folder() / "shards")
+    place = write_shards(training.conversations(stage), grown.stream, grown.codecs, folder() / f"shards-{stage}")
     typer.echo(f"wrote {place}")
 
 
 @app.command()
-def train(minutes: Annotated[float, typer.Option(help="Training time, earlier runs included.")] = 60) -> None:
-    """Train, or go on from the last checkpoint."""
+def train(
+    stage: Annotated[int, typer.Argument(help="Stage of the training, from 0.")] = 0,
+    minutes: Annotated[float, typer.Option(help="Time of this stage, earlier runs of it included.")] = 30,
+) -> None:
+    """Train one stage, or go on from its last checkpoint; a later stage starts from the one before."""
     config = Nano()
     grown = Training(config).grown
-    samples = TokenShards(folder() / "shards", grown.stream, grown.codecs)
+    if stage and load_latest(run_folder(stage) / "checkpoints") is None:
+        grown.load_train_state(trained_weights(stage - 1))
+    samples = TokenShards(folder() / f"shards-{stage}", grown.stream, grown.codecs)
     loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
-    # A drawing has 64 codes, a name a few tokens: unweighted, naming would hardly count.
-    loss = NextTokenLoss({"text": 3.0})
-    typer.echo(str(fit(grown, loader, training_config(minutes), folder() / "run", loss)))
+    loss = NextTokenLoss({"text": config.text_weight})
+    typer.echo(str(fit(grown, loader, training_config(minutes), run_folder(stage), loss)))
+
+
+def run_folder(stage: int) -> Path:
+    return folder() / f"run-{stage}"
+
+
+def trained_weights(stage: int) -> dict[str, Any]:
+    """What trains, at a stage's last checkpoint."""
+    found = load_latest(run_folder(stage) / "checkpoints")
+    if found is None:
+        raise InputError(f"there is no checkpoint in {run_folder(stage)}; train stage {stage} first")
+    return {name: value for name, value in found.weights.items() if not name.startswith(AVERAGE)}
 
 
 @app.command()
-def export(out: Annotated[Path, typer.Option(help="Folder of the model.")] = PACKAGE / "nano") -> None:
+def export(
+    out: Annotated[Path, typer.Option(help="Folder of the model.")] = PACKAGE / "nano",
+    stage: Annotated[int, typer.Option(help="Stage whose last checkpoint is taken.")] = len(STAGES) - 1,
+) -> None:
     """Write the last checkpoint as a plain Hugging Face folder, in half precision."""
     import torch
 
     grown = Training(Nano()).grown
-    found = load_latest(folder() / "run" / "checkpoints")
-    if found is None:
-        raise InputError(f"there is no checkpoint in {folder() / 'run'}; train first")
-    grown.load_train_state({name: value for name, value in found.weights.items() if not name.startswith(AVERAGE)})
-    typer.echo(f"wrote {grown.fold().save(out, dtype=torch.float16)}")
+    grown.load_train_state(trained_weights(stage))
+    model = grown.fold()
+    model.sampling = {"image": {"temperature": 0.7, "guidance": 3.0}}
+    model.save(out, dtype=torch.float16)
+    shutil.copy(Path(__file__).with_name("nano_card.md"), out / "README.md")
+    shutil.copy(cache_dir() / "pictograms" / "ATTRIBUTION.md", out / "ATTRIBUTION.md")
+    typer.echo(f"wrote {out}")
 
 
 if __name__ == "__main__":

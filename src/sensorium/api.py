@@ -11,12 +11,12 @@ from sensorium.data import PackedLoader, TokenShards, read_conversations, write_
 from sensorium.files import cache_dir
 from sensorium.generate import Assistant
 from sensorium.model import Base, Grown, Init, Learn, grow
-from sensorium.train import TrainConfig, TrainResult, fit
+from sensorium.training import TrainConfig, TrainResult, fit
 from sensorium.types import InputError
 
 __all__ = ["Base", "Grown", "Init", "Learn", "codec", "grow", "load", "train"]
 
-CODECS_IN_THE_BOX = Path(__file__).resolve().parent / "weights" / "codecs"
+IN_THE_BOX = Path(__file__).resolve().parent / "weights"
 
 
 def load(name: str | PathLike[str], base: str | Path | Base | None = None) -> Assistant:
@@ -26,13 +26,12 @@ def load(name: str | PathLike[str], base: str | Path | Base | None = None) -> As
 
 def codec(name: str | PathLike[str]) -> Codec:
     """A trained codec: one in the box by name (``"image"``), or a folder that `Codec.save` wrote."""
-    folder = CODECS_IN_THE_BOX / str(name)
-    if folder.is_dir():
-        return load_codec(folder)
+    boxed = {path.parent.name: path.parent for path in IN_THE_BOX.glob("*/codecs/*/codec.json")}
+    if str(name) in boxed:
+        return load_codec(boxed[str(name)])
     if Path(name).is_dir():
         return load_codec(name)
-    boxed = sorted(path.name for path in CODECS_IN_THE_BOX.glob("*/"))
-    raise InputError(f"no codec {str(name)!r}: not a folder, and not in the box ({', '.join(boxed) or 'none'})")
+    raise InputError(f"no codec {str(name)!r}: not a folder, and not in the box ({', '.join(sorted(boxed)) or 'none'})")
 
 
 def train(

@@ -134,18 +134,28 @@ class _Scratch:
         split = qkv.view(rows, new, queries + 2 * keys, size)
         self.q_heads, self.k_heads = split[:, :, :queries], split[:, :, queries : queries + keys]
         self.turned = split[:, :, : queries + keys]
-        self.halves = self.turned[..., size // 2 :], self.turned[..., : size // 2]
+        self.swapped = torch.empty_like(self.turned, memory_format=torch.contiguous_format)
+        self._halves = self.turned[..., size // 2 :], self.turned[..., : size // 2]
         self.kv_BKTD = split[:, :, queries:].transpose(1, 2)
         self.gate, self.up = like.new_empty(count, inner), like.new_empty(count, inner)
+        grouped = split[:, :, :queries].view(rows, new, keys, queries // keys, size).permute(0, 2, 1, 3, 4)
+        self._grouped_BKTGD, self._single = grouped, grouped[:, :, 0] if new == 1 else None
+        self._count = count
 
-    def queries(self, keys: int) -> torch.Tensor:
+    def turn(self, cos: torch.Tensor, sin: torch.Tensor) -> None:
+        """Rotary positions of queries and keys; the sign of "rotate half" is in the sine."""
+        torch.cat(self._halves, dim=-1, out=self.swapped)
+        self.turned.mul_(cos).add_(self.swapped.mul_(sin))
+
+    def queries(self) -> torch.Tensor:
         """(B, K, T x G, D): the queries that share a key head side by side, so that keys need no copies."""
-        return self.q_heads.unflatten(2, (keys, -1)).permute(0, 2, 1, 3, 4).flatten(2, 3)
+        return self._grouped_BKTGD.flatten(2, 3) if self._single is None else self._single
 
     def joined(self, out_BKQD: torch.Tensor) -> torch.Tensor:
         """(B x T, N x D): the inverse of `queries`."""
-        new = self.turned.shape[1]
-        return out_BKQD.unflatten(2, (new, -1)).permute(0, 2, 1, 3, 4).flatten(2).flatten(0, 1)
+        if self._single is None:
+            out_BKQD = out_BKQD.view(self._grouped_BKTGD.shape).permute(0, 2, 1, 3, 4)
+        return out_BKQD.reshape(self._count, -1)
 
 
 class LeanDecoder:
@@ -201,7 +211,7 @@ class LeanDecoder:
             layer.gate(y, scratch.gate)
             layer.up(y, scratch.up)
             x = layer.down(x, F.silu(scratch.gate).mul_(scratch.up))
-        return self._norm(x.unflatten(0, (rows, new))[:, -1])
+        return self._norm(x.view(rows, new, -1)[:, -1])
 
     def _attend(
         self,
@@ -221,13 +231,11 @@ class LeanDecoder:
         if layer.q_norm is not None and layer.k_norm is not None:
             scratch.q_heads.copy_(layer.q_norm(scratch.q_heads))
             scratch.k_heads.copy_(layer.k_norm(scratch.k_heads))
-        cos, sin = turn
-        swapped = torch.cat(scratch.halves, dim=-1).mul_(sin)
-        scratch.turned.mul_(cos).add_(swapped)
+        scratch.turn(*turn)
         cache_BKLD[:, :, start : self._length] = scratch.kv_BKTD
         keys = self._heads[1]
         out = F.scaled_dot_product_attention(
-            scratch.queries(keys),
+            scratch.queries(),
             cache_BKLD[:, :keys, : self._length],
             cache_BKLD[:, keys:, : self._length],
             attn_mask=mask,

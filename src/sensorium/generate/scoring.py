@@ -55,7 +55,7 @@ class TreeReader:
 
     def __init__(self, lm: Any, head: OutputHead, prompt: Ids):
         self._lm, self._head, self._prompt = lm, head, len(prompt)
-        self._cache = DynamicCache(config=lm.config.get_text_config())
+        self._cache: Any = DynamicCache(config=lm.config.get_text_config())
         ids = torch.tensor([list(prompt)], device=lm.device)
         hidden_H = lm.base_model(input_ids=ids, past_key_values=self._cache, use_cache=True).last_hidden_state[0, -1]
         self.root = Table(head.full(hidden_H[None]))
@@ -215,9 +215,10 @@ class BestFirst:
         sees_NL = np.zeros((len(nodes), self.read + len(nodes)), dtype=bool)
         for number, node in enumerate(nodes):
             self._places[id(node)] = self.read + number
-            while node.depth:
-                sees_NL[number, self._places[id(node)]] = True
-                node = node.parent
+            seen: Node | None = node
+            while seen is not None and seen.depth:
+                sees_NL[number, self._places[id(seen)]] = True
+                seen = seen.parent
         self.read += len(nodes)
         return sees_NL
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from sensorium.train.config import TrainConfig
+from sensorium.training.config import TrainConfig
 from sensorium.types import InputError
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from sensorium.train import machine
-from sensorium.train.config import TrainConfig
+from sensorium.training import machine
+from sensorium.training.config import TrainConfig
 from sensorium.types import InputError
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sensorium.files import atomic_file
-from sensorium.train.config import TrainConfig
-from sensorium.train.energy import Energy
-from sensorium.train.schedule import progress
+from sensorium.training.config import TrainConfig
+from sensorium.training.energy import Energy
+from sensorium.training.schedule import progress
 
 Stopped = Literal["steps", "time", "data", "signal"]
 WHY = {"steps": "all steps done", "time": "time is up", "data": "no more data", "signal": "stopped by a signal"}

@@ -18,14 +18,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from sensorium.train import checkpoint, machine
-from sensorium.train.config import TrainConfig
-from sensorium.train.energy import Energy, Meter
-from sensorium.train.losses import Batch, BatchLoss, Loss, default_loss
-from sensorium.train.machine import World
-from sensorium.train.optimizer import Optimizer
-from sensorium.train.report import KindLoss, LogLine, Reporter, Stopped, TrainResult
-from sensorium.train.schedule import lr_share
+from sensorium.training import checkpoint, machine
+from sensorium.training.config import TrainConfig
+from sensorium.training.energy import Energy, Meter
+from sensorium.training.losses import Batch, BatchLoss, Loss, default_loss
+from sensorium.training.machine import World
+from sensorium.training.optimizer import Optimizer
+from sensorium.training.report import KindLoss, LogLine, Reporter, Stopped, TrainResult
+from sensorium.training.schedule import lr_share
 from sensorium.types import InputError
 
 AVERAGE = "ema/"
@@ -55,7 +55,7 @@ def fit(
         grown: a `sensorium.model.Grown`.
         loader: a `sensorium.data.PackedLoader` over the rows of all processes, or one made for this rank.
         out: folder of the run.
-        loss: see `sensorium.train.losses`.
+        loss: see `sensorium.training.losses`.
 
     Raises:
         InputError: the folder's checkpoints belong to another model or other data, or are all damaged; the
