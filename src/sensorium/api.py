@@ -11,12 +11,11 @@ from sensorium.data import PackedLoader, TokenShards, read_conversations, write_
 from sensorium.files import cache_dir
 from sensorium.generate import Assistant
 from sensorium.model import Base, Grown, Init, Learn, grow
+from sensorium.model.model import IN_THE_BOX
 from sensorium.training import TrainConfig, TrainResult, fit
 from sensorium.types import InputError
 
 __all__ = ["Base", "Grown", "Init", "Learn", "codec", "grow", "load", "train"]
-
-IN_THE_BOX = Path(__file__).resolve().parent / "weights"
 
 
 def load(name: str | PathLike[str], base: str | Path | Base | None = None) -> Assistant:
