@@ -16,7 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # A room imports only from rooms before it (docs/design.md).
 ROOMS = (
-    "plugins", "types", "files", "modalities", "codecs", "vocabulary", "stream", "model", "data", "training",
+    "plugins", "types", "files", "muon", "modalities", "codecs", "vocabulary", "stream", "model", "data", "training",
     "generate",
     "embed", "evaluate", "reason", "insight", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip

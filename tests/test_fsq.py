@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 from recipes.pictograms.augment import augment, moved
-from recipes.pictograms.codec import CodecRun, Drawings, losses, make_learner, sampling_weights, training_pictures
+from recipes.pictograms.codec import picture_loss, sampling_weights, training_pictures
 from recipes.pictograms.concepts import Picture
 
 from sensorium.codecs.contract import check_codec
 from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net
 from sensorium.codecs.fsq_net import Quantiser
-from sensorium.codecs.muon import orthogonal
 from sensorium.codecs.report import (
     ReportRow,
     codec_row,
@@ -161,31 +160,32 @@ def sample_blobs(rng, size):
 
 
 @torch.no_grad()
-def error_on(learner, batch) -> float:
-    return float((learner.net(batch["x"])[0] - batch["x"]).square().mean())
+def error_on(net, batch) -> float:
+    return float((net(batch["x"])[0] - batch["x"]).square().mean())
+
+
+def tiny_net() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return TINY.net()
 
 
 def test_training_lowers_the_error_and_resumes_where_it_stopped(tmp_path):
-    torch.manual_seed(0)
-    run = CodecRun(codec=TINY)
-    learner = make_learner(run, Drawings(np.zeros((1, 32, 32, 3), np.uint8), [picture(0)]))
-    held_back = sample_blobs(np.random.default_rng(9), 32)
-    before = error_on(learner, held_back)
+    net, held_back = tiny_net(), sample_blobs(np.random.default_rng(9), 32)
+    before = error_on(net, held_back)
     file, said = tmp_path / "state.safetensors", []
     settings = CodecTraining(minutes=9, steps=60, batch=16, lr=0.01, say_every_s=0.1)
-    step = lambda net, batch: losses(net, batch, run)  # noqa: E731
-    train_codec(learner, sample_blobs, step, settings, checkpoint=file, say=said.append)
+    train_codec(net, sample_blobs, picture_loss, settings, checkpoint=file, say=said.append)
     assert any("picture" in line for line in said)
-    assert error_on(learner, held_back) < 0.5 * before
+    assert error_on(net, held_back) < 0.5 * before
 
-    other = make_learner(run, Drawings(np.zeros((1, 32, 32, 3), np.uint8), [picture(0)]))
-    end = train_codec(other, sample_blobs, step, settings, checkpoint=file, say=said.append)
+    other = tiny_net()
+    end = train_codec(other, sample_blobs, picture_loss, settings, checkpoint=file, say=said.append)
     assert any("resumed" in line for line in said)
     assert end.steps == 60
-    assert error_on(other, held_back) == error_on(learner, held_back)
+    assert error_on(other, held_back) == error_on(net, held_back)
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(InputError, match="delete it"):
-        train_codec(other, sample_blobs, step, settings, checkpoint=file)
+        train_codec(other, sample_blobs, picture_loss, settings, checkpoint=file)
 
 
 class Stop(Exception):
@@ -193,11 +193,9 @@ class Stop(Exception):
 
 
 def test_interrupted_training_ends_as_the_uninterrupted_one(tmp_path):
-    run, settings = CodecRun(codec=TINY), CodecTraining(minutes=9, steps=20, batch=8, save_every_s=0)
-    drawings = Drawings(np.zeros((1, 32, 32, 3), np.uint8), [picture(0)])
-    step = lambda net, batch: losses(net, batch, run)  # noqa: E731
-    whole = make_learner(run, drawings)
-    train_codec(whole, sample_blobs, step, settings)
+    settings = CodecTraining(minutes=9, steps=20, batch=8, save_every_s=0)
+    whole = tiny_net()
+    train_codec(whole, sample_blobs, picture_loss, settings)
 
     calls = iter(range(12))
 
@@ -206,11 +204,11 @@ def test_interrupted_training_ends_as_the_uninterrupted_one(tmp_path):
             raise Stop
         return sample_blobs(rng, size)
 
-    halves = make_learner(run, drawings)
+    halves = tiny_net()
     with pytest.raises(Stop):
-        train_codec(halves, until_power_fails, step, settings, checkpoint=tmp_path / "state.safetensors")
-    resumed = make_learner(run, drawings)
-    train_codec(resumed, sample_blobs, step, settings, checkpoint=tmp_path / "state.safetensors")
+        train_codec(halves, until_power_fails, picture_loss, settings, checkpoint=tmp_path / "state.safetensors")
+    resumed = tiny_net()
+    train_codec(resumed, sample_blobs, picture_loss, settings, checkpoint=tmp_path / "state.safetensors")
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
@@ -229,25 +227,6 @@ def test_learning_rate_rises_then_falls_to_zero():
     assert rates[1] == pytest.approx(0.475)
     assert rates[2] == max(rates)
     assert rates[4] == 0
-
-
-def test_muon_steps_are_nearly_orthogonal():
-    torch.manual_seed(0)
-    for shape in ((8, 40), (40, 8)):
-        sizes = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
-        assert sizes.min() > 0.5
-        assert sizes.max() < 1.5
-
-
-def test_label_losses_reach_the_encoder_through_the_codes():
-    run = CodecRun(codec=TINY, labels=True)
-    drawings = Drawings(np.stack(blobs(4)), [picture(i, label=f"n{i}") for i in range(4)])
-    learner = make_learner(run, drawings)
-    terms = losses(learner, drawings.sample(np.random.default_rng(0), 8), run)
-    assert set(terms) == {"picture", "name", "group", "words"}
-    terms["name"].backward()
-    assert learner.net.encoder.body[0].weight.grad.abs().sum() > 0
-    assert learner.net.decoder.body[0].weight.grad is None
 
 
 def picture(number: int, label: str = "wave", style: str = "noto", **more) -> Picture:

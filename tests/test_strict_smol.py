@@ -4,7 +4,7 @@ text-only prompts exactly as before. Needs the package that carries the base mod
 import numpy as np
 import pytest
 import torch
-from recipes.pictograms.smol import smol_base, text_prompts
+from recipes.pictograms.smol import gguf_file, text_prompts
 
 import sensorium as sm
 from sensorium.data import pack
@@ -20,7 +20,7 @@ TOKENS = 16
 @pytest.fixture(scope="module")
 def base_folder():
     try:
-        return smol_base()
+        return gguf_file()
     except InputError as error:
         pytest.skip(str(error))
 

@@ -16,9 +16,9 @@ import torch
 from train_run import config, loader, samples, tiny_grown, train
 
 from sensorium.data import pack
+from sensorium.muon import orthogonal
 from sensorium.training import Batch, BatchLoss, NextTokenLoss, TrainConfig, fit, read_log
 from sensorium.training.energy import Energy, Meter
-from sensorium.training.optimizer import orthogonal
 from sensorium.training.schedule import lr_share
 from sensorium.types import InputError
 

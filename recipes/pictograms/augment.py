@@ -17,7 +17,8 @@ from torch.nn import functional as F
 def augment(x_B3SS: Tensor, rng: np.random.Generator) -> Tensor:
     """Moved, scaled, slightly turned, with other colours, outlines and sharpness."""
     x_B3SS = recolour(x_B3SS, rng)
-    x_B3SS = some(outlined(x_B3SS, rng), x_B3SS, 0.25, rng)
+    x_B3SS = some(outlined(x_B3SS, rng, 3), x_B3SS, 0.25, rng)
+    x_B3SS = some(outlined(x_B3SS, rng, 5), x_B3SS, 0.1, rng)
     x_B3SS = moved(x_B3SS, rng)
     return some(blurred(x_B3SS), x_B3SS, 0.25, rng).clamp(-1, 1)
 
@@ -63,10 +64,10 @@ def recolour(x_B3SS: Tensor, rng: np.random.Generator) -> Tensor:
     return 1 + (x_B3SS - 1) * tint * uniform(rng, 0.8, 1.15, count)
 
 
-def outlined(x_B3SS: Tensor, rng: np.random.Generator) -> Tensor:
-    """With dark lines along the edges, as some families draw."""
+def outlined(x_B3SS: Tensor, rng: np.random.Generator, width_px: int) -> Tensor:
+    """With dark lines along the edges, as some families draw; the width is odd."""
     grey = x_B3SS.mean(1, keepdim=True)
-    edge = F.max_pool2d(grey, 3, 1, 1) + F.max_pool2d(-grey, 3, 1, 1)
+    edge = F.max_pool2d(grey, width_px, 1, width_px // 2) + F.max_pool2d(-grey, width_px, 1, width_px // 2)
     strength = ((edge - 0.15) * 2).clamp(0, 1) * uniform(rng, 0.4, 1, len(x_B3SS))
     return x_B3SS * (1 - strength) - strength
 

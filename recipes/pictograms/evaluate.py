@@ -21,7 +21,6 @@ from recipes.pictograms.drawing import drawing_report
 from recipes.pictograms.intervals import Share, top
 from recipes.pictograms.judge import Judge, load_pixels
 from recipes.pictograms.phrases import category_words, phrase
-from recipes.pictograms.ranking import Ranking
 from recipes.pictograms.tasks import category_prompt, naming_prompt
 
 from sensorium.files import atomic_file
@@ -90,13 +89,13 @@ def naming_report(
     concepts = Concepts(pictures)
     labels = [concept.label for concept in concepts.emoji]
     truth = [labels.index(picture.label) for picture in shown]
-    ranking = Ranking(model.lm, [answer_ids(model, phrase(label)) for label in labels])
+    answers = [answer_ids(model, phrase(label)) for label in labels]
     prompts = [naming_prompt(Part("image", data=pixels[p.picture])) for p in shown]
-    seen = top_answers(model, ranking, prompts)
+    seen = top_answers(model, answers, prompts)
     _add_ranks(report, "name, held-out family", "model", seen, truth)
     if len(concepts) > len(labels):
         wider = [*labels, *(concept.label for concept in concepts if not concept.default_style)]
-        every = Ranking(model.lm, [answer_ids(model, phrase(label)) for label in wider])
+        every = [answer_ids(model, phrase(label)) for label in wider]
         condition = f"model, among all {len(wider)} names of training"
         _add_ranks(report, "name, held-out family", condition, top_answers(model, every, prompts), truth)
     for family in sorted({p.family for p in shown}):
@@ -105,7 +104,7 @@ def naming_report(
     near = nearest_labels(pictures, pixels, shown)
     _add_ranks(report, "name, held-out family", "nearest neighbour on pixels", near, [p.label for p in shown])
     for condition, prompt in blind_prompts(naming_prompt).items():
-        fixed = top_answers(model, ranking, [prompt])
+        fixed = top_answers(model, answers, [prompt])
         _add_ranks(report, "name, held-out family", condition, fixed * len(shown), truth)
     report.notes["names in the choice"] = len(labels)
     report.notes["misnamed"] = [
@@ -122,9 +121,9 @@ def category_report(
     concepts = Concepts(pictures)
     categories = sorted(filter(None, concepts.by_category))
     truth = [categories.index(p.category) if p.category in categories else MISS for p in shown]
-    ranking = Ranking(model.lm, [answer_ids(model, category_words(name)) for name in categories])
+    answers = [answer_ids(model, category_words(name)) for name in categories]
     measure = f"category of an unseen concept, {where}"
-    seen = top_answers(model, ranking, (category_prompt(Part("image", data=pixels[p.picture])) for p in shown), 1)
+    seen = top_answers(model, answers, (category_prompt(Part("image", data=pixels[p.picture])) for p in shown), 1)
     _add_ranks(report, measure, "model", seen, truth, (1,))
     near = nearest_labels(pictures, pixels, shown, 1)
     named = [[concepts.by_label[best[0]].category] for best in near]
@@ -132,7 +131,7 @@ def category_report(
     largest = max(concepts.by_category, key=lambda name: len(concepts.by_category[name]))
     _add_ranks(report, measure, f"always {largest!r}", [[largest]] * len(shown), [p.category for p in shown], (1,))
     for condition, prompt in blind_prompts(category_prompt).items():
-        fixed = top_answers(model, ranking, [prompt], 1)
+        fixed = top_answers(model, answers, [prompt], 1)
         _add_ranks(report, measure, condition, fixed * len(shown), truth, (1,))
     report.notes["chance of the category"] = round(1 / len(categories), 4)
     report.notes["test categories"] = dict(Counter(p.category for p in shown))
@@ -151,10 +150,12 @@ def answer_ids(model: Any, answer: str) -> list[int]:
     return whole.ids[len(open_.ids) : learned].tolist()
 
 
-def top_answers(model: Any, ranking: Ranking, prompts: Iterable[Conversation], k: int = 5) -> list[list[int]]:
-    """Numbers of the ``k`` likeliest answers to every prompt."""
+def top_answers(
+    model: Any, answers: Sequence[Sequence[int]], prompts: Iterable[Conversation], k: int = 5
+) -> list[list[int]]:
+    """Numbers of the ``k`` likeliest answers to every prompt, by the exact likelihood of each."""
     with model.media(about=True):
-        return [[number for number, _ in ranking.top(prompt_ids(model, prompt), k)] for prompt in prompts]
+        return [[one.index for one in model.engine.best(prompt_ids(model, prompt), answers, k)] for prompt in prompts]
 
 
 def blind_prompts(make: Callable[[Part], Conversation]) -> dict[str, Conversation]:

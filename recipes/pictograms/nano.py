@@ -1,18 +1,16 @@
-"""nano, the model in the box: a small Llama trained from scratch on pictograms, in two stages.
+"""nano, the model in the box: a small Llama trained from scratch on pictograms, in stages.
 
-python -m recipes.pictograms.nano codes image        # encode every picture once
-python -m recipes.pictograms.nano codes image-read   # and for reading, with augmented variants
-python -m recipes.pictograms.nano shards 0           # write training conversations as token shards
+python -m recipes.pictograms.nano codes              # encode every picture with both codecs
+python -m recipes.pictograms.nano shards 0           # write a stage's training conversations as token shards
 python -m recipes.pictograms.nano train 0 --minutes 30
-python -m recipes.pictograms.nano shards 1           # the second stage names more and draws less
-python -m recipes.pictograms.nano train 1 --minutes 30
+...                                                  # and so on for each stage, which starts from the one before
 python -m recipes.pictograms.nano export             # into the package
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +21,14 @@ import numpy as np
 import typer
 from recipes.pictograms import tasks
 from recipes.pictograms.augment import augment
+from recipes.pictograms.codec import load_pixels
 from recipes.pictograms.concepts import Concepts, load_pictures
 from recipes.pictograms.tokenizer import save_tokenizer, train_tokenizer
 
 from sensorium.api import codec as boxed_codec
 from sensorium.codecs import Codec
 from sensorium.codecs.fsq import net_to_pixels, pixels_to_net
+from sensorium.codecs.semantic import SemanticCodec, quantise
 from sensorium.data import PackedLoader, TokenShards, write_shards
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Base, Grown, grow
@@ -38,8 +38,13 @@ from sensorium.training.loop import AVERAGE
 from sensorium.types import Conversation, InputError, Message, Part
 
 WRITER, READER = "image", "image-read"
-# Odds of the tasks, stage by stage. Drawing known pictures is learned long before naming unknown ones.
-STAGES = (tasks.SHARES, {"read": 0.80, "draw": 0.16, "pair": 0.02, "text": 0.02})
+# Odds of the tasks, stage by stage.
+STAGES = (
+    tasks.SHARES,
+    {"read": 0.80, "draw": 0.16, "pair": 0.02, "text": 0.02},
+    {"read": 0.0, "draw": 0.93, "pair": 0.0, "text": 0.07},
+    {"read": 0.66, "draw": 0.28, "pair": 0.03, "text": 0.03},
+)
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -51,7 +56,9 @@ class Nano:
     Args:
         hidden, layers, heads, intermediate: the Llama body.
         text_tokens: size of the text vocabulary.
-        variants: augmented readings encoded per picture (the first is the picture as it is).
+        noise: of the readings of every picture: how far its direction is moved at random before it is quantised.
+            The first reading is of the picture as it is, the others of augmented ones. On the drawings that it was
+            trained on, the reading codec is surer than it will be on others; noise makes up for that.
         conversations: how many are written as shards; training goes round them as long as it has time.
         text_weight: how much a text token counts in the loss beside a code. A drawing has 64 codes and a name a
             few tokens: unweighted, naming would hardly be learned.
@@ -63,7 +70,7 @@ class Nano:
     heads: int = 8
     intermediate: int = 704
     text_tokens: int = 3500
-    variants: int = 5
+    noise: tuple[float, ...] = (0.0, 0.0, 0.5, 0.5, 0.8, 0.8)
     conversations: int = 150_000
     text_weight: float = 4.0
     rows: int = 12
@@ -85,7 +92,7 @@ class Codes:
 
     Args:
         written: (1, pictures, 64, 1) codes of the writing codec.
-        read: (variants, pictures, 16, 1) codes of the reading codec, variant 0 without augmentation.
+        read: (variants, pictures, 1, stages) codes of the reading codec, variant 0 without augmentation.
     """
 
     written: np.ndarray
@@ -117,14 +124,29 @@ def codes_file(codec: str) -> Path:
     return folder() / f"codes-{codec}.safetensors"
 
 
-def encode_pictures(codec: Codec, variants: int, seed: int) -> np.ndarray:
-    """(variants, pictures, frames, 1) codes of every picture: the first as it is, the others augmented."""
-    pixels = np.load(cache_dir() / "pictograms" / "pixels-64.npy", mmap_mode="r")
-    found = [_in_batches(codec, pixels)]
-    for variant in range(1, variants):
+def write_codes(codec: Codec) -> np.ndarray:
+    """(1, pictures, frames, codebooks) codes of every picture of the table."""
+    pixels = load_pixels()
+    return np.concatenate([codec.encode(list(np.array(batch)))[None] for batch in batches(pixels)], axis=1)
+
+
+def read_codes(codec: SemanticCodec, noise: Sequence[float], seed: int) -> np.ndarray:
+    """(variants, pictures, 1, stages) codes of every picture: the first as it is, the others augmented."""
+    found = []
+    for variant, strength in enumerate(noise):
         generator = np.random.default_rng((seed, variant))
-        found.append(_in_batches(codec, pixels, lambda batch, g=generator: changed(batch, g)))
+        pixels = (np.array(batch) for batch in batches(load_pixels()))
+        seen = pixels if variant == 0 else (changed(batch, generator) for batch in pixels)
+        directions = np.concatenate([codec.directions(list(batch)) for batch in seen])
+        found.append(quantise(moved(directions, strength, generator), codec.codebooks)[:, None])
     return np.stack(found)
+
+
+def moved(directions_ND: np.ndarray, strength: float, generator: np.random.Generator) -> np.ndarray:
+    """Directions moved by a random vector of about that length, and brought back to length 1."""
+    width = directions_ND.shape[1]
+    there = directions_ND + generator.normal(0, strength / width**0.5, directions_ND.shape)
+    return there / np.linalg.norm(there, axis=1, keepdims=True)
 
 
 def changed(pixels_BSS3: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -134,12 +156,8 @@ def changed(pixels_BSS3: np.ndarray, generator: np.random.Generator) -> np.ndarr
     return net_to_pixels(augment(pixels_to_net(torch.from_numpy(pixels_BSS3)), generator)).numpy()
 
 
-def _in_batches(codec: Codec, pixels: np.ndarray, change: Any = None, size: int = 256) -> np.ndarray:
-    found = []
-    for at in range(0, len(pixels), size):
-        batch = np.array(pixels[at : at + size])
-        found += codec.encode(list(batch if change is None else change(batch)))
-    return np.stack(found).astype(np.int32)
+def batches(pixels: np.ndarray, size: int = 256) -> Iterator[np.ndarray]:
+    return (pixels[at : at + size] for at in range(0, len(pixels), size))
 
 
 class Training:
@@ -216,17 +234,15 @@ def training_config(minutes: float) -> TrainConfig:
 
 
 @app.command()
-def codes(
-    codec: Annotated[str, typer.Argument(help=f"{WRITER} or {READER}")],
-    variants: Annotated[int, typer.Option(help="Augmented readings per picture.")] = Nano.variants,
-) -> None:
-    """Encode every picture of the table with one of the codecs."""
+def codes() -> None:
+    """Encode every picture of the table with both codecs."""
     from safetensors.numpy import save_file
 
-    found = encode_pictures(boxed_codec(codec), variants if codec == READER else 1, Nano.seed)
-    with atomic_file(codes_file(codec)) as path:
-        save_file({"codes": found}, path)
-    typer.echo(f"{codec}: {found.shape[1]} pictures, {len(found)} variants each")
+    writer, reader = codecs()
+    for name, found in ((WRITER, write_codes(writer)), (READER, read_codes(reader, Nano().noise, Nano.seed))):
+        with atomic_file(codes_file(name)) as path:
+            save_file({"codes": found.astype(np.int32)}, path)
+        typer.echo(f"{name}: {found.shape[1]} pictures, {len(found)} variants each")
 
 
 @app.command()
@@ -250,7 +266,7 @@ def train(
     config = Nano()
     grown = Training(config).grown
     if stage and load_latest(run_folder(stage) / "checkpoints") is None:
-        grown.load_train_state(trained_weights(stage - 1))
+        grown.load_train_state(grown.train_state() | fitting(trained_weights(stage - 1), grown))
     samples = TokenShards(folder() / f"shards-{stage}", grown.stream, grown.codecs)
     loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
     loss = NextTokenLoss({"text": config.text_weight})
@@ -267,6 +283,12 @@ def trained_weights(stage: int) -> dict[str, Any]:
     if found is None:
         raise InputError(f"there is no checkpoint in {run_folder(stage)}; train stage {stage} first")
     return {name: value for name, value in found.weights.items() if not name.startswith(AVERAGE)}
+
+
+def fitting(weights: dict[str, Any], grown: Grown) -> dict[str, Any]:
+    """The weights that have a place in this model; rows of a codec of another shape start anew."""
+    own = grown.train_state()
+    return {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
 
 
 @app.command()

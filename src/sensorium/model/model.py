@@ -105,7 +105,7 @@ class Model:
         with atomic_folder(folder) as out:
             state = {name: value for name, value in self.lm.state_dict().items() if "lora_" not in name}
             state = {name.replace(".base_layer.", "."): value.to(dtype or value.dtype) for name, value in state.items()}
-            self._save_adapter(out)
+            self._save_adapter(out, dtype)
             self.lm.save_pretrained(str(out), state_dict=state) if not self.has_adapter else self._save_bare(out, state)
             self._save_rest(out, base=None)
         return Path(folder)
@@ -141,11 +141,11 @@ class Model:
             save_file(
                 {name: value.to(dtype or value.dtype).contiguous() for name, value in rows.items()}, out / ROWS_FILE
             )
-            self._save_adapter(out)
+            self._save_adapter(out, dtype)
             self._save_rest(out, base={"name": self.base_name, "fingerprint": self.base_fingerprint})
         return Path(folder)
 
-    def _save_adapter(self, out: Path) -> None:
+    def _save_adapter(self, out: Path, dtype: torch.dtype | None) -> None:
         if not self.has_adapter:
             return
         from peft import get_peft_model_state_dict
@@ -155,7 +155,9 @@ class Model:
         state = get_peft_model_state_dict(self.lm, adapter_name=name, save_embedding_layers=False)
         (out / "adapter").mkdir()
         self.lm.peft_config[name].save_pretrained(str(out / "adapter"))
-        tensors = {f"base_model.model.{key}": value.contiguous() for key, value in state.items()}
+        tensors = {
+            f"base_model.model.{key}": value.to(dtype or value.dtype).contiguous() for key, value in state.items()
+        }
         save_file(tensors, out / "adapter" / "adapter_model.safetensors", {"format": "pt"})
 
     def _save_rest(self, out: Path, base: dict[str, str] | None) -> None:

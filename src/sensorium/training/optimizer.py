@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from sensorium.muon import Muon
 from sensorium.training import machine
 from sensorium.training.config import TrainConfig
 from sensorium.types import InputError
-
-NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
 class Optimizer:
@@ -34,7 +33,7 @@ class Optimizer:
         adam, muon = self._groups(grown)
         self.parts: list[torch.optim.Optimizer] = [AdamW(adam, betas=config.betas, fused=True)] if adam else []
         if muon:
-            self.parts.append(Muon(muon))
+            self.parts.append(Muon(muon, whole=machine.gathered, like=machine.like))
         self._owner = {p: part for part in self.parts for group in part.param_groups for p in group["params"]}
         self.average: dict[str, Tensor] | None = None
         if config.ema is not None:
@@ -104,56 +103,6 @@ class Optimizer:
         if self.average is not None:
             for name, value in weights.items():
                 self.average[name] = machine.like(self.average[name], value)
-
-
-class Muon(torch.optim.Optimizer):
-    """Momentum whose update of each matrix is made orthogonal by a Newton-Schulz iteration.
-
-    After Jordan et al. (2024, "Muon"); updates are scaled to the size of AdamW's, so that its learning rates
-    and weight decay serve (arXiv 2502.16982). Matrices of one shape are done together. In float32 on the CPU:
-    bfloat16, as in ``torch.optim.Muon``, is many times slower on CPUs that emulate it.
-    """
-
-    def __init__(self, params: Iterable[dict[str, Any]], momentum: float = 0.95):
-        super().__init__(params, {"lr": 1e-3, "weight_decay": 0.0, "momentum": momentum})
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:
-        for group in self.param_groups:
-            by_shape: dict[torch.Size, list[nn.Parameter]] = {}
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    by_shape.setdefault(parameter.shape, []).append(parameter)
-            for members in by_shape.values():
-                self._update(members, group)
-
-    def _update(self, members: list[nn.Parameter], group: dict[str, Any]) -> None:
-        directions = []
-        for parameter in members:
-            state = self.state[parameter]
-            if "momentum" not in state:
-                state["momentum"] = torch.zeros_like(parameter)
-            state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-            nesterov = parameter.grad.lerp(state["momentum"], group["momentum"])
-            directions.append(machine.gathered(nesterov))
-        rows, columns = members[0].shape
-        step = group["lr"] * 0.2 * max(rows, columns) ** 0.5
-        for parameter, update in zip(members, orthogonal(torch.stack(directions)), strict=True):
-            parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.add_(machine.like(parameter, update), alpha=-step)
-
-
-def orthogonal(matrices_NRC: Tensor, steps: int = 5) -> Tensor:
-    """(N, R, C) matrices with all singular values brought to about 1 (0.7 to 1.2)."""
-    a, b, c = NEWTON_SCHULZ
-    tall = matrices_NRC.shape[1] > matrices_NRC.shape[2]
-    x_NRC = matrices_NRC.mT if tall else matrices_NRC
-    x_NRC = x_NRC.bfloat16() if x_NRC.is_cuda else x_NRC
-    x_NRC = x_NRC / x_NRC.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
-    for _ in range(steps):
-        gram_NRR = x_NRC @ x_NRC.mT
-        x_NRC = a * x_NRC + torch.baddbmm(gram_NRR, gram_NRR, gram_NRR, beta=b, alpha=c) @ x_NRC
-    return (x_NRC.mT if tall else x_NRC).to(matrices_NRC.dtype)
 
 
 def _entries(part: torch.optim.Optimizer) -> tuple[str, ...]:
