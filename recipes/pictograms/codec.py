@@ -1,7 +1,7 @@
 """The codec `image`, with which nano writes pictures: 64 codes of a trained FSQ autoencoder.
 
 ``python -m recipes.pictograms.codec train --minutes 38`` trains it, going on from its last checkpoint when started
-again, and saves it into nano's folder in the package. ``... report`` measures it on pictures it has not seen,
+again; `recipes.pictograms.nano` takes it into the package. ``... report`` measures it on pictures it has not seen,
 ``... baseline`` k-means with as many codes. The codec for reading is in `recipes.pictograms.reading`.
 """
 
@@ -21,6 +21,7 @@ from recipes.pictograms.augment import varied
 from recipes.pictograms.concepts import Picture, load_pictures
 from torch import Tensor
 
+from sensorium.api import codec as boxed_codec
 from sensorium.codecs import Codec, load_codec
 from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
 from sensorium.codecs.fsq_net import FsqNet
@@ -28,9 +29,6 @@ from sensorium.codecs.kmeans import KMeansCodec
 from sensorium.codecs.report import code_use, codec_row, collisions, table, write_report
 from sensorium.codecs.training import CodecTraining, Sample, train_codec
 from sensorium.files import cache_dir
-
-WEIGHTS = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights" / "nano" / "codecs"
-
 
 SHAPE = FSQConfig(
     name="image",
@@ -151,6 +149,17 @@ def report(codec: Codec, pictures: Sequence[Picture], pixels: np.ndarray, folder
         file.write("\n" + line)
 
 
+def codec_folder(name: str) -> Path:
+    """Where a codec's checkpoint lies, and in ``codec/`` the trained codec."""
+    return cache_dir() / "pictograms" / "codecs" / name
+
+
+def trained_codec(name: str) -> Codec:
+    """The codec that was trained here, else the one in the box."""
+    here = codec_folder(name) / "codec"
+    return load_codec(here) if here.exists() else boxed_codec(name)
+
+
 def load_pixels() -> np.ndarray:
     """(N, 64, 64, 3) uint8, mapped from the file."""
     return np.load(cache_dir() / "pictograms" / "pixels-64.npy", mmap_mode="r")
@@ -160,19 +169,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("what", choices=["train", "report", "baseline"])
     parser.add_argument("--minutes", type=float, default=38, help="wall time of the training")
-    parser.add_argument("--out", type=Path, help="folder for the trained codec, or for the report")
+    parser.add_argument("--out", type=Path, default=Path("results") / "codecs", help="folder for the report")
     options = parser.parse_args(argv)
     pictures, pixels = load_pictures(), load_pixels()
     if options.what == "report":
-        report(load_codec(WEIGHTS / SHAPE.name), pictures, pixels, options.out or Path("results") / "codecs")
+        report(trained_codec(SHAPE.name), pictures, pixels, options.out)
     elif options.what == "baseline":
         unseen = [pixels[p.picture] for p in pictures if p.split == "test" and not p.held_out]
         print(table([codec_row(kmeans_baseline(pictures, pixels), unseen)[0]]))
     else:
         drawings = Drawings(pixels, training_pictures(pictures), evenness=0.5)
-        net = train(drawings, options.minutes, cache_dir() / "pictograms" / "codecs" / SHAPE.name / "state.safetensors")
-        FSQCodec(SHAPE, net).save(options.out or WEIGHTS / SHAPE.name)
-        print(f"saved {options.out or WEIGHTS / SHAPE.name}")
+        net = train(drawings, options.minutes, codec_folder(SHAPE.name) / "state.safetensors")
+        FSQCodec(SHAPE, net).save(codec_folder(SHAPE.name) / "codec")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from recipes.pictograms.concepts import Concept, Concepts, Picture, concepts_of
 from recipes.pictograms.intervals import Share, top
 from recipes.pictograms.judge import Judge
-from recipes.pictograms.tasks import drawing_prompt
+from recipes.pictograms.phrases import phrase
+from recipes.pictograms.tasks import drawing_prompt, naming_prompt
 
 from sensorium.files import atomic_file
 from sensorium.types import Part
@@ -63,10 +64,21 @@ def draw_all(model: Any, labels: Sequence[str], options: Namespace) -> list[np.n
             temperature=options.temperature,
             guidance=options.guidance,
             best_of=options.best_of,
+            scorer=reads_back(model, label) if options.scorer == "reading" else None,
             seed=options.seed + number,
         )
         drawn.append(next(part.data for part in reply.parts if not part.is_text))
     return drawn
+
+
+def reads_back(model: Any, label: str) -> Any:
+    """A judge of candidates: how likely the model finds the name when it looks at its own drawing."""
+
+    def score(reply: Any) -> float:
+        picture = next(part for part in reply.parts if not part.is_text)
+        return model.score(naming_prompt(Part(picture.modality, data=picture.data)), [phrase(label)])[0]
+
+    return score
 
 
 def report_seen(

@@ -219,7 +219,13 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=200)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--temperature", type=float, default=0.7)
-    parser.add_argument("--best-of", type=int, default=1)
+    parser.add_argument("--best-of", type=int, default=1, help="candidates for each drawing")
+    parser.add_argument(
+        "--scorer",
+        choices=["likelihood", "reading"],
+        default="reading",
+        help="how a candidate is chosen: likelier with the request than without, or read back as its name",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=["name", "category", "draw"], default=["name", "category", "draw"])
     options = parser.parse_args()

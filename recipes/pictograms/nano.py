@@ -21,14 +21,13 @@ import numpy as np
 import typer
 from recipes.pictograms import tasks
 from recipes.pictograms.augment import augment
-from recipes.pictograms.codec import load_pixels
+from recipes.pictograms.codec import load_pixels, trained_codec
 from recipes.pictograms.concepts import Concepts, load_pictures
 from recipes.pictograms.tokenizer import save_tokenizer, train_tokenizer
 
-from sensorium.api import codec as boxed_codec
 from sensorium.codecs import Codec
 from sensorium.codecs.fsq import net_to_pixels, pixels_to_net
-from sensorium.codecs.semantic import SemanticCodec, quantise
+from sensorium.codecs.semantic import SemanticCodec
 from sensorium.data import PackedLoader, TokenShards, write_shards
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Base, Grown, grow
@@ -56,7 +55,7 @@ class Nano:
     Args:
         hidden, layers, heads, intermediate: the Llama body.
         text_tokens: size of the text vocabulary.
-        noise: of the readings of every picture: how far its direction is moved at random before it is quantised.
+        noise: of the readings of every picture: deviation of what is added to its values before they are quantised.
             The first reading is of the picture as it is, the others of augmented ones. On the drawings that it was
             trained on, the reading codec is surer than it will be on others; noise makes up for that.
         conversations: how many are written as shards; training goes round them as long as it has time.
@@ -83,7 +82,7 @@ def folder() -> Path:
 
 
 def codecs() -> list[Codec]:
-    return [boxed_codec(WRITER), boxed_codec(READER)]
+    return [trained_codec(WRITER), trained_codec(READER)]
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Codes:
 
     Args:
         written: (1, pictures, 64, 1) codes of the writing codec.
-        read: (variants, pictures, 1, stages) codes of the reading codec, variant 0 without augmentation.
+        read: (variants, pictures, 1, codes) codes of the reading codec, variant 0 without augmentation.
     """
 
     written: np.ndarray
@@ -131,22 +130,16 @@ def write_codes(codec: Codec) -> np.ndarray:
 
 
 def read_codes(codec: SemanticCodec, noise: Sequence[float], seed: int) -> np.ndarray:
-    """(variants, pictures, 1, stages) codes of every picture: the first as it is, the others augmented."""
+    """(variants, pictures, 1, codes) codes of every picture: the first as it is, the others augmented."""
     found = []
     for variant, strength in enumerate(noise):
         generator = np.random.default_rng((seed, variant))
         pixels = (np.array(batch) for batch in batches(load_pixels()))
         seen = pixels if variant == 0 else (changed(batch, generator) for batch in pixels)
-        directions = np.concatenate([codec.directions(list(batch)) for batch in seen])
-        found.append(quantise(moved(directions, strength, generator), codec.codebooks)[:, None])
+        values = np.concatenate([codec.values(list(batch)) for batch in seen])
+        noisy = values + strength * generator.standard_normal(values.shape, dtype=np.float32)
+        found.append(codec.quantise(noisy)[:, None])
     return np.stack(found)
-
-
-def moved(directions_ND: np.ndarray, strength: float, generator: np.random.Generator) -> np.ndarray:
-    """Directions moved by a random vector of about that length, and brought back to length 1."""
-    width = directions_ND.shape[1]
-    there = directions_ND + generator.normal(0, strength / width**0.5, directions_ND.shape)
-    return there / np.linalg.norm(there, axis=1, keepdims=True)
 
 
 def changed(pixels_BSS3: np.ndarray, generator: np.random.Generator) -> np.ndarray:

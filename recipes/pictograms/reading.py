@@ -1,10 +1,11 @@
 """The reading codec `image-read`: a few codes from which a picture's name can be told, whoever drew it.
 
 ``python -m recipes.pictograms.reading train --minutes 40`` trains the encoder (a later call goes on from its last
-checkpoint) and saves the codec into nano's folder in the package; ``... report`` measures it.
+checkpoint); `recipes.pictograms.nano` takes the codec into the package. ``... report`` measures it.
 
-The encoder learns names, categories and words from the training families. The codec keeps none of these lists: it
-quantises the direction in which the encoder's pictures point, see `sensorium.codecs.semantic`.
+The encoder learns names, categories and words from the training families, through the quantised values: pictures of
+the same name must get codes that point the same way. The codec keeps none of these lists, see
+`sensorium.codecs.semantic`.
 """
 
 from __future__ import annotations
@@ -17,23 +18,14 @@ from typing import Any
 import numpy as np
 import torch
 from recipes.pictograms.augment import augment
-from recipes.pictograms.codec import WEIGHTS, Drawings, load_pixels, training_pictures
+from recipes.pictograms.codec import Drawings, codec_folder, load_pixels, training_pictures
 from recipes.pictograms.concepts import Picture, load_pictures
 from recipes.pictograms.intervals import top
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sensorium.codecs.fsq import pixels_to_net
-from sensorium.codecs.semantic import (
-    SemanticCodec,
-    SemanticConfig,
-    SemanticNet,
-    dequantise,
-    fit_codebooks,
-    quantise,
-)
-from sensorium.codecs.training import CodecTraining, train_codec
-from sensorium.files import cache_dir
+from sensorium.codecs.semantic import SemanticCodec, SemanticConfig, SemanticNet
+from sensorium.codecs.training import CodecTraining, train_codec, trained_net
 
 SHAPE = SemanticConfig()
 SMOOTHING = 0.1
@@ -47,16 +39,16 @@ class Reader(nn.Module):
 
     def __init__(self, shape: SemanticConfig, classes: Sequence[int]) -> None:
         super().__init__()
+        width = shape.codes * len(shape.levels)
         self.net = SemanticNet(shape)
-        self.tables = nn.ParameterList(nn.Parameter(torch.randn(count, shape.direction) * 0.02) for count in classes)
+        self.tables = nn.ParameterList(nn.Parameter(torch.randn(count, width) * 0.1) for count in classes)
         self.sharpness = nn.Parameter(torch.full((len(classes),), 2.5))
         self.tables.adam = True  # type: ignore[assignment]
 
-    def told(self, direction_BD: Tensor) -> list[Tensor]:
-        """Logits (B, classes) of names, categories, words."""
-        return [
-            self.sharpness[i].exp() * direction_BD @ F.normalize(table, dim=1).T for i, table in enumerate(self.tables)
-        ]
+    def told(self, values_BC: Tensor) -> list[Tensor]:
+        """Logits (B, classes) of names, categories, words, from values on their levels (or before)."""
+        point = F.normalize(values_BC, dim=1)
+        return [self.sharpness[i].exp() * point @ F.normalize(table, dim=1).T for i, table in enumerate(self.tables)]
 
 
 def losses(reader: Any, batch: dict[str, Any]) -> dict[str, Tensor]:
@@ -82,26 +74,20 @@ def train(drawings: Drawings, minutes: float, checkpoint: Path | None = None) ->
     return reader
 
 
-def codec_of(reader: Reader, drawings: Drawings, rounds: int = 3, seed: int = 0) -> SemanticCodec:
-    """The codec of a trained encoder: its codebooks fit the training drawings and augmented views of them."""
-    generator, found = np.random.default_rng(seed), []
-    for number in range(rounds):
-        for start in range(0, len(drawings), 256):
-            x = pixels_to_net(torch.from_numpy(drawings.pixels[start : start + 256]))
-            found.append(directions(reader, augment(x, generator) if number else x))
-    return SemanticCodec(SHAPE, reader.net, fit_codebooks(np.concatenate(found), SHAPE.codes, seed))
-
-
 @torch.inference_mode()
-def directions(reader: Reader, x_B3SS: Tensor) -> np.ndarray:
-    return reader.eval().net(x_B3SS).numpy()
+def name_ranks(
+    reader: Reader, drawings: Drawings, values_NC: np.ndarray, pictures: Sequence[Picture], levels: bool = True
+) -> list[int]:
+    """For each picture, how many names lie nearer to its values than the true one.
 
-
-@torch.inference_mode()
-def names_told(reader: Reader, drawings: Drawings, directions_ND: np.ndarray, pictures: Sequence[Picture]) -> list[int]:
-    """For each picture, how many names lie nearer to its direction than the true one."""
+    Args:
+        levels: quantise the values first.
+    """
     at = {name: i for i, name in enumerate(drawings.names)}
-    scores = reader.told(torch.from_numpy(directions_ND.astype(np.float32)))[0]
+    values = torch.from_numpy(values_NC)[..., None, None]
+    quantiser = reader.net.quantiser
+    seen = quantiser(values) if levels else 2 * quantiser.bound(values) - 1
+    scores = reader.eval().told(seen.flatten(1))[0]
     true = scores.gather(1, torch.tensor([[at[p.label]] for p in pictures]))
     return (scores > true).sum(1).tolist()
 
@@ -109,18 +95,13 @@ def names_told(reader: Reader, drawings: Drawings, directions_ND: np.ndarray, pi
 def report(
     reader: Reader, codec: SemanticCodec, drawings: Drawings, pixels: np.ndarray, pictures: Sequence[Picture]
 ) -> None:
-    """Print how often the encoder's own tables tell the name, before and after quantisation, by family."""
+    """Print how often the tables tell the name, before and after quantisation, by family."""
     known = set(drawings.names)
     for family in sorted({p.family for p in pictures}):
         shown = [p for p in pictures if p.family == family and p.split == "train" and not p.toned and p.label in known]
-        found = codec.directions([pixels[p.picture] for p in shown])
-        for stages in (None, len(codec.codebooks), 4, 2, 1):
-            heard = found
-            if stages is not None:
-                books = codec.codebooks[:stages]
-                heard = dequantise(quantise(found, books), books)
-            ranks = names_told(reader, drawings, heard, shown)
-            what = "not quantised" if stages is None else f"{stages} codes"
+        values = codec.values([pixels[p.picture] for p in shown])
+        for what, levels in (("not quantised", False), ("from codes", True)):
+            ranks = name_ranks(reader, drawings, values, shown, levels)
             print(f"{family}, {what}: name top-1 {top(ranks, 1)}, top-5 {top(ranks, 5)}", flush=True)
 
 
@@ -129,17 +110,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("what", choices=["train", "report"])
     parser.add_argument("--minutes", type=float, default=40, help="wall time of the training")
     parser.add_argument("--without", nargs="*", default=[], help="families to leave out and to measure on")
-    parser.add_argument("--out", type=Path, default=WEIGHTS / SHAPE.name, help="folder of the codec")
     options = parser.parse_args(argv)
     pictures, pixels = load_pictures(), load_pixels()
     drawings = Drawings(pixels, training_pictures(pictures, options.without))
-    name = SHAPE.name + "".join(f"-without-{family}" for family in options.without)
-    checkpoint = cache_dir() / "pictograms" / "codecs" / name / "reader.safetensors"
-    reader = train(drawings, options.minutes if options.what == "train" else 0, checkpoint)
-    codec = codec_of(reader, drawings)
-    if options.what == "train" and not options.without:
-        codec.save(options.out)
-        print(f"saved {options.out}")
+    folder = codec_folder(SHAPE.name + "".join(f"-without-{family}" for family in options.without))
+    checkpoint = folder / "reader.safetensors"
+    reader = make_reader(drawings) if options.what == "report" else train(drawings, options.minutes, checkpoint)
+    if options.what == "report":
+        reader.load_state_dict(trained_net(checkpoint))
+    codec = SemanticCodec(SHAPE, reader.net)
+    if options.what == "train":
+        codec.save(folder / "codec")
     report(reader, codec, drawings, pixels, [p for p in pictures if p.held_out or p.family in options.without])
 
 

@@ -26,10 +26,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from recipes.pictograms import phrases, tasks
+from recipes.pictograms.codec import trained_codec
 from recipes.pictograms.concepts import Concepts, load_pictures
 from recipes.pictograms.nano import PACKAGE, READER, Codes
 
-from sensorium.api import codec as boxed_codec
 from sensorium.data import PackedLoader, TokenShards, write_shards
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Base, Grown, Init, grow, load_base
@@ -129,7 +129,7 @@ class Training:
 
         torch.manual_seed(self.config.seed)
         return grow(
-            smol_base(), [boxed_codec(READER)], learn="adapter", init=self.init, lora_rank=self.config.lora_rank
+            smol_base(), [trained_codec(READER)], learn="adapter", init=self.init, lora_rank=self.config.lora_rank
         )
 
     def conversations(self) -> Iterator[Conversation]:
@@ -155,9 +155,9 @@ def naming(concepts: Concepts, random: Random, config: Smol) -> Conversation:
 def align(grown: Grown, concepts: Concepts, codes: Codes, ridge: float = 1.0) -> None:
     """Start the rows so that a picture's codes together point to the words of its name.
 
-    The codec's vectors sum to a picture's direction; ridge regression maps directions of training pictures to the
-    mean embedding of the tokens of their names (a linear translation between two embedding spaces, as in Mikolov et
-    al., arXiv 1309.4168). This is only where training starts.
+    Ridge regression maps the features of training pictures' codes to the mean embedding of the tokens of their names
+    (a linear translation between two embedding spaces, as in Mikolov et al., arXiv 1309.4168); every code gets its
+    share of that map, times the number of codes. This is only where training starts.
     """
     import torch
 
@@ -165,15 +165,14 @@ def align(grown: Grown, concepts: Concepts, codes: Codes, ridge: float = 1.0) ->
     table = grown.embedding.weight.detach()
     mean = table.mean(0)
     pictures = [(p.picture, c.label) for c in concepts.emoji for p in c.plain]
-    read = codes.read[0, [number for number, _ in pictures], 0]
-    directions = sum(part.features[torch.from_numpy(read[:, i].astype(np.int64))] for i, part in enumerate(rows))
+    read = torch.from_numpy(codes.read[0, [number for number, _ in pictures], 0].astype(np.int64))
+    seen = torch.cat([part.features[read[:, i]] for i, part in enumerate(rows)], dim=1)
     told = {label: _name_embedding(grown, table, phrases.phrase(label)) for label in {label for _, label in pictures}}
     wanted = torch.stack([told[label] for _, label in pictures]) - mean
-    square = directions.T @ directions + ridge * torch.eye(directions.shape[1])
-    shared = torch.linalg.solve(square, directions.T @ wanted)
+    solved = torch.linalg.solve(seen.T @ seen + ridge * torch.eye(seen.shape[1]), seen.T @ wanted)
     with torch.no_grad():
-        for part in rows:
-            part.shared.copy_(shared)
+        for part, shared in zip(rows, solved.chunk(len(rows)), strict=True):
+            part.shared.copy_(len(rows) * shared)
 
 
 def _name_embedding(grown: Grown, table: Any, name: str) -> Any:

@@ -71,7 +71,7 @@ def read(concepts: Concepts, random: Random) -> Conversation:
     picture = any_picture(concept, random)
     language = _language(concept, random, english=0.7)
     name = (_usually_first(phrases.ASK_NAME[language], random), _said(concept, language))
-    extra = _questions(concept, concepts, language, random)[: random.choices((0, 1, 2, 3), (20, 40, 28, 12))[0]]
+    extra = _questions(concept, concepts, language, random)[: random.choices((0, 1, 2, 3), (40, 35, 17, 8))[0]]
     turns = [name, *extra] if random.random() < 0.72 else [*extra[:1], name, *extra[1:]]
     return _dialogue([picture_part(picture)], turns, random)
 

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from sensorium.codecs.fsq_net import FsqNet
 from sensorium.modalities.image import to_square
 
 BATCH = 8
+Net = TypeVar("Net", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +118,7 @@ class FSQCodec(Codec):
 
     def features(self, codebook: int) -> np.ndarray:
         """One-hot level of every channel, (codes, sum of levels) float32."""
-        codes, parts = np.arange(prod(self.settings.levels)), []
-        for levels in self.settings.levels:
-            parts.append(np.eye(levels, dtype=np.float32)[codes % levels])
-            codes = codes // levels
-        return np.concatenate(parts, axis=1)
+        return level_features(self.settings.levels)
 
     def config(self) -> dict[str, Any]:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.settings).items()}
@@ -139,7 +136,16 @@ class FSQCodec(Codec):
         return cls(settings, net)
 
 
-def rounded(net: FsqNet) -> FsqNet:
+def level_features(levels: Sequence[int]) -> np.ndarray:
+    """One-hot level of every channel, (codes, sum of levels) float32; a code's first channel varies fastest."""
+    codes, parts = np.arange(prod(levels)), []
+    for count in levels:
+        parts.append(np.eye(count, dtype=np.float32)[codes % count])
+        codes = codes // count
+    return np.concatenate(parts, axis=1)
+
+
+def rounded(net: Net) -> Net:
     """A copy in eval mode whose large weights are what half precision keeps of them."""
     net = copy.deepcopy(net).eval().requires_grad_(False)
     for weight in net.parameters():

@@ -210,6 +210,22 @@ def _save(path: Path, net: nn.Module, optimisers: list[torch.optim.Optimizer], r
         save_file(tensors, str(temporary), metadata={"run": json.dumps(head)})
 
 
+def trained_net(checkpoint: Path) -> dict[str, Tensor]:
+    """The network's weights of a checkpoint.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors = load_file(str(checkpoint))
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{checkpoint} is missing or damaged ({error}); train the codec first") from error
+    return {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
+
+
 def _laid_out_as(weight: Tensor, tensor: Tensor) -> Tensor:
     """Fused optimisers walk through memory, so their averages must lie in memory as the weight does."""
     return torch.empty_like(weight).copy_(tensor) if tensor.shape == weight.shape else tensor
