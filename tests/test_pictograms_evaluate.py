@@ -140,7 +140,8 @@ def test_judge_learns_is_saved_and_judges_drawings(tmp_path, monkeypatch):
     first, _ = judge.held_out_accuracy(loaded, pictures, pixels)["openmoji"]
     assert first.hits >= 3
 
-    options = SimpleNamespace(names=10, seed=0, out=tmp_path, temperature=1.0, guidance=1.0, best_of=1)
+    written = {"temperature": 1.0, "guidance": 1.0, "best_of": 1, "scorer": "reading"}
+    options = SimpleNamespace(names=10, seed=0, out=tmp_path, **written)
     report = evaluate.Report()
     drawing_report(report, KnowingModel(pictures, pixels), loaded, pictures, pixels, options)
     found = rows(report)

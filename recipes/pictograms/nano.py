@@ -55,9 +55,10 @@ class Nano:
     Args:
         hidden, layers, heads, intermediate: the Llama body.
         text_tokens: size of the text vocabulary.
-        noise: of the readings of every picture: deviation of what is added to its values before they are quantised.
-            The first reading is of the picture as it is, the others of augmented ones. On the drawings that it was
-            trained on, the reading codec is surer than it will be on others; noise makes up for that.
+        noise: for every look at a picture, the deviations of what is added to its values before they are quantised,
+            one for each reading kept. The first look is at the picture as it is, the others at augmented ones. On
+            drawings that it was trained on, the reading codec is surer than it will be on others; noise makes up
+            for that.
         conversations: how many are written as shards; training goes round them as long as it has time.
         text_weight: how much a text token counts in the loss beside a code. A drawing has 64 codes and a name a
             few tokens: unweighted, naming would hardly be learned.
@@ -69,7 +70,7 @@ class Nano:
     heads: int = 8
     intermediate: int = 704
     text_tokens: int = 3500
-    noise: tuple[float, ...] = (0.0, 0.0, 0.5, 0.5, 0.8, 0.8)
+    noise: tuple[tuple[float, ...], ...] = ((0.0,), (0.0, 0.5), (0.3, 0.7), (0.3, 0.5))
     conversations: int = 150_000
     text_weight: float = 4.0
     rows: int = 12
@@ -91,7 +92,7 @@ class Codes:
 
     Args:
         written: (1, pictures, 64, 1) codes of the writing codec.
-        read: (variants, pictures, 1, codes) codes of the reading codec, variant 0 without augmentation.
+        read: (readings, pictures, 1, codes) codes of the reading codec, the first of the picture as it is.
     """
 
     written: np.ndarray
@@ -115,8 +116,8 @@ class Codes:
             return part
         if role == "assistant":
             return part.with_codes(self.written[0, part.data].astype(np.int64), WRITER)
-        variant = random.randrange(len(self.read))
-        return part.with_codes(self.read[variant, part.data].astype(np.int64), READER)
+        reading = random.randrange(len(self.read))
+        return part.with_codes(self.read[reading, part.data].astype(np.int64), READER)
 
 
 def codes_file(codec: str) -> Path:
@@ -125,20 +126,21 @@ def codes_file(codec: str) -> Path:
 
 def write_codes(codec: Codec) -> np.ndarray:
     """(1, pictures, frames, codebooks) codes of every picture of the table."""
-    pixels = load_pixels()
-    return np.concatenate([codec.encode(list(np.array(batch)))[None] for batch in batches(pixels)], axis=1)
+    found = [np.stack(codec.encode(list(np.array(batch)))) for batch in batches(load_pixels())]
+    return np.concatenate(found)[None]
 
 
-def read_codes(codec: SemanticCodec, noise: Sequence[float], seed: int) -> np.ndarray:
-    """(variants, pictures, 1, codes) codes of every picture: the first as it is, the others augmented."""
+def read_codes(codec: SemanticCodec, noise: Sequence[Sequence[float]], seed: int) -> np.ndarray:
+    """(readings, pictures, 1, codes) codes of every picture; for ``noise`` see `Nano`."""
     found = []
-    for variant, strength in enumerate(noise):
-        generator = np.random.default_rng((seed, variant))
+    for look, strengths in enumerate(noise):
+        generator = np.random.default_rng((seed, look))
         pixels = (np.array(batch) for batch in batches(load_pixels()))
-        seen = pixels if variant == 0 else (changed(batch, generator) for batch in pixels)
+        seen = pixels if look == 0 else (changed(batch, generator) for batch in pixels)
         values = np.concatenate([codec.values(list(batch)) for batch in seen])
-        noisy = values + strength * generator.standard_normal(values.shape, dtype=np.float32)
-        found.append(codec.quantise(noisy)[:, None])
+        for strength in strengths:
+            noisy = values + strength * generator.standard_normal(values.shape, dtype=np.float32)
+            found.append(codec.quantise(noisy)[:, None])
     return np.stack(found)
 
 
@@ -235,7 +237,7 @@ def codes() -> None:
     for name, found in ((WRITER, write_codes(writer)), (READER, read_codes(reader, Nano().noise, Nano.seed))):
         with atomic_file(codes_file(name)) as path:
             save_file({"codes": found.astype(np.int32)}, path)
-        typer.echo(f"{name}: {found.shape[1]} pictures, {len(found)} variants each")
+        typer.echo(f"{name}: {found.shape[1]} pictures, {len(found)} readings each")
 
 
 @app.command()
