@@ -6,9 +6,9 @@ from random import Random
 
 import numpy as np
 import torch
-from recipes.pictograms import phrases, smol
+from recipes.pictograms import phrases, tasks
+from recipes.pictograms.align import align
 from recipes.pictograms.concepts import Concepts
-from recipes.pictograms.nano import Codes
 from test_pictograms_tasks import make_pictures
 from toys import ToyCodec, tiny_base
 
@@ -16,11 +16,11 @@ from sensorium.model import grow
 
 
 def test_a_conversation_names_one_to_six_training_pictures_in_turn():
-    concepts, config = Concepts(make_pictures()), smol.Smol()
+    concepts = Concepts(make_pictures())
     held_out = {p.picture for p in make_pictures() if p.held_out or p.split != "train"}
     lengths = set()
     for seed in range(60):
-        talk = smol.naming(concepts, Random(seed), config)
+        talk = tasks.names(concepts, Random(seed), 6)
         shown = [part for part in talk.parts() if not part.is_text]
         assert not held_out & {part.data for part in shown}
         roles = [message.role for message in talk.messages]
@@ -33,12 +33,12 @@ def test_aligned_rows_point_to_the_words_of_the_name():
     concepts = Concepts(make_pictures())
     grown = grow(tiny_base(), [ToyCodec(name="image-read", use="read", sizes=(8, 8), grid=(1,), max_frames=1)])
     numbers = {concept.label: n for n, concept in enumerate(concepts)}
-    read = np.zeros((1, 1 + max(p.picture for p in make_pictures()), 1, 2), np.int64)
+    read = np.zeros((1 + max(p.picture for p in make_pictures()), 1, 2), np.int64)
     for concept in concepts:
         for picture in concept.pictures:
-            read[0, picture.picture, 0] = numbers[concept.label] % 8
+            read[picture.picture, 0] = numbers[concept.label] % 8
     before = {name: value.clone() for name, value in grown.lm.named_parameters() if ".rows." not in name}
-    smol.align(grown, concepts, Codes(written=read, read=read), ridge=1e-3)
+    align(grown, "image-read", concepts, read, ridge=1e-3)
     rows, table = grown.embedding.rows().detach(), grown.embedding.weight
     first = grown.vocabulary.span("image-read").starts[0] - grown.vocabulary.text_size
     near = []

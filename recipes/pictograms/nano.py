@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from recipes.pictograms import tasks
+from recipes.pictograms.align import align
 from recipes.pictograms.augment import augment
 from recipes.pictograms.codec import load_pixels, trained_codec
 from recipes.pictograms.concepts import Concepts, load_pictures
@@ -43,6 +44,7 @@ STAGES = (
     {"read": 0.80, "draw": 0.16, "pair": 0.02, "text": 0.02},
     {"read": 0.0, "draw": 0.93, "pair": 0.0, "text": 0.07},
     {"read": 0.66, "draw": 0.28, "pair": 0.03, "text": 0.03},
+    {"read": 0.25, "names": 0.35, "draw": 0.36, "pair": 0.02, "text": 0.02},
 )
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -82,8 +84,12 @@ def folder() -> Path:
     return cache_dir() / "pictograms" / "nano"
 
 
-def codecs() -> list[Codec]:
-    return [trained_codec(WRITER), trained_codec(READER)]
+def codecs() -> tuple[Codec, SemanticCodec]:
+    """The one that writes and the one that reads."""
+    writer, reader = trained_codec(WRITER), trained_codec(READER)
+    if not isinstance(reader, SemanticCodec):
+        raise InputError(f"the reading codec is of the family {reader.family!r}; train recipes.pictograms.reading")
+    return writer, reader
 
 
 @dataclass(frozen=True)
@@ -256,12 +262,16 @@ def shards(
 def train(
     stage: Annotated[int, typer.Argument(help="Stage of the training, from 0.")] = 0,
     minutes: Annotated[float, typer.Option(help="Time of this stage, earlier runs of it included.")] = 30,
+    aligned: Annotated[bool, typer.Option(help="Start the reading codec's rows at the words of names.")] = False,
 ) -> None:
     """Train one stage, or go on from its last checkpoint; a later stage starts from the one before."""
     config = Nano()
-    grown = Training(config).grown
+    training = Training(config)
+    grown = training.grown
     if stage and load_latest(run_folder(stage) / "checkpoints") is None:
         grown.load_train_state(grown.train_state() | fitting(trained_weights(stage - 1), grown))
+        if aligned:
+            align(grown, READER, training.concepts, training.codes.read[0])
     samples = TokenShards(folder() / f"shards-{stage}", grown.stream, grown.codecs)
     loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
     loss = NextTokenLoss({"text": config.text_weight})

