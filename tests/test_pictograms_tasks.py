@@ -178,7 +178,7 @@ def test_text_task_translates_and_swaps_opposites():
 
 
 def test_unknown_task_is_refused():
-    with pytest.raises(InputError, match="read, draw, pair, text"):
+    with pytest.raises(InputError, match="read, names, draw, pair, text"):
         list(tasks.conversations(CONCEPTS, 1, 0, {"sing": 1.0}))
 
 
