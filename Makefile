@@ -11,14 +11,14 @@ INPUTS := pyproject.toml constraints.txt tools/install_torch.py
 .PHONY: help demo test lint types fast slow install install-dev lock docs clean
 
 help:
-	@echo "make demo                                  chat with the small model in the box"
-	@echo "make demo ARGS='--once \"draw a red heart\"'  the same without a terminal"
+	@echo "make demo                                  a web page to talk with the small model in the box"
+	@echo "make demo ARGS='--once \"draw a red heart\"'  one answer in the terminal"
 	@echo "make test                                  lint, types, and all tests"
 	@echo "make fast                                  the default tests only"
 	@echo "make docs                                  write docs/cli.md again"
 
 demo: install
-	@$(BIN)/sensorium chat $(ARGS)
+	@$(BIN)/sensorium $(if $(findstring --once,$(ARGS)),chat,serve) $(ARGS)
 
 test: lint types fast slow
 
@@ -50,11 +50,11 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(INPUTS) | $(BIN)/python
 	$(BIN)/python tools/install_torch.py $(TORCH)
-	$(PIP) -c constraints.txt -e .
+	$(PIP) -c constraints.txt -e '.[serve]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-series/pyproject.toml
-	$(PIP) -c constraints.txt -e '.[svg,train,gguf,dev]'
+	$(PIP) -c constraints.txt -e '.[svg,train,gguf,fast,llamacpp,serve,dev]'
 	$(PIP) -c constraints.txt -e examples/sensorium-series
 	@touch $@
 

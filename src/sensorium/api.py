@@ -9,7 +9,7 @@ from typing import Any
 from sensorium.codecs import Codec, load_codec
 from sensorium.data import PackedLoader, TokenShards, read_conversations, write_shards
 from sensorium.files import cache_dir
-from sensorium.generate import Assistant
+from sensorium.generate import Assistant, make_engine
 from sensorium.model import Base, Grown, Init, Learn, grow
 from sensorium.model.model import IN_THE_BOX
 from sensorium.training import TrainConfig, TrainResult, fit
@@ -18,9 +18,15 @@ from sensorium.types import InputError
 __all__ = ["Base", "Grown", "Init", "Learn", "codec", "grow", "load", "train"]
 
 
-def load(name: str | PathLike[str], base: str | Path | Base | None = None) -> Assistant:
-    """A model to chat with: ``"nano"``, a folder, or a Hub id. See `sensorium.model.Model.load`."""
-    return Assistant.load(name, base)
+def load(name: str | PathLike[str], base: str | Path | Base | None = None, engine: str = "torch") -> Assistant:
+    """A model to chat with: ``"nano"``, a folder, or a Hub id. See `sensorium.model.Model.load`.
+
+    Args:
+        engine: what writes, e.g. ``"torch"``, ``"onnx"``, ``"fast"``; see `sensorium.generate.make_engine`.
+    """
+    assistant = Assistant.load(name, base)
+    assistant.engine = make_engine(assistant.lm, engine)
+    return assistant
 
 
 def codec(name: str | PathLike[str]) -> Codec:

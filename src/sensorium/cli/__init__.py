@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from sensorium.cli import chat, codec, data, doctor, encode, export, generate, show, train
+from sensorium.cli import chat, codec, data, doctor, encode, export, generate, serve, show, train
 from sensorium.types import InputError
 
 
@@ -51,6 +51,7 @@ app.command("generate")(generate.generate)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("encode")(encode.encode)
+app.command("serve")(serve.serve)
 app.command("show")(show.show)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")

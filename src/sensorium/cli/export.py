@@ -1,28 +1,83 @@
-"""``sensorium export``: a model as a plain Hugging Face folder."""
+"""``sensorium export``: a model for other programs: plain transformers and vLLM, ONNX Runtime, llama.cpp."""
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from sensorium.cli import options
 
+if TYPE_CHECKING:
+    from sensorium.generate import Assistant
+
+PRECISIONS = {"as-is": "fp32", "float32": "fp32", "float16": "fp16", "int8": "int8"}
+MOST_CHECKED = 64
+
 
 def export(
     model: Annotated[str, typer.Argument(help="A model in the box, a folder, or a Hub id.")],
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    format: Annotated[
+        Literal["transformers", "onnx", "gguf"],
+        typer.Option(help="For transformers and vLLM; for ONNX Runtime; for llama.cpp."),
+    ] = "transformers",
     dtype: Annotated[
-        Literal["as-is", "float32", "float16", "bfloat16"], typer.Option(help="Type of the stored weights.")
+        Literal["as-is", "float32", "float16", "bfloat16", "int8"],
+        typer.Option(help="Type of the stored weights; int8 with onnx and gguf."),
     ] = "as-is",
+    check: Annotated[
+        Path | None,
+        typer.Option(help="Conversations (JSONL) on which int8 must say nearly the same; with onnx.", exists=True),
+    ] = None,
     base: options.Base = None,
 ) -> None:
-    """Write a model as a plain Hugging Face folder.
+    """Write a model for other programs.
 
-    Plain transformers loads it without Sensorium; the codecs lie beside the weights."""
+    Plain transformers and vLLM load the folder without Sensorium; the codecs lie beside the weights. For llama.cpp, the
+    folder holds model.gguf, and adapter.gguf if the model has an adapter. For ONNX Runtime, an adapter is merged."""
+    if check is not None and format != "onnx":
+        raise typer.BadParameter("only --format onnx is checked", param_hint="--check")
+    loaded = options.load(model, base)
+    if format == "transformers":
+        folder = _transformers(loaded, out, dtype)
+    elif format == "onnx":
+        folder = _onnx(loaded, out, PRECISIONS.get(dtype, dtype), check)
+    else:
+        folder = _gguf(loaded, out, PRECISIONS.get(dtype, dtype))
+    typer.echo(f"wrote {folder}")
+
+
+def _transformers(loaded: Assistant, out: Path, dtype: str) -> Path:
     import torch
 
-    loaded = options.load(model, base)
-    folder = loaded.save(out, dtype=None if dtype == "as-is" else getattr(torch, dtype))
-    typer.echo(f"wrote {folder}")
+    if dtype == "int8":
+        raise typer.BadParameter("int8 needs --format onnx or gguf", param_hint="--dtype")
+    return loaded.save(out, dtype=None if dtype == "as-is" else getattr(torch, dtype))
+
+
+def _onnx(loaded: Assistant, out: Path, precision: str, check: Path | None) -> Path:
+    from sensorium.model.onnx_export import export_onnx
+
+    if check is not None:
+        from sensorium.data import read_conversations
+        from sensorium.generate.precision import check_precision
+
+        told = (loaded.encode(one) for one in islice(read_conversations(check), MOST_CHECKED))
+        found = check_precision(loaded.lm, precision, [loaded.stream.render(one) for one in told])
+        typer.echo(
+            f"divergence {found.kl_nats:.2g} nats per token, the same likeliest token at {found.agreement:.1%} of "
+            f"{found.positions} places"
+        )
+    return export_onnx(loaded.lm, out, precision, loaded)
+
+
+def _gguf(loaded: Assistant, out: Path, precision: str) -> Path:
+    from sensorium.model.gguf import export_gguf, export_gguf_adapter
+
+    export_gguf(loaded, out / "model.gguf", precision)
+    if loaded.has_adapter:
+        export_gguf_adapter(loaded, out / "adapter.gguf")
+    return out

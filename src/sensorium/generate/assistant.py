@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from sensorium.generate.best_of import best_of as choose_best
+from sensorium.generate.engine import Engine
 from sensorium.generate.sampling import Sampling
 from sensorium.generate.torch_engine import TorchEngine
 from sensorium.model import Model
@@ -20,11 +21,35 @@ Content = str | Part | Sequence[str | Part] | Conversation
 Scorer = Callable[[Reply], float]
 
 
+@dataclass(frozen=True)
+class Task:
+    """A turn to answer, ready for an engine.
+
+    Args:
+        prompt: its ids, up to where the answer begins.
+        blank: the same without the request: the unconditional side of guidance, and what ``best_of`` compares with.
+        want: see `Assistant.chat`.
+        sampling: with ``max_tokens`` bounded by the room in the model's context.
+        about_media: whether media are given or asked for; see `Model.media`.
+    """
+
+    prompt: list[int]
+    blank: list[int]
+    want: str | None
+    sampling: Sampling
+    about_media: bool
+
+    @property
+    def negative(self) -> list[int] | None:
+        return self.blank if self.sampling.guidance != 1 else None
+
+
 class Assistant(Model):
     """A `Model` that answers."""
 
     @cached_property
-    def engine(self) -> TorchEngine:
+    def engine(self) -> Engine:
+        """What writes: torch, unless another one is put here (`sensorium.generate.make_engine`)."""
         return TorchEngine(self.lm)
 
     def chat(
@@ -66,20 +91,26 @@ class Assistant(Model):
         """Several answers to one turn, best first; see `chat`."""
         if count < 1:
             raise InputError(f"the number of answers must be at least 1, not {count}")
-        conversation = self.encode(_conversation(content, history))
+        task = self.task(_conversation(content, history), want, **sampling)
+        with self.media(about=task.about_media):
+            grammars = [self.grammar(want, task.sampling.max_tokens) for _ in range(count)]
+            negatives = None if task.negative is None else [task.negative] * count
+            made = self.engine.generate([task.prompt] * count, grammars, task.sampling, negatives=negatives)
+            replies = [self.reply(generation.ids, generation.finish) for generation in made]
+            return replies if count == 1 else choose_best(replies, scorer or (lambda one: self.information(task, one)))
+
+    def task(self, conversation: Conversation, want: str | None = None, **sampling: Any) -> Task:
+        """The ids of a conversation to be answered, and how to answer it.
+
+        Raises:
+            InputError: see `chat`.
+        """
         options = self._options(want, sampling)
+        conversation = self.encode(conversation)
         prompt = self.stream.render(conversation, reply=True).ids.tolist()
         blank = self.stream.render(without_request(conversation), reply=True).ids.tolist()
-        with self.media(about=self._about_media(conversation, want)):
-            budget = self._budget(prompt, options)
-            options = replace(options, max_tokens=budget)
-            grammars = [self.grammar(want, budget) for _ in range(count)]
-            negatives = [blank] * count if options.guidance != 1 else None
-            made = self.engine.generate([prompt] * count, grammars, options, negatives=negatives)
-            replies = [self._reply(generation.ids, generation.finish) for generation in made]
-            if count == 1:
-                return replies
-            return choose_best(replies, scorer or (lambda reply: self._information(prompt, blank, reply)))
+        options = replace(options, max_tokens=self.budget(prompt, options.max_tokens))
+        return Task(prompt, blank, want, options, self._about_media(conversation, want))
 
     def grammar(self, want: str | None = None, budget: int | None = None) -> Grammar:
         """What may be written in one answer."""
@@ -96,16 +127,18 @@ class Assistant(Model):
     def _answer_ids(self, answer: str) -> list[int]:
         return [*self.tokenizer(answer, add_special_tokens=False)["input_ids"], self.stream.stop_ids[0]]
 
-    def _reply(self, ids: Sequence[int], finish: Any) -> Reply:
+    def reply(self, ids: Sequence[int], finish: Any) -> Reply:
+        """What written ids say, its media decoded."""
         parts = self.decode(self.stream.parse(ids))
         kinds = self.vocabulary.kind_of(np.array(ids, dtype=np.int64))
         names = [self.vocabulary.kinds[kind] for kind in kinds]
         usage = {name: names.count(name) for name in dict.fromkeys(names)}
         return Reply(tuple(parts), tuple(ids), finish, usage)
 
-    def _information(self, prompt: list[int], blank: list[int], reply: Reply) -> float:
+    def information(self, task: Task, reply: Reply) -> float:
+        """How much likelier a reply is with the request than without it, in nats (pointwise mutual information)."""
         ids = list(reply.ids)
-        return self.engine.score(prompt, [ids])[0] - self.engine.score(blank, [ids])[0]
+        return self.engine.score(task.prompt, [ids])[0] - self.engine.score(task.blank, [ids])[0]
 
     def _options(self, want: str | None, sampling: dict[str, Any]) -> Sampling:
         """What the caller says, else what the model says of the modality, else greedy text and sampled media."""
@@ -116,10 +149,14 @@ class Assistant(Model):
     def _about_media(self, conversation: Conversation, want: str | None) -> bool:
         return want not in (None, TEXT) or any(not part.is_text for part in conversation.parts())
 
-    def _budget(self, prompt: list[int], options: Sampling) -> int:
-        """Tokens that may be written: the request's limit, bounded by the model's context."""
+    def budget(self, prompt: Sequence[int], max_tokens: int) -> int:
+        """Tokens that may be written: the request's limit, bounded by the model's context.
+
+        Raises:
+            InputError: the context has no room after the prompt.
+        """
         context = getattr(self.lm.config.get_text_config(), "max_position_embeddings", None)
-        room = options.max_tokens if context is None else min(options.max_tokens, context - len(prompt))
+        room = max_tokens if context is None else min(max_tokens, context - len(prompt))
         if room < 1:
             raise InputError(
                 f"the conversation takes {len(prompt)} tokens, the model's context holds {context}; "

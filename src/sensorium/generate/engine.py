@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sensorium.generate.sampling import Sampling
+
+if TYPE_CHECKING:
+    from sensorium.generate.continuous import Batch
 
 Ids = Sequence[int]
 Ranges = tuple[tuple[int, int], ...]
@@ -60,11 +63,15 @@ class Token:
         row: index of the prompt it continues.
         id: the id.
         finish: why the row ended, on its last id; else None.
+        logprob: its log-probability (nats) among the ids that were allowed, when `Sampling.logprobs` asks for it.
+        top: the likeliest of the allowed ids, each with its log-probability.
     """
 
     row: int
     id: int
     finish: Finish | None = None
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,4 +126,8 @@ class Engine(Protocol):
 
     def best(self, prompt: Ids, continuations: Sequence[Ids], wanted: int = 1) -> list[Scored]:
         """The ``wanted`` likeliest continuations, best first: as ranking all of `score`, for much less work."""
+        ...
+
+    def batch(self) -> Batch:
+        """An empty batch, for answers that come and go."""
         ...

@@ -198,6 +198,27 @@ class LeanDecoder:
         if self._real_BL is not None:
             self._real_BL = self._real_BL[index]
 
+    def join(self, other: LeanDecoder) -> None:
+        """Go on with another decoder's rows behind these, moved so that the last ids of all lie side by side.
+
+        What lies before the longest row is cut off, so that the cache does not grow while rows come and go.
+        """
+        rows = torch.cat([self._next_B, other._next_B])
+        length = int(rows.max())
+        for number, (mine, theirs) in enumerate(zip(self._cache_BKLD, other._cache_BKLD, strict=True)):
+            _, heads, _, size = mine.shape
+            joined = mine.new_zeros(len(rows), heads, length + ROOM, size)
+            start = 0
+            for part, end in ((mine, self._length), (theirs, other._length)):
+                kept = min(end, length)
+                joined[start : start + len(part), :, length - kept : length] = part[:, :, end - kept : end]
+                start += len(part)
+            self._cache_BKLD[number] = joined
+        self._next_B, self._length = rows, length
+        real_BL = torch.arange(length, device=rows.device) >= length - rows[:, None]
+        self._real_BL = None if bool(real_BL.all()) else real_BL
+        self._turn(length + ROOM)
+
     def _pass(self, ids_BT: torch.Tensor, position_BT: torch.Tensor) -> torch.Tensor:
         rows, new = ids_BT.shape
         start, self._length = self._length, self._length + new

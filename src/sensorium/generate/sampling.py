@@ -23,6 +23,7 @@ class Sampling:
         guidance: scale of classifier-free guidance inside media spans, 1 for none
             (Ho and Salimans 2022, arXiv:2207.12598).
         max_tokens: most ids written in one answer.
+        logprobs: tell with every id its log-probability and those of this many of the likeliest; None for neither.
 
     Raises:
         InputError: a number is outside its range.
@@ -34,6 +35,7 @@ class Sampling:
     seed: int = 0
     guidance: float = 1.0
     max_tokens: int = 512
+    logprobs: int | None = None
 
     def __post_init__(self) -> None:
         _demand(self.temperature >= 0, "temperature", self.temperature, "0 or more")

@@ -25,6 +25,11 @@ def add_adapter(lm: Any, name: str, rank: int) -> None:
     lm.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, task_type="CAUSAL_LM"), name)
 
 
+def adapter_is_on(lm: Any) -> bool:
+    """Whether LoRA matrices take part in what the model computes."""
+    return any(not module.disable_adapters for module in lm.modules() if hasattr(module, "base_layer"))
+
+
 def _conv1d() -> tuple[type, ...]:
     from transformers.pytorch_utils import Conv1D
 
