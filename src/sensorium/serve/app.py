@@ -1,0 +1,81 @@
+"""The application: models and settings in, an ASGI app out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.responses import FileResponse
+from fastapi.security import HTTPBearer
+from fastapi.staticfiles import StaticFiles
+
+from sensorium.generate import Assistant
+from sensorium.serve import chat, completions, errors, images, models, tokens
+from sensorium.serve.guard import Guard
+from sensorium.serve.messages import Reader
+from sensorium.serve.metrics import Metrics
+from sensorium.serve.registry import Registry
+from sensorium.serve.schemas import ErrorReply
+from sensorium.serve.server import Server
+from sensorium.serve.settings import Settings
+from sensorium.serve.workers import Workers
+
+PAGE = Path(__file__).resolve().parent / "page"
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorReply, "description": "The request is wrong, refused, or must wait."},
+    "5XX": {"model": ErrorReply, "description": "The server failed."},
+}
+
+
+def create_app(models_by_name: Mapping[str, Assistant | str], settings: Settings | None = None) -> FastAPI:
+    """The server's application; run it with any ASGI server.
+
+    Args:
+        models_by_name: what requests call them; a string is loaded as `sensorium.load` does.
+        settings: limits and permissions.
+
+    Raises:
+        InputError: a model cannot be loaded.
+    """
+    settings = settings or Settings()
+    registry, workers = Registry(models_by_name, settings), Workers(settings)
+    metrics = Metrics(registry, workers)
+    server = Server(settings, registry, workers, Reader(workers, settings), metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await workers.close()
+        registry.close()
+
+    app = FastAPI(
+        title="Sensorium",
+        description="OpenAI's API for models that read and write any modality.",
+        version=version("sensorium"),
+        lifespan=lifespan,
+        docs_url=None,  # these pages would load scripts from the internet
+        redoc_url=None,
+        responses=ERRORS,
+        dependencies=[Depends(HTTPBearer(auto_error=False))] if settings.api_keys else [],
+    )
+    app.state.server = server
+    app.add_middleware(Guard, settings=settings, metrics=metrics)
+    errors.install(app)
+    for topic in (chat, completions, images, tokens, models):
+        app.include_router(topic.router)
+    _add_page(app)
+    return app
+
+
+def _add_page(app: FastAPI) -> None:
+    if not (PAGE / "index.html").is_file():
+        return
+    app.mount("/page", StaticFiles(directory=PAGE))
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")

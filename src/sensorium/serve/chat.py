@@ -1,0 +1,128 @@
+"""``POST /v1/chat/completions``: a conversation in, text and media out, whole or as they are written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from sensorium.generate import Token
+from sensorium.serve.messages import part_to_json
+from sensorium.serve.registry import Served
+from sensorium.serve.schemas import (
+    ChatChoice,
+    ChatLogprobs,
+    ChatReply,
+    ChatRequest,
+    Likely,
+    ReplyMessage,
+    TokenLogprob,
+)
+from sensorium.serve.server import EventStream, Server, Shared, new_id, with_media
+from sensorium.serve.tokens import readable
+from sensorium.serve.transcript import UNFINISHED, Event, Medium, Text
+from sensorium.serve.writing import Step, Writing, Written, want_of
+
+router = APIRouter()
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The reply, or its pieces as server-sent events.", "content": {"text/event-stream": {}}}
+}
+
+
+@router.post("/v1/chat/completions", response_model=ChatReply, responses=STREAMED)
+async def chat(body: ChatRequest, request: Request, server: Shared) -> Any:
+    """Answer a conversation with text and media."""
+    served = server.registry.get(body.model)
+    writing = await server.finish(request, _start(body, request, server, served))
+    if body.stream:
+        return EventStream(writing, _chunks(body, server, served, writing))
+    return await server.finish(request, _whole(body, server, served, writing))
+
+
+async def _start(body: ChatRequest, request: Request, server: Server, served: Served) -> Writing:
+    sampling = body.sampling()
+    server.check(body.answers, sampling.get("max_tokens"))
+    want = want_of(body.modalities, served)
+    conversation = await server.reader.conversation(body.messages, served)
+    task = await served.at_desk(lambda: served.model.task(conversation, want, **sampling))
+    tasks = [with_media(task, body.modalities)] * body.answers
+    return server.write(request, served, tasks, modalities=body.modalities, stops=body.stops)
+
+
+async def _whole(body: ChatRequest, server: Server, served: Served, writing: Writing) -> ChatReply:
+    try:
+        written = await writing.all(body.wanted)
+    finally:
+        writing.cancel()
+    usage = writing.usage()
+    server.metrics.count(served.name, usage)
+    choices = await served.at_desk(
+        lambda: [_choice(index, one, served, bool(body.logprobs)) for index, one in enumerate(written)]
+    )
+    return ChatReply(id=new_id("chatcmpl"), created=int(time.time()), model=served.name, choices=choices, usage=usage)
+
+
+def _choice(index: int, written: Written, served: Served, logprobs: bool) -> ChatChoice:
+    ids = iter(written.media_ids)
+    parts = [part_to_json(part, None if part.is_text else next(ids)) for part in written.parts]
+    content = written.text if written.text or not written.media_ids else None
+    logs = ChatLogprobs(content=[_logprob(token, served) for token in written.tokens]) if logprobs else None
+    message = ReplyMessage(content=content, parts=parts)
+    return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=written.finish)
+
+
+def _logprob(token: Token, served: Served) -> TokenLogprob:
+    top = [Likely(**_likely(id_, logprob, served)) for id_, logprob in token.top]
+    return TokenLogprob(**_likely(token.id, token.logprob or 0.0, served), top_logprobs=top)
+
+
+def _likely(id_: int, logprob: float, served: Served) -> dict[str, Any]:
+    text = readable(served.model, [id_])[0]
+    return {"token": text, "logprob": logprob, "bytes": None if UNFINISHED in text else list(text.encode())}
+
+
+async def _chunks(body: ChatRequest, server: Server, served: Served, writing: Writing) -> AsyncIterator[dict[str, Any]]:
+    """The objects of a streamed reply. Beside OpenAI's text deltas: ``progress`` of a medium, and ``parts``."""
+    head = {
+        "id": new_id("chatcmpl"),
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": served.name,
+    }
+    nothing_yet = {"usage": None} if body.wants_usage else {}
+    for index in range(body.answers):
+        yield head | {"choices": [_delta(index, {"role": "assistant", "content": ""})]} | nothing_yet
+    async for step in writing.steps():
+        for choice in await _deltas(step, served, bool(body.logprobs)):
+            yield head | {"choices": [choice]} | nothing_yet
+    usage = writing.usage()
+    server.metrics.count(served.name, usage)
+    if body.wants_usage:
+        yield head | {"choices": [], "usage": usage.model_dump()}
+
+
+async def _deltas(step: Step, served: Served, logprobs: bool) -> list[dict[str, Any]]:
+    deltas = [await _told(event, served) for event in step.events]
+    if logprobs and not deltas:
+        deltas.append({})
+    choices = [_delta(step.answer, delta) for delta in deltas]
+    if logprobs:
+        choices[0]["logprobs"] = {"content": [_logprob(step.token, served).model_dump()], "refusal": None}
+    if step.finish:
+        choices.append(_delta(step.answer, {}, step.finish))
+    return choices
+
+
+async def _told(event: Event, served: Served) -> dict[str, Any]:
+    if isinstance(event, Text):
+        return {"content": event.text}
+    if isinstance(event, Medium):
+        part = await served.at_desk(lambda: part_to_json(*served.model.decode([event.part]), event.ids))
+        return {"parts": [part.model_dump()]}
+    return {"progress": {"modality": event.modality, "done": event.done, "total": event.total}}
+
+
+def _delta(index: int, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}

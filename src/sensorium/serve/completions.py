@@ -1,0 +1,124 @@
+"""``POST /v1/completions``: raw text or ids continued, without a chat template."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from sensorium.generate import Assistant, Sampling, Task, Token
+from sensorium.serve.chat import STREAMED
+from sensorium.serve.messages import check_characters
+from sensorium.serve.registry import Served
+from sensorium.serve.schemas import CompletionChoice, CompletionLogprobs, CompletionReply, CompletionRequest
+from sensorium.serve.server import EventStream, Server, Shared, new_id
+from sensorium.serve.tokens import check_ids, readable
+from sensorium.serve.transcript import Text
+from sensorium.serve.writing import Writing, Written
+from sensorium.types import TEXT, InputError
+
+router = APIRouter()
+
+
+@router.post("/v1/completions", response_model=CompletionReply, responses=STREAMED)
+async def complete(body: CompletionRequest, request: Request, server: Shared) -> Any:
+    """Continue raw text. Media may stand in the prompt as their tokens; what is written is text."""
+    served = server.registry.get(body.model)
+    prompts = _prompts(body)
+    server.check(body.answers * len(prompts), body.max_tokens)
+    check_characters((prompt for prompt in prompts if isinstance(prompt, str)), server.settings)
+    tasks = await served.at_desk(lambda: [_task(prompt, served.model, body) for prompt in prompts])
+    writing = server.write(request, served, [task for task in tasks for _ in range(body.answers)], stops=body.stops)
+    echoes = await served.at_desk(lambda: [_echo(prompt, served.model) if body.echo else "" for prompt in prompts])
+    if body.stream:
+        return EventStream(writing, _chunks(body, server, served, writing, echoes))
+    return await server.finish(request, _whole(body, server, served, writing, echoes))
+
+
+def _prompts(body: CompletionRequest) -> list[str | list[int]]:
+    """One or several prompts, of text or of ids."""
+    prompt: Any = body.prompt
+    single = isinstance(prompt, str) or isinstance(prompt[0], int)
+    return [prompt] if single else prompt
+
+
+def _task(prompt: str | list[int], model: Assistant, body: CompletionRequest) -> Task:
+    ids = model.tokenizer(prompt, add_special_tokens=True)["input_ids"] if isinstance(prompt, str) else prompt
+    if not ids:
+        raise InputError("the prompt is empty; give at least one token")
+    check_ids(ids, model)
+    options: dict[str, Any] = {"temperature": 0.0} | model.sampling.get(TEXT, {}) | body.sampling()
+    sampling = Sampling(**options)
+    sampling = replace(sampling, guidance=1.0, max_tokens=model.budget(ids, sampling.max_tokens))
+    about_media = any(id_ >= model.vocabulary.text_size for id_ in ids)
+    blank = [ids[0]]
+    return Task(list(ids), blank, TEXT, sampling, about_media)
+
+
+def _echo(prompt: str | list[int], model: Assistant) -> str:
+    return prompt if isinstance(prompt, str) else "".join(readable(model, prompt))
+
+
+async def _whole(
+    body: CompletionRequest, server: Server, served: Served, writing: Writing, echoes: list[str]
+) -> CompletionReply:
+    try:
+        written = await writing.all(body.wanted)
+    finally:
+        writing.cancel()
+    usage = writing.usage()
+    server.metrics.count(served.name, usage)
+    choices = [
+        CompletionChoice(
+            index=index,
+            text=echoes[index // body.wanted] + one.text,
+            logprobs=None if body.logprobs is None else _logprobs(one, served, len(echoes[index // body.wanted])),
+            finish_reason=one.finish,
+        )
+        for index, one in enumerate(written)
+    ]
+    return CompletionReply(id=new_id("cmpl"), created=int(time.time()), model=served.name, choices=choices, usage=usage)
+
+
+def _logprobs(written: Written, served: Served, offset: int) -> CompletionLogprobs:
+    tokens = readable(served.model, [token.id for token in written.tokens])
+    offsets = []
+    for text in tokens:
+        offsets.append(offset)
+        offset += len(text)
+    return CompletionLogprobs(
+        tokens=tokens,
+        token_logprobs=[token.logprob for token in written.tokens],
+        top_logprobs=[_top(token, served) for token in written.tokens],
+        text_offset=offsets,
+    )
+
+
+def _top(token: Token, served: Served) -> dict[str, float]:
+    names = readable(served.model, [id_ for id_, _ in token.top])
+    return {name: logprob for name, (_, logprob) in zip(names, token.top, strict=True)}
+
+
+async def _chunks(
+    body: CompletionRequest, server: Server, served: Served, writing: Writing, echoes: list[str]
+) -> AsyncIterator[dict[str, Any]]:
+    head = {"id": new_id("cmpl"), "object": "text_completion", "created": int(time.time()), "model": served.name}
+    for index, echo in enumerate(echo for echo in echoes for _ in range(body.answers)):
+        if echo:
+            yield head | {"choices": [{"index": index, "text": echo, "logprobs": None, "finish_reason": None}]}
+    async for step in writing.steps():
+        text = "".join(event.text for event in step.events if isinstance(event, Text))
+        logs = None
+        if body.logprobs is not None:
+            one = Written(step.answer, [step.token])
+            logs = _logprobs(one, served, 0).model_dump()
+        if text or logs or step.finish:
+            choice = {"index": step.answer, "text": text, "logprobs": logs, "finish_reason": step.finish}
+            yield head | {"choices": [choice]}
+    usage = writing.usage()
+    server.metrics.count(served.name, usage)
+    if body.wants_usage:
+        yield head | {"choices": [], "usage": usage.model_dump()}

@@ -1,0 +1,73 @@
+"""``POST /v1/images/generations``: pictures from words."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from PIL import Image as Pillow
+
+from sensorium.modalities import modality
+from sensorium.serve.registry import Served
+from sensorium.serve.schemas import ImageItem, ImageReply, ImageRequest
+from sensorium.serve.server import Server, Shared
+from sensorium.serve.writing import Writing, Written
+from sensorium.types import Conversation, InputError, as_message
+
+router = APIRouter()
+IMAGE = "image"
+LONGEST_SIDE_PX = 4096
+
+
+@router.post("/v1/images/generations", response_model=ImageReply)
+async def draw(body: ImageRequest, request: Request, server: Shared) -> Any:
+    """Draw pictures. With ``best_of`` they come best first."""
+    served = server.registry.get(body.model) if body.model else _first_that_draws(server)
+    size = _size(body.size)
+    server.check(body.answers, None)
+    conversation = Conversation((as_message("user", body.prompt),))
+    room = {"max_tokens": served.model.vocabulary.writer(IMAGE).max_tokens + 1}
+    task = await served.at_desk(lambda: served.model.task(conversation, IMAGE, **room, **body.sampling()))
+    writing = server.write(request, served, [task] * body.answers)
+    return await server.finish(request, _whole(body, server, served, writing, size))
+
+
+def _first_that_draws(server: Server) -> Served:
+    for served in server.registry:
+        if IMAGE in served.writes:
+            return served
+    raise InputError("none of the models here writes pictures")
+
+
+def _size(size: str | None) -> tuple[int, int] | None:
+    """Width and height in pixels; None for the model's own."""
+    if size in (None, "auto"):
+        return None
+    width, height = map(int, str(size).split("x"))
+    if max(width, height) > LONGEST_SIDE_PX:
+        raise InputError(f"size {size} is larger than {LONGEST_SIDE_PX} pixels a side; ask for less")
+    return width, height
+
+
+async def _whole(
+    body: ImageRequest, server: Server, served: Served, writing: Writing, size: tuple[int, int] | None
+) -> ImageReply:
+    try:
+        written = await writing.all(body.wanted)
+    finally:
+        writing.cancel()
+    usage = writing.usage()
+    server.metrics.count(served.name, usage)
+    data = await served.at_desk(lambda: [_item(one, size) for one in written])
+    return ImageReply(created=int(time.time()), data=data, usage=usage)
+
+
+def _item(written: Written, size: tuple[int, int] | None) -> ImageItem:
+    array: np.ndarray = written.parts[0].data
+    if size is not None:
+        array = np.asarray(Pillow.fromarray(array).resize(size, Pillow.Resampling.BICUBIC))
+    encoded = modality(IMAGE).to_bytes(array)
+    return ImageItem(b64_json=base64.b64encode(encoded).decode("ascii"), ids=list(written.media_ids[0]))

@@ -1,0 +1,116 @@
+"""Messages of requests to conversations, and parts to their form in replies."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sensorium.modalities import modality
+from sensorium.serve import media
+from sensorium.serve.registry import Served
+from sensorium.serve.schemas import ContentPart, RequestMessage
+from sensorium.serve.settings import Settings
+from sensorium.serve.workers import Workers
+from sensorium.types import TEXT, Conversation, InputError, Message, Part
+from sensorium.vocabulary import Span, Vocabulary
+
+TYPE = re.compile(r"(?:input_)?(\w{1,100}?)(?:_url)?")
+
+
+class Reader:
+    """Turns messages into conversations; media are opened by workers."""
+
+    def __init__(self, workers: Workers, settings: Settings):
+        self._workers, self._settings = workers, settings
+
+    async def conversation(self, messages: Sequence[RequestMessage], served: Served) -> Conversation:
+        """A conversation whose media hold arrays or codes.
+
+        Raises:
+            InputError: a part is malformed, not allowed, too large, or of a modality the model does not have.
+        """
+        pieces = [_pieces(message) for message in messages]
+        count = sum(map(len, pieces))
+        if count > self._settings.max_parts:
+            raise InputError(f"the messages have {count} parts, at most {self._settings.max_parts} are allowed")
+        check_characters((part.text or "" for parts in pieces for part in parts), self._settings)
+        turns = []
+        for number, (message, parts) in enumerate(zip(messages, pieces, strict=True), start=1):
+            read = [
+                await self._part(part, message.role, served.model.vocabulary, f"message {number}, part {place}")
+                for place, part in enumerate(parts, start=1)
+            ]
+            turns.append(Message("system" if message.role == "developer" else message.role, tuple(read)))
+        return Conversation(tuple(turns))
+
+    async def _part(self, part: ContentPart, role: str, vocabulary: Vocabulary, where: str) -> Part:
+        try:
+            if part.type == TEXT:
+                if part.text is None:
+                    raise InputError('is a text part without "text"')
+                return Part(TEXT, part.text)
+            match = TYPE.fullmatch(part.type)
+            name = match.group(1) if match else part.type[:100]
+            span = vocabulary.writer(name) if role == "assistant" else vocabulary.reader(name)
+            if part.ids is not None and part.codec == span.facts.name:
+                return _from_ids(part.ids, span, vocabulary)
+            data = await self._bytes(part)
+            return Part(name, await self._workers.open(name, data))
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+
+    async def _bytes(self, part: ContentPart) -> bytes:
+        value: Any = (part.model_extra or {}).get(part.type)
+        if isinstance(value, dict):
+            if isinstance(value.get("data"), str):
+                return media.from_base64(value["data"], self._settings.max_media_bytes)
+            value = value.get("url")
+        if not isinstance(value, str):
+            raise InputError(f'needs an address in "{part.type[:100]}", e.g. {{"url": "data:TYPE;base64,..."}}')
+        return await media.load(value, self._settings)
+
+
+def check_characters(texts: Iterable[str], settings: Settings) -> None:
+    """InputError when the texts of a request are longer than allowed; cutting them into tokens would take long."""
+    characters = sum(map(len, texts))
+    if characters > settings.max_characters:
+        raise InputError(f"the text has {characters} characters, at most {settings.max_characters} are allowed")
+
+
+def _pieces(message: RequestMessage) -> list[ContentPart]:
+    content = message.parts if message.parts is not None else message.content
+    if isinstance(content, str):
+        return [ContentPart(type=TEXT, text=content)]
+    if content is None:
+        raise InputError(f"a message of the {message.role} has no content; write a string or a list of parts")
+    return content
+
+
+def _from_ids(ids: list[int], span: Span, vocabulary: Vocabulary) -> Part:
+    """A medium as it was written, by its ids with their markers."""
+    if len(ids) < 3 or ids[0] != span.open_id or ids[-1] != span.close_id:
+        raise InputError(f'"ids" of codec {span.facts.name!r} must begin and end with its markers')
+    return Part(span.facts.modality, codes=vocabulary.codes(span.facts.name, ids[1:-1]), codec=span.facts.name)
+
+
+def part_to_json(part: Part, ids: Sequence[int] | None = None) -> ContentPart:
+    """A part of a reply; the data of a medium must be an array.
+
+    Args:
+        ids: of a medium, markers included.
+    """
+    if part.is_text:
+        return ContentPart(type=TEXT, text=part.data)
+    kind = f"{part.modality}_url"
+    url = data_uri(part.modality, part.data)
+    extra: Any = {kind: {"url": url}}
+    return ContentPart(type=kind, codec=part.codec, ids=None if ids is None else list(ids), **extra)
+
+
+def data_uri(name: str, array: np.ndarray) -> str:
+    kind = modality(name)
+    return f"data:{kind.media_types[0]};base64,{base64.b64encode(kind.to_bytes(array)).decode('ascii')}"

@@ -1,0 +1,94 @@
+// The HTTP API of the server that serves this page. Addresses are relative: nothing else is ever asked.
+
+const KEY = "sensorium.key";
+
+/** An answer that is no answer. `status` is 0 when the server could not be reached. */
+export class ApiError extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export const keepKey = (key) => sessionStorage.setItem(KEY, key);
+
+async function request(path, { body, signal } = {}) {
+  const headers = {};
+  const key = sessionStorage.getItem(KEY);
+  if (key) headers.authorization = `Bearer ${key}`;
+  if (body) headers["content-type"] = "application/json";
+  const options = { method: body ? "POST" : "GET", headers, signal, body: body && JSON.stringify(body) };
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("unreachable", 0);
+  }
+  if (!response.ok) throw new ApiError(await sentence(response), response.status);
+  return response;
+}
+
+async function sentence(response) {
+  try {
+    return (await response.json()).error.message;
+  } catch {
+    return `${response.status} ${response.statusText}`;
+  }
+}
+
+const json = async (path, options) => (await request(path, options)).json();
+
+/** The models that the server offers: [{id, reads, writes, languages}]. */
+export const models = async () => (await json("v1/models")).data;
+
+/** Ids, tokens and spans of messages. */
+export const tokenize = (model, messages, signal) => json("v1/tokenize", { body: { model, messages }, signal });
+
+/** Pictures drawn from words, as data URIs, best first where the server ranks them. */
+export async function draw(model, prompt, count, signal) {
+  const body = { model, prompt, n: count, best_of: count, response_format: "b64_json" };
+  const { data } = await json("v1/images/generations", { body, signal });
+  return data.map((picture) => `data:image/png;base64,${picture.b64_json}`);
+}
+
+/** A streamed answer: yields {text} , {progress} , {part} , {usage} and {finish} as they come. */
+export async function* chat(body, signal) {
+  const options = { stream: true, stream_options: { include_usage: true } };
+  const response = await request("v1/chat/completions", { body: { ...body, ...options }, signal });
+  for await (const data of events(response.body)) {
+    const chunk = JSON.parse(data);
+    if (chunk.error) throw new ApiError(chunk.error.message, chunk.error.status ?? 500);
+    const [choice] = chunk.choices ?? [];
+    if (choice?.delta?.progress) yield { progress: choice.delta.progress };
+    if (choice?.delta?.content) yield { text: choice.delta.content };
+    for (const part of choice?.delta?.parts ?? []) yield { part };
+    if (choice?.finish_reason) yield { finish: choice.finish_reason };
+    if (chunk.usage) yield { usage: chunk.usage };
+  }
+}
+
+/** The data of server-sent events, up to [DONE]. https://html.spec.whatwg.org/multipage/server-sent-events.html */
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value.replaceAll("\r", "")).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) {
+        const lines = block.split("\n").filter((line) => line.startsWith("data:"));
+        const data = lines.map((line) => line.slice(5).replace(/^ /, "")).join("\n");
+        if (data === "[DONE]") return;
+        if (data) yield data;
+      }
+    }
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw error instanceof ApiError ? error : new ApiError("unreachable", 0);
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}

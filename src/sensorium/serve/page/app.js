@@ -1,0 +1,181 @@
+// Starts the page: words, models, panels, and the way between them.
+
+import * as api from "./api.js";
+import { announce, h, notice, openDialog } from "./dom.js";
+import { LANGUAGES, chooseLanguage, language, loadLanguage, t } from "./i18n.js";
+import { loadViewers } from "./viewers/index.js";
+import { boardPanel } from "./panels/board.js";
+import { modalities } from "./store.js";
+import { chatPanel } from "./panels/chat.js";
+import { drawPanel } from "./panels/draw.js";
+import { historyList } from "./panels/history.js";
+import { seePanel } from "./panels/see.js";
+
+const MODEL = "sensorium.model";
+const $ = (id) => document.getElementById(id);
+
+/** What the panels share: the chosen model, and doors to one another. */
+const app = {
+  model: null, // {id, reads, writes, languages}
+  say: (content, options) => (go("chat"), chat.say(content, options)),
+  look: (part) => (go("see"), see.look(part)),
+  open: (conversation) => (closeSide(), go("chat"), chat.open(conversation)),
+  conversationsChanged: () => history.refresh(chat.current()),
+  isOpen: (name) => !$(name).hidden,
+  fail,
+};
+
+await loadLanguage();
+const chat = chatPanel($("chat"), app);
+const panels = {
+  chat,
+  draw: drawPanel($("draw"), app),
+  board: await boardPanel($("board"), app),
+  see: seePanel($("see"), app),
+};
+const see = panels.see;
+const history = historyList($("conversations"), $("new-conversation"), app);
+fillLanguages();
+app.conversationsChanged();
+showPanel();
+await connect();
+
+window.addEventListener("hashchange", showPanel);
+$("retry").addEventListener("click", connect);
+$("menu").addEventListener("click", () => ($("side").classList.contains("open") ? closeSide() : openSide()));
+$("shade").addEventListener("click", closeSide);
+document.addEventListener("keydown", (event) => event.key === "Escape" && closeSide());
+
+window.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("over");
+});
+window.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("over"));
+window.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("over");
+  receive(event.dataTransfer.files);
+});
+document.addEventListener("paste", (event) => {
+  if (!event.clipboardData.files.length) return;
+  event.preventDefault();
+  receive(event.clipboardData.files);
+});
+
+/** Dropped or pasted files go to the panel in sight, or into a message. */
+function receive(files) {
+  if (!files.length) return;
+  if (!app.isOpen("see")) go("chat");
+  (app.isOpen("see") ? see : chat).take([...files]);
+}
+
+/** Show a failure as one clear sentence; a question for the API key where that is what is missing. */
+function fail(error) {
+  if (error.name === "AbortError") return "";
+  if (error.status === 401) askKey();
+  const text = sentenceOf(error);
+  announce(text);
+  return text;
+}
+
+function sentenceOf(error) {
+  if (!(error instanceof api.ApiError)) return error.message;
+  if (error.status === 0) return t("error.unreachable");
+  if (error.status === 401) return t("error.key");
+  if (error.status === 413) return t("error.large");
+  if (error.status === 429 || error.status === 503) return t("error.busy");
+  if (error.status >= 500) return t("error.server");
+  return t("error.said", { message: error.message });
+}
+
+async function connect() {
+  try {
+    const models = await api.models();
+    $("offline").hidden = true;
+    await fillModels(models);
+  } catch (error) {
+    $("offline").hidden = false;
+    $("offline").querySelector("p").textContent = fail(error);
+  }
+}
+
+async function fillModels(models) {
+  const kept = localStorage.getItem(MODEL);
+  const select = $("model");
+  select.replaceChildren(...models.map(({ id }) => h("option", { value: id }, id)));
+  select.value = models.some(({ id }) => id === kept) ? kept : (models[0]?.id ?? "");
+  select.onchange = () => {
+    localStorage.setItem(MODEL, select.value);
+    choose(models.find(({ id }) => id === select.value));
+  };
+  $("model-choice").hidden = models.length < 2;
+  await choose(models.find(({ id }) => id === select.value));
+}
+
+async function choose(model) {
+  app.model = { languages: [], ...model, reads: model?.reads ?? ["text"], writes: model?.writes ?? ["text"] };
+  await loadViewers([...app.model.reads, ...app.model.writes, ...modalities()]);
+  for (const panel of Object.values(panels)) panel.modelChanged();
+}
+
+function fillLanguages() {
+  const select = $("language");
+  select.replaceChildren(...Object.entries(LANGUAGES).map(([code, name]) => h("option", { value: code }, name)));
+  select.value = language;
+  select.addEventListener("change", async () => {
+    await chooseLanguage(select.value);
+    for (const panel of Object.values(panels)) panel.languageChanged();
+    app.conversationsChanged();
+  });
+}
+
+function askKey() {
+  const input = h("input", { type: "password", autocomplete: "off", "aria-label": t("key.label") });
+  const keep = (event) => {
+    event.preventDefault();
+    api.keepKey(input.value.trim());
+    dialog.close();
+    connect();
+  };
+  const button = h("button", { class: "main-button" }, t("key.keep"));
+  const dialog = openDialog(t("key.label"), h("form", { onsubmit: keep }, h("p", {}, t("key.explain")), input, button));
+  dialog.classList.add("small-dialog");
+  input.focus();
+}
+
+function go(name) {
+  if (location.hash === `#${name}`) showPanel();
+  else location.hash = name;
+  if (!app.isOpen(name)) showPanel();
+}
+
+function showPanel() {
+  const wanted = location.hash.slice(1);
+  const name = wanted in panels ? wanted : "chat";
+  for (const key of Object.keys(panels)) {
+    $(key).hidden = key !== name;
+    const link = document.querySelector(`.tabs a[href="#${key}"]`);
+    if (key === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.body.dataset.panel = name;
+  document.title = `${t(`nav.${name}`)} · Sensorium`;
+  panels[name].shown?.();
+}
+
+function openSide() {
+  $("side").classList.add("open");
+  $("menu").setAttribute("aria-expanded", "true");
+  $("shade").hidden = false;
+  $("main").inert = true;
+  $("new-conversation").focus();
+}
+
+function closeSide() {
+  if (!$("side").classList.contains("open")) return;
+  $("side").classList.remove("open");
+  $("menu").setAttribute("aria-expanded", "false");
+  $("shade").hidden = true;
+  $("main").inert = false;
+  $("menu").focus();
+}

@@ -1,0 +1,156 @@
+// The conversation: what was said, the answer that is being written, and the composer below.
+
+import * as api from "../api.js";
+import { announce, h, notice } from "../dom.js";
+import { t } from "../i18n.js";
+import * as store from "../store.js";
+import { composer } from "./composer.js";
+import { GrowingAnswer, messageView, wordsOf } from "./message.js";
+
+const TITLE_CHARACTERS = 60;
+
+export function chatPanel(root, app) {
+  let conversation = store.all()[0] ?? store.fresh();
+  let running = null; // an AbortController while an answer is written
+
+  const title = h("h1", { id: "chat-title", class: "unseen" });
+  const log = h("div", { class: "log", tabIndex: 0, role: "region" });
+  const form = h("form", { class: "composer" });
+  root.append(title, log, form);
+  const input = composer(form, app, { send: say, stop: () => running?.abort() });
+
+  function render() {
+    title.textContent = t("nav.chat");
+    log.setAttribute("aria-label", t("chat.log"));
+    input.render();
+    if (!running) showAll();
+  }
+
+  function showAll() {
+    const { messages } = conversation;
+    const views = messages.map((message, at) => messageView(message, { app, again: againAt(at), request: asked(at) }));
+    log.replaceChildren(...(views.length ? views : [welcome()]));
+    log.scrollTop = log.scrollHeight;
+  }
+
+  /** The last message may be answered anew. */
+  function againAt(at) {
+    const { messages } = conversation;
+    if (at !== messages.length - 1 || (messages[at].role === "user" && !messages[at].problem)) return undefined;
+    return () => {
+      if (running) return;
+      if (messages[at].role === "assistant") messages.pop();
+      answer(messages.at(-1).want);
+    };
+  }
+
+  const asked = (at) =>
+    conversation.messages
+      .slice(0, at)
+      .filter(({ role }) => role === "user")
+      .map(wordsOf)
+      .at(-1) ?? "";
+
+  function welcome() {
+    const chip = (words, run) => h("button", { type: "button", class: "chip", onclick: run }, words);
+    const writes = app.model?.writes ?? [];
+    const chips = [];
+    if (writes.includes("image")) {
+      for (const words of [t("chat.try.1"), t("chat.try.2")]) {
+        chips.push(chip(words, () => say([{ type: "text", text: words }], { want: "" })));
+      }
+    }
+    if ((app.model?.reads ?? []).includes("image")) chips.push(chip(t("chat.try.3"), input.openFiles));
+    const mark = h("img", { src: "page/mark.svg", alt: "", width: 56, height: 56 });
+    return h(
+      "div",
+      { class: "welcome" },
+      mark,
+      h("h2", {}, t("chat.welcome")),
+      h("p", {}, t("chat.explain")),
+      h("div", { class: "chips" }, ...chips),
+    );
+  }
+
+  /** Say something and let the model answer; `want` is the kind of answer, "" leaves it to the model. */
+  async function say(content, { want = "" } = {}) {
+    if (running) return;
+    const message = { role: "user", content, want };
+    conversation.messages.push(message);
+    conversation.title ||= wordsOf(message).slice(0, TITLE_CHARACTERS);
+    keep();
+    await answer(want);
+  }
+
+  async function answer(want) {
+    const question = conversation.messages.at(-1);
+    const answered = conversation;
+    delete question.problem;
+    showAll();
+    const growing = new GrowingAnswer(app, wordsOf(question));
+    log.append(growing.element);
+    log.scrollTop = log.scrollHeight;
+    running = new AbortController();
+    input.setBusy(true);
+    announce(t("chat.thinking"));
+    const message = { role: "assistant", content: growing.content };
+    const started = performance.now();
+    try {
+      await write(growing, message, want);
+      message.seconds = (performance.now() - started) / 1000;
+    } catch (error) {
+      question.problem = app.fail(error) || t("chat.stopped");
+    }
+    running = null;
+    input.setBusy(false);
+    if (message.content.length) {
+      answered.messages.push(message);
+      delete question.problem;
+      announce(`${t("chat.model")}: ${wordsOf(message) || t("chat.alt.answer", { words: wordsOf(question) })}`);
+    } else {
+      question.problem ??= t("error.empty");
+    }
+    keep(answered);
+    if (answered === conversation) showAll();
+  }
+
+  async function write(growing, message, want) {
+    const messages = conversation.messages
+      .filter(({ problem }) => !problem)
+      .map(({ role, content }) => ({ role, content }));
+    const body = { model: app.model?.id, messages, modalities: want ? [want] : app.model?.writes };
+    for await (const event of api.chat(body, running.signal)) {
+      const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+      if (event.text) growing.addText(event.text);
+      if (event.part) growing.addPart(event.part);
+      if (event.progress) growing.progress(event.progress);
+      if (event.finish === "length") message.cut = true;
+      if (event.usage) message.energy_wh = event.usage.energy_wh;
+      if (atEnd) log.scrollTop = log.scrollHeight;
+    }
+  }
+
+  function keep(which = conversation) {
+    if (!store.keep(which)) notice(t("error.full"), { error: true, closeLabel: t("action.close") });
+    app.conversationsChanged();
+  }
+
+  function open(other) {
+    running?.abort();
+    conversation = other ?? store.fresh();
+    showAll();
+    app.conversationsChanged();
+    input.focus();
+  }
+
+  render();
+  return {
+    say,
+    open,
+    take: input.attach,
+    current: () => conversation.id,
+    modelChanged: render,
+    languageChanged: render,
+    shown: () => (log.scrollTop = log.scrollHeight),
+  };
+}

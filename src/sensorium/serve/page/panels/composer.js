@@ -1,0 +1,158 @@
+// Where the next message is made: words, media from files, clipboard, dropping or camera, and the kind of answer.
+
+import { announce, h, icon, iconButton, notice } from "../dom.js";
+import { modalityName, t } from "../i18n.js";
+import { mediaPart, textPart } from "../media.js";
+import { modalityOfFile, viewerOf } from "../viewers/index.js";
+
+/** Fills `form`. Calls send(content, {want}) and stop(); the result lets the panel steer it. */
+export function composer(form, app, { send, stop }) {
+  let attached = []; // [{part, name}]
+  let busy = false;
+  let draft = "";
+  let want = "";
+  let input, shelf, go;
+
+  const media = () => (app.model?.reads ?? []).filter((modality) => modality !== "text");
+
+  function render() {
+    input = h("textarea", {
+      rows: 1,
+      value: draft,
+      placeholder: t("chat.placeholder"),
+      "aria-label": t("chat.message"),
+    });
+    input.addEventListener("input", () => {
+      draft = input.value;
+      grow();
+    });
+    input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      submit();
+    });
+    shelf = h("ul", { class: "shelf", "aria-label": t("chat.attached") });
+    go = h("button", { class: "send" }, icon("send"));
+    form.replaceChildren(shelf, input, h("div", { class: "tools" }, ...doors(), kindChoice(), go));
+    showAttached();
+    setBusy(busy);
+  }
+
+  /** Let the field be as high as its words, in browsers that do not do so by themselves. */
+  function grow() {
+    if (CSS.supports("field-sizing", "content")) return;
+    input.style.height = "auto";
+    input.style.height = `${input.scrollHeight}px`;
+  }
+
+  /** Buttons by which media come in: one for files, one per viewer that has a camera or the like. */
+  function doors() {
+    const accept = media().map((modality) => viewerOf(modality).accept);
+    if (!accept.length) return [];
+    const chooser = h("input", {
+      type: "file",
+      multiple: true,
+      hidden: true,
+      accept: accept.filter(Boolean).join(","),
+    });
+    chooser.addEventListener("change", async () => {
+      await attach([...chooser.files]);
+      chooser.value = "";
+    });
+    const buttons = [
+      chooser,
+      iconButton("attach", t("chat.attach"), () => chooser.click(), { class: "icon-button attach" }),
+    ];
+    for (const modality of media().filter((name) => viewerOf(name).capture)) {
+      const capture = async () => {
+        const file = await viewerOf(modality).capture();
+        if (file) await attach([file]);
+        input.focus();
+      };
+      buttons.push(iconButton("camera", t("chat.camera"), capture));
+    }
+    return buttons;
+  }
+
+  function kindChoice() {
+    const kinds = app.model?.writes ?? [];
+    if (kinds.length < 2) return h("span", { class: "grow" });
+    const options = kinds.map((kind) =>
+      h("option", { value: kind }, t("chat.kind.only", { kind: modalityName(kind) })),
+    );
+    const select = h(
+      "select",
+      { "aria-label": t("chat.kind") },
+      h("option", { value: "" }, t("chat.kind.any")),
+      ...options,
+    );
+    select.value = kinds.includes(want) ? want : "";
+    select.addEventListener("change", () => (want = select.value));
+    return h("div", { class: "kind grow" }, select);
+  }
+
+  async function attach(files) {
+    for (const file of files) {
+      const modality = modalityOfFile(file, media());
+      try {
+        if (!modality) throw new Error(t("error.kind", { name: file.name }));
+        const part = mediaPart(modality, await viewerOf(modality).read(file));
+        attached.push({ part, modality, name: file.name });
+        announce(t("chat.added", { name: file.name }));
+      } catch (error) {
+        notice(error.message, { error: true, closeLabel: t("action.close") });
+      }
+    }
+    showAttached();
+    input.focus();
+  }
+
+  function showAttached() {
+    const items = attached.map((item) => {
+      const take = () => {
+        attached = attached.filter((other) => other !== item);
+        showAttached();
+        input.focus();
+      };
+      const view = viewerOf(item.modality).show(item.part, { alt: item.name });
+      return h("li", {}, view, iconButton("close", t("chat.remove", { name: item.name }), take));
+    });
+    shelf.replaceChildren(...items);
+    shelf.hidden = items.length === 0;
+  }
+
+  function submit() {
+    const words = draft.trim();
+    if (busy || (!words && !attached.length)) return;
+    const content = [...attached.map(({ part }) => part), ...(words ? [textPart(words)] : [])];
+    attached = [];
+    draft = "";
+    input.value = "";
+    grow();
+    showAttached();
+    send(content, { want });
+  }
+
+  function setBusy(now) {
+    busy = now;
+    const label = busy ? t("action.stop") : t("chat.send");
+    go.type = busy ? "button" : "submit";
+    go.title = label;
+    go.setAttribute("aria-label", label);
+    go.replaceChildren(icon(busy ? "stop" : "send"));
+    go.onclick = busy ? stop : null;
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
+  render();
+  return {
+    render,
+    attach,
+    setBusy,
+    focus: () => input.focus(),
+    openFiles: () => form.querySelector(".attach")?.click(),
+  };
+}

@@ -1,0 +1,104 @@
+// One message on the screen: who says it, its parts through their viewers, and what can be done with it.
+
+import { h, iconButton, notice } from "../dom.js";
+import { modalityName, number, t } from "../i18n.js";
+import { modalityOf } from "../media.js";
+import { viewerOf } from "../viewers/index.js";
+
+/** The words of a message. */
+export const wordsOf = (message) =>
+  message.content
+    .filter((part) => part.type === "text")
+    .map((part) => part.text)
+    .join("")
+    .trim();
+
+/** A part through its modality's viewer. */
+export function partView(part, alt, app) {
+  const actions = [{ icon: "eye", label: t("viewer.look"), run: () => app.look(part) }];
+  return h("div", { class: `part ${modalityOf(part)}` }, viewerOf(modalityOf(part)).show(part, { alt, actions }));
+}
+
+/** A whole message. `again` is called when the person wants another answer; `request` words what was asked. */
+export function messageView(message, { app, again, request = "" }) {
+  const mine = message.role === "user";
+  const alt = mine ? t("chat.alt.mine") : t("chat.alt.answer", { words: request });
+  const parts = message.content.map((part) => partView(part, alt, app));
+  const view = article(mine, h("div", { class: "parts" }, ...parts));
+  view.append(foot(message, mine, again));
+  return view;
+}
+
+function article(mine, ...children) {
+  const name = mine ? t("chat.you") : t("chat.model");
+  return h("article", { class: mine ? "message mine" : "message", "aria-label": name }, ...children);
+}
+
+function foot(message, mine, again) {
+  const words = wordsOf(message);
+  const items = [];
+  if (message.problem) items.push(h("p", { class: "problem" }, message.problem));
+  if (!mine && message.cut) items.push(h("span", { class: "small" }, t("chat.cut")));
+  if (!mine && message.seconds) items.push(h("span", { class: "small" }, cost(message)));
+  if (words && !mine) items.push(iconButton("copy", t("action.copy"), () => copy(words)));
+  if (again) items.push(iconButton("again", t("action.again"), again));
+  return h("div", { class: "foot" }, ...items);
+}
+
+function cost({ seconds, energy_wh: energy }) {
+  const time = t("chat.seconds", { seconds: number(seconds, { maximumFractionDigits: 1 }) });
+  if (!energy) return time;
+  return `${time} · ${number(energy * 1000, { maximumSignificantDigits: 2 })} mWh`;
+}
+
+export async function copy(words) {
+  try {
+    await navigator.clipboard.writeText(words);
+    notice(t("action.copied"));
+  } catch {
+    notice(t("error.copy"), { error: true, closeLabel: t("action.close") });
+  }
+}
+
+/** An answer that is still being written. */
+export class GrowingAnswer {
+  constructor(app, request) {
+    this.app = app;
+    this.alt = t("chat.alt.answer", { words: request });
+    this.content = [];
+    this.parts = h("div", { class: "parts" });
+    this.wait = h("div", { class: "wait" });
+    this.element = article(false, this.parts, this.wait);
+    this.element.setAttribute("aria-busy", "true");
+    this.waiting(h("span", { class: "dots", "aria-hidden": "true" }), t("chat.thinking"));
+  }
+
+  addText(text) {
+    const last = this.content.at(-1);
+    if (last?.type === "text") {
+      last.text += text;
+      this.parts.lastChild.replaceWith(partView(last, "", this.app));
+    } else {
+      this.addPart({ type: "text", text });
+    }
+    this.wait.replaceChildren();
+  }
+
+  addPart(part) {
+    this.content.push(part);
+    this.parts.append(partView(part, this.alt, this.app));
+    this.wait.replaceChildren();
+  }
+
+  progress({ modality, done, total }) {
+    const bar = h("progress", { "aria-label": t("chat.making", { modality: modalityName(modality) }) });
+    if (total) Object.assign(bar, { max: total, value: done });
+    const sketch = viewerOf(modality).waiting?.({ done, total });
+    this.waiting(sketch ?? bar, t("chat.making", { modality: modalityName(modality) }), sketch ? bar : null);
+  }
+
+  waiting(sign, words, bar = null) {
+    if (bar) bar.classList.add("unseen");
+    this.wait.replaceChildren(sign, h("span", { class: "small" }, words), ...(bar ? [bar] : []));
+  }
+}

@@ -1,0 +1,116 @@
+"""The models that are served, by name."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePath
+from typing import Any, TypeVar
+
+from sensorium.generate import Assistant, make_engine
+from sensorium.model import resolve
+from sensorium.serve.errors import ApiError
+from sensorium.serve.scheduler import Scheduler
+from sensorium.serve.schemas import ModelCard
+from sensorium.serve.settings import Settings
+
+T = TypeVar("T")
+
+
+class Served:
+    """A model with a thread that writes and a thread at a desk, where media are encoded and answers decoded.
+
+    Attributes:
+        reads, writes: modalities beside text, in the order of the model's codecs.
+    """
+
+    def __init__(self, name: str, model: Assistant, settings: Settings, languages: list[str] | None = None):
+        self.name, self.model, self.languages, self.created = name, model, languages, int(time.time())
+        self.scheduler = Scheduler(
+            model, max_batch=settings.max_batch, max_queue=settings.max_queue, request_s=settings.request_s
+        )
+        self._desk = ThreadPoolExecutor(1, thread_name_prefix="sensorium-desk")
+        facts = [span.facts for span in model.vocabulary.spans]
+        self.reads = list(dict.fromkeys(fact.modality for fact in facts if fact.use != "write"))
+        self.writes = list(dict.fromkeys(fact.modality for fact in facts if fact.use != "read"))
+
+    async def at_desk(self, function: Callable[..., T], *args: Any) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._desk, function, *args)
+        except RuntimeError as error:
+            if "after shutdown" in str(error):
+                raise ApiError(503, f"the model {self.name!r} has just been unloaded", code="model_unloaded") from error
+            raise
+
+    def card(self) -> ModelCard:
+        reads, writes = ["text", *self.reads], ["text", *self.writes]
+        return ModelCard(id=self.name, created=self.created, reads=reads, writes=writes, languages=self.languages)
+
+    def close(self) -> None:
+        """End both threads; unfinished requests get an error."""
+        self.scheduler.close()
+        self._desk.shutdown(wait=False, cancel_futures=True)
+
+
+class Registry:
+    """Args:
+    models: by the name that requests use; what is not loaded yet by name, folder or Hub id.
+    """
+
+    def __init__(self, models: Mapping[str, Assistant | str], settings: Settings):
+        self._settings = settings
+        self._served = {name: self._serve(name, model) for name, model in models.items()}
+        self._loading = asyncio.Lock()
+
+    def __iter__(self):
+        return iter(list(self._served.values()))
+
+    def get(self, name: str) -> Served:
+        """A model by name; ApiError 404 naming those that are there."""
+        if name in self._served:
+            return self._served[name]
+        known = ", ".join(map(repr, self._served)) or "none"
+        raise ApiError(404, f"no model {name[:100]!r} here; models: {known}", param="model", code="model_not_found")
+
+    def _serve(self, name: str, model: Assistant | str) -> Served:
+        if isinstance(model, Assistant):
+            return Served(name, model, self._settings)
+        loaded = Assistant.load(model)
+        loaded.engine = make_engine(loaded.lm, self._settings.engine)
+        return Served(name, loaded, self._settings, languages_of(model))
+
+    async def load(self, model: str, name: str | None) -> Served:
+        """Load a model by name, folder or Hub id, unless its name is taken already."""
+        name = name or name_of(model)
+        async with self._loading:
+            if name not in self._served:
+                self._served[name] = await asyncio.to_thread(self._serve, name, model)
+            return self._served[name]
+
+    async def unload(self, name: str) -> None:
+        served = self.get(name)
+        del self._served[name]
+        await asyncio.to_thread(served.close)
+
+    def close(self) -> None:
+        for served in self:
+            served.close()
+        self._served.clear()
+
+
+def name_of(model: str) -> str:
+    """What a model is called unless it is given a name: the last part of its folder or Hub id."""
+    return PurePath(model).name or model
+
+
+def languages_of(model: str) -> list[str] | None:
+    """What the model's card says of its languages."""
+    from huggingface_hub import ModelCard as HubCard
+
+    readme = resolve(model) / "README.md"
+    if not readme.is_file():
+        return None
+    found = HubCard(readme.read_text(encoding="utf-8"), ignore_metadata_errors=True).data.get("language")
+    return [found] if isinstance(found, str) else found

@@ -1,0 +1,74 @@
+"""Running the server until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from sensorium.types import InputError
+
+MAX_CONNECTIONS = 512
+
+
+def run(models: Sequence[str], **options: Any) -> None:
+    """Load models and serve them.
+
+    Args:
+        models: names, folders or Hub ids; ``NAME=MODEL`` gives one a name.
+        options: fields of `Settings`.
+
+    Raises:
+        InputError: an extra is missing, a model cannot be loaded, the address is taken.
+    """
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    try:
+        import uvicorn
+
+        from sensorium.serve.app import create_app
+        from sensorium.serve.settings import Settings
+    except ImportError as error:
+        raise InputError(
+            f"the server needs packages that are missing ({error.name}): pip install 'sensorium[serve]'"
+        ) from error
+    settings = Settings(**options)
+    listening = _listen(settings.host, settings.port)
+    pairs = [_named(model) for model in models]
+    app = create_app(dict(pairs), settings)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    port = listening.getsockname()[1]
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"serving {', '.join(name for name, _ in pairs)} at http://{shown}:{port}", flush=True)
+    if not settings.on_loopback and not settings.api_keys:
+        print("anybody who can reach this address can use it: give --api-key to ask for a key", flush=True)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        limit_concurrency=MAX_CONNECTIONS,
+        proxy_headers=False,  # anybody could claim any address
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _named(model: str) -> tuple[str, str]:
+    name, equals, rest = model.partition("=")
+    return (name, rest) if equals else (PurePath(model).name, model)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, number)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise InputError(
+            f"cannot listen on {host} port {port} ({error.strerror}); choose another with --port"
+        ) from error
+    return listening

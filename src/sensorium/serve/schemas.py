@@ -1,0 +1,379 @@
+"""Requests and replies. Fields that OpenAI's clients may send and that change nothing here are let through."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
+
+LARGEST_SEED = 2**63 - 1
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
+def _whole_characters(text: str) -> str:
+    """JSON can spell half of a character (a lone surrogate), which no tokenizer takes."""
+    if HALF_CHARACTER.search(text):
+        raise ValueError("holds half of a character (a lone surrogate); write the text again as UTF-8")
+    return text
+
+
+String = Annotated[str, AfterValidator(_whole_characters)]
+Name = Annotated[String, StringConstraints(min_length=1, max_length=500)]
+Stop = Annotated[String, StringConstraints(min_length=1, max_length=200)]
+TokenId = Annotated[int, Field(ge=0, lt=2**31)]
+Temperature = Annotated[float | None, Field(ge=0, le=100, description="0 takes the likeliest; default: the model's.")]
+TopP = Annotated[float | None, Field(gt=0, le=1)]
+TopK = Annotated[int | None, Field(ge=0, le=2**31, description="Sample among this many of the likeliest; 0 for all.")]
+Seed = Annotated[int | None, Field(ge=-LARGEST_SEED, le=LARGEST_SEED, description="Same seed, same answer.")]
+Guidance = Annotated[
+    float | None, Field(ge=0, le=100, description="Above 1, media keep closer to the request; 1 for none.")
+]
+Count = Annotated[int | None, Field(ge=1, le=1000)]
+MaxTokens = Annotated[int | None, Field(ge=1, description="Most ids to write.")]
+
+
+class ContentPart(BaseModel):
+    """A piece of a message.
+
+    ``{"type": "text", "text": ...}``, or for any modality M that the model reads
+    ``{"type": "M_url", "M_url": {"url": "data:..."}}`` or ``{"type": "input_M", "input_M": {"data": base64}}``. In a
+    reply a medium also has ``codec`` and ``ids``; sent back with them, it is taken as it was written.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {"type": "text", "text": "What is this?"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,..."}},
+                {"type": "input_audio", "input_audio": {"data": "...", "format": "wav"}},
+            ]
+        },
+    )
+    type: Name
+    text: String | None = None
+    codec: Name | None = None
+    ids: list[TokenId] | None = None
+
+    @model_serializer(mode="wrap")
+    def _only_what_it_has(self, plain: SerializerFunctionWrapHandler):
+        return {name: value for name, value in plain(self).items() if value is not None}
+
+
+Content = String | list[ContentPart]
+
+
+class RequestMessage(BaseModel):
+    """One turn. ``parts``, as replies have them, stand in for ``content``."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Content | None = None
+    parts: list[ContentPart] | None = None
+
+
+class StreamOptions(BaseModel):
+    include_usage: bool | None = False
+
+
+class _Sampled(BaseModel):
+    """How answers are chosen."""
+
+    n: Count = Field(1, description="How many answers.")
+    best_of: Count = Field(None, description="Write so many and return the best n.")
+    temperature: Temperature = None
+    top_p: TopP = None
+    top_k: TopK = None
+    guidance: Guidance = None
+    seed: Seed = None
+
+    @property
+    def wanted(self) -> int:
+        """How many are returned."""
+        return self.n or 1
+
+    @property
+    def answers(self) -> int:
+        """How many are written."""
+        return self.best_of or self.wanted
+
+    def sampling(self) -> dict[str, Any]:
+        """The fields of `sensorium.generate.Sampling` that were given."""
+        names = ("temperature", "top_p", "top_k", "guidance", "seed", "max_tokens")
+        return {name: value for name in names if (value := getattr(self, name, None)) is not None}
+
+    @model_validator(mode="after")
+    def _check_best_of(self) -> Self:
+        if self.best_of is not None and self.best_of < self.wanted:
+            raise ValueError(f"best_of is {self.best_of}, less than the {self.wanted} answers asked for")
+        return self
+
+
+class _Writing(_Sampled):
+    """What requests that write text have in common."""
+
+    model: Name
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    stop: Stop | Annotated[list[Stop], Field(max_length=16)] | None = None
+    max_tokens: MaxTokens = None
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+
+    @property
+    def wants_usage(self) -> bool:
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    @model_validator(mode="after")
+    def _check_stream(self) -> Self:
+        if (self.best_of or 1) > 1 and self.stream:
+            raise ValueError("best_of cannot be streamed: the best is known only at the end")
+        return self
+
+
+class ChatRequest(_Writing):
+    messages: list[RequestMessage] = Field(min_length=1, max_length=1000)
+    modalities: Annotated[list[Name], Field(min_length=1, max_length=50)] | None = Field(
+        None, description='Kinds of answer, e.g. ["text"] or ["image"]; default: any that the model writes.'
+    )
+    max_completion_tokens: MaxTokens = Field(None, description="The newer name of max_tokens.")
+    logprobs: bool | None = False
+    top_logprobs: int | None = Field(None, ge=0, le=20)
+    tools: list[Any] | None = Field(None, description="Not offered; must be empty.")
+    response_format: dict[str, Any] | None = Field(None, description='Only {"type": "text"}.')
+
+    def sampling(self) -> dict[str, Any]:
+        given = super().sampling()
+        if self.max_completion_tokens is not None:
+            given["max_tokens"] = self.max_completion_tokens
+        return given | ({"logprobs": self.top_logprobs or 0} if self.logprobs else {})
+
+    @model_validator(mode="after")
+    def _check_what_is_not_offered(self) -> Self:
+        if self.tools:
+            raise ValueError("tools are not offered by this server")
+        if self.response_format and self.response_format.get("type") != "text":
+            raise ValueError('only the response_format {"type": "text"} is offered by this server')
+        return self
+
+
+class CompletionRequest(_Writing):
+    prompt: (
+        String
+        | Annotated[list[String], Field(min_length=1, max_length=64)]
+        | Annotated[list[TokenId], Field(min_length=1)]
+        | Annotated[list[list[TokenId]], Field(min_length=1, max_length=64)]
+    )
+    max_tokens: MaxTokens = 16
+    echo: bool | None = False
+    logprobs: int | None = Field(None, ge=0, le=20)
+
+    def sampling(self) -> dict[str, Any]:
+        return super().sampling() | ({} if self.logprobs is None else {"logprobs": self.logprobs})
+
+
+class ImageRequest(_Sampled):
+    prompt: String = Field(min_length=1, max_length=32000)
+    model: Name | None = Field(None, description="Default: the first model that writes pictures.")
+    size: str | None = Field(
+        None, pattern=r"^(auto|[1-9]\d{0,3}x[1-9]\d{0,3})$", description="Width x height; default: as the model draws."
+    )
+    response_format: Literal["b64_json"] | None = "b64_json"
+
+
+class TokenizeRequest(BaseModel):
+    """Either ``messages``, or the ``content`` of one message and its ``role``."""
+
+    model: Name
+    messages: Annotated[list[RequestMessage], Field(min_length=1, max_length=1000)] | None = None
+    content: Content | None = None
+    role: Literal["system", "developer", "user", "assistant"] = "user"
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.messages is None) == (self.content is None):
+            raise ValueError('give either "messages" or "content"')
+        return self
+
+    @property
+    def turns(self) -> list[RequestMessage]:
+        return self.messages or [RequestMessage(role=self.role, content=self.content)]
+
+
+class DetokenizeRequest(BaseModel):
+    model: Name
+    ids: list[TokenId] = Field(max_length=100_000)
+
+
+class LoadRequest(BaseModel):
+    model: Name = Field(description="A model in the box, a folder, or a Hub id.")
+    name: Name | None = Field(None, description="What requests call it; default: the last part of `model`.")
+
+
+class UnloadRequest(BaseModel):
+    model: Name
+
+
+class ErrorDetail(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorReply(BaseModel):
+    error: ErrorDetail
+
+
+class ModelCard(BaseModel):
+    """Extra to OpenAI's: the modalities it ``reads`` and ``writes``, and its languages where they are known."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str = "sensorium"
+    reads: list[str]
+    writes: list[str]
+    languages: list[str] | None = None
+
+
+class ModelList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[ModelCard]
+
+
+class UnloadReply(BaseModel):
+    id: str
+    unloaded: bool
+
+
+class ModalityTokens(BaseModel):
+    prompt: dict[str, int]
+    completion: dict[str, int]
+
+
+class Usage(BaseModel):
+    """OpenAI's counts, the counts by modality, and an estimate of the energy that the writing took."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    modality_tokens: ModalityTokens
+    energy_wh: float | None
+
+
+class Likely(BaseModel):
+    token: str
+    logprob: float
+    bytes: list[int] | None
+
+
+class TokenLogprob(Likely):
+    top_logprobs: list[Likely]
+
+
+class ChatLogprobs(BaseModel):
+    """Log-probabilities among the ids that were allowed at each place."""
+
+    content: list[TokenLogprob]
+    refusal: None = None
+
+
+class ReplyMessage(BaseModel):
+    """``content`` is the text alone; ``parts`` holds text and media in the order written."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str | None
+    refusal: None = None
+    parts: list[ContentPart]
+
+
+class ChatChoice(BaseModel):
+    index: int
+    message: ReplyMessage
+    logprobs: ChatLogprobs | None
+    finish_reason: Literal["stop", "length"]
+
+
+class ChatReply(BaseModel):
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: list[ChatChoice]
+    usage: Usage
+
+
+class CompletionLogprobs(BaseModel):
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
+    text_offset: list[int]
+
+
+class CompletionChoice(BaseModel):
+    index: int
+    text: str
+    logprobs: CompletionLogprobs | None
+    finish_reason: Literal["stop", "length"]
+
+
+class CompletionReply(BaseModel):
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    choices: list[CompletionChoice]
+    usage: Usage
+
+
+class ImageItem(BaseModel):
+    b64_json: str
+    ids: list[int]
+
+
+class ImageReply(BaseModel):
+    created: int
+    data: list[ImageItem]
+    usage: Usage
+
+
+class SpanItem(BaseModel):
+    """A medium among the ids: ``ids[start:stop]``, markers included.
+
+    ``reconstruction`` is the medium as its codes tell it; null for a codec that only reads.
+    """
+
+    codec: str
+    modality: str
+    start: int
+    stop: int
+    bits: float
+    codes: list[list[int]]
+    reconstruction: ContentPart | None
+
+
+class TokenizeReply(BaseModel):
+    ids: list[int]
+    tokens: list[str]
+    spans: list[SpanItem]
+
+
+class DetokenizeReply(BaseModel):
+    parts: list[ContentPart]
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+    models: list[str]

@@ -1,0 +1,129 @@
+"""What all endpoints share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
+
+from sensorium.generate import Task
+from sensorium.serve.errors import ApiError, as_api_error
+from sensorium.serve.messages import Reader
+from sensorium.serve.metrics import Metrics
+from sensorium.serve.registry import Registry, Served
+from sensorium.serve.scheduler import TOO_LATE
+from sensorium.serve.settings import Settings
+from sensorium.serve.workers import Workers
+from sensorium.serve.writing import Writing
+from sensorium.types import InputError
+
+T = TypeVar("T")
+
+
+@dataclass
+class Server:
+    """The parts of a running server."""
+
+    settings: Settings
+    registry: Registry
+    workers: Workers
+    reader: Reader
+    metrics: Metrics
+
+    def check(self, answers: int, max_tokens: int | None) -> None:
+        """Refuse what is beyond the server's limits."""
+        if answers > self.settings.max_answers:
+            raise InputError(f"{answers} answers are asked for, at most {self.settings.max_answers} are allowed")
+        if max_tokens is not None and max_tokens > self.settings.max_tokens:
+            raise InputError(f"{max_tokens} tokens are asked for, at most {self.settings.max_tokens} are allowed")
+
+    def write(self, request: Request, served: Served, tasks: Sequence[Task], **options: Any) -> Writing:
+        """Queue the answers of a request; see `Writing`."""
+        on_first = self.metrics.first.labels(served.name).observe
+        client, started = client_of(request), started_at(request)
+        return Writing(served, tasks, self.settings, client=client, started=started, on_first=on_first, **options)
+
+    async def finish(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
+        """The result of ``work``, which is given up when the client has gone or the time is over."""
+        task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(request))
+        left = started_at(request) + self.settings.request_s - time.monotonic()
+        try:
+            await asyncio.wait({task, gone}, timeout=max(left, 0) + 1, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            if gone.done():
+                raise ApiError(499, "the client has gone", code="client_gone")
+            raise ApiError(408, TOO_LATE.format(self.settings.request_s), code="timeout")
+        finally:
+            gone.cancel()
+            task.cancel()
+            await asyncio.gather(gone, task, return_exceptions=True)
+
+
+def _server(request: Request) -> Server:
+    return request.app.state.server
+
+
+Shared = Annotated[Server, Depends(_server)]
+
+
+def client_of(request: Request) -> str:
+    """Who shares a place in the fair queue: the same key from the same address."""
+    host = request.client.host if request.client else ""
+    return f"{request.headers.get('authorization', '')}@{host}"
+
+
+def started_at(request: Request) -> float:
+    """`time.monotonic` when the request came in."""
+    return request.scope["started"]
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def new_id(kind: str) -> str:
+    return f"{kind}-{secrets.token_hex(12)}"
+
+
+def with_media(task: Task, modalities: Sequence[str] | None) -> Task:
+    """The task with the model's adapter on when media are asked for by name beside text."""
+    return replace(task, about_media=True) if modalities and set(modalities) != {"text"} else task
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of an answer.
+
+    Whatever ends it, a client that has gone included, ends the writing.
+    """
+
+    def __init__(self, writing: Writing, chunks: AsyncIterator[BaseModel | dict[str, Any]]):
+        self._writing = writing
+        super().__init__(_events(chunks), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._writing.cancel()
+
+
+async def _events(chunks: AsyncIterator[Any]) -> AsyncIterator[str]:
+    try:
+        async for chunk in chunks:
+            yield f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
+    except Exception as error:  # the status has been sent: the error is the last event
+        told = as_api_error(error)
+        yield f"data: {json.dumps({'error': told.body['error'] | {'status': told.status}})}\n\n"
+        return
+    yield "data: [DONE]\n\n"

@@ -1,0 +1,61 @@
+"""What a server allows: its limits, and where media may come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Safe by default: loopback, no outside media, everything bounded.
+
+    Args:
+        host, port: where to listen.
+        engine: what writes, for models that the server loads; see `sensorium.generate.make_engine`.
+        api_keys: a request must carry one of them as ``Authorization: Bearer KEY``; empty for no such check.
+        media_domains: host names that media may be fetched from over http(s); none by default.
+        media_path: folder that ``file:`` addresses may name files in; none by default.
+        max_body_bytes: of a whole request.
+        max_media_bytes: of one medium as a file.
+        max_decoded_bytes: of one opened medium as an array; a picture takes three bytes a pixel.
+        max_characters: of all texts of a request.
+        max_parts: of all messages of a request.
+        max_tokens: most that one answer may ask for.
+        max_answers: most answers, or candidates for ``best_of``, of a request.
+        max_queue: most answers that may wait for their turn; more are refused with 429.
+        max_batch: answers that are written at the same time.
+        request_s: time in which a request must be answered, waiting included.
+        open_s: time in which a medium must be opened.
+        fetch_s: time in which a medium must be fetched.
+        worker_bytes: memory of a process that opens media.
+        workers: processes that open media.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    engine: str = "fast"
+    api_keys: tuple[str, ...] = ()
+    media_domains: tuple[str, ...] = ()
+    media_path: Path | None = None
+    max_body_bytes: int = 32 * MEBIBYTE
+    max_media_bytes: int = 16 * MEBIBYTE
+    max_decoded_bytes: int = 128 * MEBIBYTE
+    max_characters: int = 400_000
+    max_parts: int = 64
+    max_tokens: int = 4096
+    max_answers: int = 16
+    max_queue: int = 64
+    max_batch: int = 16
+    request_s: float = 300
+    open_s: float = 10
+    fetch_s: float = 10
+    worker_bytes: int = 2048 * MEBIBYTE
+    workers: int = 2
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether nobody but this machine can reach the server."""
+        return self.host in ("127.0.0.1", "::1", "localhost")

@@ -1,0 +1,107 @@
+"""``POST /v1/tokenize`` and ``/v1/detokenize``: what a model sees of a message, and what ids say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request
+
+from sensorium.generate import Assistant
+from sensorium.serve.messages import part_to_json
+from sensorium.serve.schemas import (
+    ContentPart,
+    DetokenizeReply,
+    DetokenizeRequest,
+    SpanItem,
+    TokenizeReply,
+    TokenizeRequest,
+)
+from sensorium.serve.server import Shared
+from sensorium.types import Conversation, InputError, Part
+
+router = APIRouter()
+
+
+@router.post("/v1/tokenize")
+async def tokenize(body: TokenizeRequest, request: Request, server: Shared) -> TokenizeReply:
+    """Ids of a conversation under the model's chat template, and where its media lie in them."""
+    served = server.registry.get(body.model)
+
+    async def work() -> TokenizeReply:
+        conversation = await server.reader.conversation(body.turns, served)
+        return await served.at_desk(_tokenized, conversation, served.model)
+
+    return await server.finish(request, work())
+
+
+def _tokenized(conversation: Conversation, model: Assistant) -> TokenizeReply:
+    conversation = model.encode(conversation)
+    rendered = model.stream.render(conversation)
+    ids = rendered.ids.tolist()
+    spans = [
+        _span(conversation.messages[piece.message].parts[piece.part], piece.start, piece.stop, model)
+        for piece in rendered.pieces
+        if not conversation.messages[piece.message].parts[piece.part].is_text
+    ]
+    return TokenizeReply(ids=ids, tokens=readable(model, ids), spans=spans)
+
+
+def _span(part: Part, start: int, stop: int, model: Assistant) -> SpanItem:
+    assert part.codes is not None and part.codec is not None
+    facts = model.vocabulary.span(part.codec).facts
+    reconstruction = None
+    if facts.use != "read":
+        (decoded,) = model.decode([Part(part.modality, codes=part.codes, codec=part.codec)])
+        reconstruction = part_to_json(decoded)
+    return SpanItem(
+        codec=part.codec,
+        modality=part.modality,
+        start=start,
+        stop=stop,
+        bits=facts.bits_per_frame * len(part.codes),
+        codes=part.codes.tolist(),
+        reconstruction=reconstruction,
+    )
+
+
+@router.post("/v1/detokenize")
+async def detokenize(body: DetokenizeRequest, request: Request, server: Shared) -> DetokenizeReply:
+    """Text and media that ids spell; a medium that is cut short comes as the text of its tokens."""
+    served = server.registry.get(body.model)
+
+    def work() -> DetokenizeReply:
+        check_ids(body.ids, served.model)
+        return DetokenizeReply(parts=[_told(part, served.model) for part in served.model.stream.parse(body.ids)])
+
+    return await server.finish(request, served.at_desk(work))
+
+
+def _told(part: Part, model: Assistant) -> ContentPart:
+    """A part of a reply; of a codec that only reads, the ids alone."""
+    if part.is_text:
+        return part_to_json(part)
+    assert part.codes is not None and part.codec is not None
+    ids = model.vocabulary.ids(part.codec, part.codes)
+    if model.vocabulary.span(part.codec).facts.use == "read":
+        return ContentPart(type=f"{part.modality}_url", codec=part.codec, ids=ids)
+    return part_to_json(*model.decode([part]), ids)
+
+
+def check_ids(ids: Sequence[int], model: Assistant) -> None:
+    """InputError unless the model has every id."""
+    if ids and max(ids) >= model.vocabulary.size:
+        raise InputError(f"id {max(ids)} is not one of this model's, which end at {model.vocabulary.size - 1}")
+
+
+def readable(model: Assistant, ids: Sequence[int]) -> list[str]:
+    """The text of each id; of special tokens and codes, their names."""
+    tokenizer, names = model.tokenizer, _added(model)
+    tokens = tokenizer.convert_ids_to_tokens(list(ids))
+    return [
+        token if id_ in names else tokenizer.convert_tokens_to_string([token])
+        for id_, token in zip(ids, tokens, strict=True)
+    ]
+
+
+def _added(model: Assistant) -> set[int]:
+    return set(model.tokenizer.added_tokens_decoder)

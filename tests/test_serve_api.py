@@ -1,0 +1,368 @@
+"""The openai client drives every endpoint of a running server."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+import time
+
+import httpx
+import openai
+import PIL.Image
+import pytest
+from serving import Greys, Running, as_uri, ask, picture, png, running, tiny_assistant
+
+from sensorium.types import Part
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_assistant()
+
+
+@pytest.fixture(scope="module")
+def server(model):
+    eyes = tiny_assistant(codecs=[Greys("seen", use="read")])
+    with running({"tiny": model, "eyes": eyes}, request_s=60) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="any", max_retries=0)
+
+
+def say(content="hello"):
+    return [{"role": "user", "content": content}]
+
+
+def test_chat_gives_the_models_own_greedy_answer(client, model):
+    reply = client.chat.completions.create(model="tiny", messages=say(), max_tokens=12, modalities=["text"])
+    own = model.chat("hello", want="text", max_tokens=12)
+    assert reply.choices[0].message.content == own.text
+    assert reply.choices[0].finish_reason == own.finish
+    assert reply.usage.completion_tokens == len(own.ids)
+    assert reply.usage.prompt_tokens + reply.usage.completion_tokens == reply.usage.total_tokens
+    assert reply.usage.modality_tokens["completion"] == {"text": len(own.ids)}
+    assert reply.usage.energy_wh >= 0
+
+
+def test_chat_reads_a_picture(client, model):
+    content = [picture(), {"type": "text", "text": "What?"}]
+    reply = client.chat.completions.create(model="tiny", messages=say(content), max_tokens=8)
+    assert reply.choices[0].message.content == model.chat([Part("image", png()), "What?"], max_tokens=8).text
+    other = [picture((0, 0, 255)), {"type": "text", "text": "What?"}]
+    assert reply.usage.modality_tokens["prompt"]["image"] == 16
+    again = client.chat.completions.create(model="tiny", messages=say(other), max_tokens=8)
+    assert again.choices[0].message.content != reply.choices[0].message.content, "another picture, another answer"
+
+
+def test_chat_writes_a_picture_that_can_be_sent_back(client):
+    reply = client.chat.completions.create(
+        model="tiny", messages=say("draw"), modalities=["image"], seed=5, extra_body={"guidance": 2.0}
+    )
+    message = reply.choices[0].message
+    assert message.content is None
+    (part,) = message.parts
+    assert PIL.Image.open(io.BytesIO(base64.b64decode(part["image_url"]["url"].partition(",")[2]))).size == (16, 16)
+    assert part["codec"] == "image"
+    assert len(part["ids"]) == 18
+    history = [*say("draw"), message.model_dump(), *say("and now?")]
+    more = client.chat.completions.create(model="tiny", messages=history, max_tokens=4)
+    assert more.usage.modality_tokens["prompt"]["image"] == 16
+
+
+def test_streamed_pieces_make_the_whole(client):
+    options = dict(model="tiny", messages=say(), max_tokens=25, n=2, temperature=1, seed=7, modalities=["text"])
+    whole = client.chat.completions.create(**options)
+    texts, ends, usage = ["", ""], [None, None], None
+    for chunk in client.chat.completions.create(**options, stream=True, stream_options={"include_usage": True}):
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            texts[choice.index] += choice.delta.content or ""
+            ends[choice.index] = choice.finish_reason or ends[choice.index]
+    assert texts == [choice.message.content for choice in whole.choices]
+    assert ends == [choice.finish_reason for choice in whole.choices]
+    assert texts[0] != texts[1]
+    assert usage.completion_tokens == whole.usage.completion_tokens
+
+
+def test_streamed_medium_tells_its_progress(client):
+    stream = client.chat.completions.create(
+        model="tiny", messages=say("draw"), modalities=["image"], seed=5, stream=True
+    )
+    deltas = [chunk.choices[0].delta for chunk in stream if chunk.choices]
+    progress = [delta.progress for delta in deltas if getattr(delta, "progress", None)]
+    assert [one["done"] for one in progress] == list(range(17))
+    assert {(one["modality"], one["total"]) for one in progress} == {("image", 16)}
+    (parts,) = [delta.parts for delta in deltas if getattr(delta, "parts", None)]
+    assert parts[0]["image_url"]["url"].startswith("data:image/png;base64,")
+
+
+def test_same_seed_same_answer(client):
+    def text(seed):
+        reply = client.chat.completions.create(model="tiny", messages=say(), temperature=1, seed=seed, max_tokens=9)
+        return reply.choices[0].message.content
+
+    assert text(1) == text(1) != text(2)
+
+
+def test_stop_ends_before_the_string(client):
+    options = dict(model="tiny", messages=say(), max_tokens=25, modalities=["text"])
+    whole = client.chat.completions.create(**options).choices[0].message.content
+    stop = next(whole[i : i + 2] for i in range(3, len(whole)) if "\ufffd" not in whole[i : i + 2])
+    reply = client.chat.completions.create(**options, stop=["no such text", stop])
+    assert reply.choices[0].message.content == whole[: whole.index(stop)]
+    assert reply.choices[0].finish_reason == "stop"
+    streamed = client.chat.completions.create(**options, stop=stop, stream=True)
+    assert "".join(c.choices[0].delta.content or "" for c in streamed if c.choices) == whole[: whole.index(stop)]
+
+
+def test_logprobs(client):
+    reply = client.chat.completions.create(
+        model="tiny", messages=say(), max_tokens=5, logprobs=True, top_logprobs=2, modalities=["text"]
+    )
+    entries = reply.choices[0].logprobs.content
+    assert len(entries) == reply.usage.completion_tokens
+    for entry in entries:
+        assert entry.logprob <= 0
+        assert entry.top_logprobs[0].token == entry.token
+        assert len(entry.top_logprobs) == 2
+
+
+def test_best_of_returns_the_best_first(client):
+    reply = client.chat.completions.create(
+        model="tiny", messages=say("draw"), modalities=["image"], n=2, extra_body={"best_of": 4}
+    )
+    assert len(reply.choices) == 2
+    assert reply.usage.completion_tokens == 4 * 19
+
+
+def test_completions_continue_text_and_ids(client, model):
+    reply = client.completions.create(model="tiny", prompt=["hello", "what"], max_tokens=6, n=2, echo=True, logprobs=1)
+    assert [choice.text[:4] for choice in reply.choices] == ["hell", "hell", "what", "what"]
+    assert reply.choices[0].text == reply.choices[1].text, "greedy"
+    assert len(reply.choices[0].logprobs.tokens) == 6
+    ids = model.tokenizer("hello")["input_ids"]
+    assert "hello" + client.completions.create(model="tiny", prompt=ids, max_tokens=6).choices[0].text == (
+        reply.choices[0].text
+    )
+    streamed = client.completions.create(model="tiny", prompt="hello", max_tokens=6, stream=True, echo=True)
+    assert "".join(chunk.choices[0].text for chunk in streamed if chunk.choices) == reply.choices[0].text
+
+
+def test_images(client):
+    drawn = client.images.generate(prompt="a heart", model="tiny", n=2, size="64x32", extra_body={"seed": 1})
+    pictures = [PIL.Image.open(io.BytesIO(base64.b64decode(one.b64_json))) for one in drawn.data]
+    assert [one.size for one in pictures] == [(64, 32), (64, 32)]
+    assert drawn.data[0].b64_json != drawn.data[1].b64_json
+    best = client.images.generate(prompt="a heart", extra_body={"best_of": 3})
+    assert len(best.data) == 1
+
+
+def test_models(client):
+    cards = {card.id: card for card in client.models.list()}
+    assert (cards["tiny"].reads, cards["tiny"].writes) == (["text", "image"], ["text", "image"])
+    assert cards["eyes"].writes == ["text"]
+    assert client.models.retrieve("eyes").id == "eyes"
+    with pytest.raises(openai.NotFoundError, match="'tiny', 'eyes'"):
+        client.models.retrieve("gpt")
+
+
+def test_asking_for_what_the_model_lacks_names_what_it_has(client):
+    sound = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+    with pytest.raises(openai.BadRequestError, match="cannot read 'audio'; it can read: image"):
+        client.chat.completions.create(model="tiny", messages=say([sound]))
+    with pytest.raises(openai.BadRequestError, match="cannot write 'image'; it can write: text only"):
+        client.chat.completions.create(model="eyes", messages=say(), modalities=["image"])
+    with pytest.raises(openai.BadRequestError, match="cannot write 'audio'"):
+        client.chat.completions.create(model="tiny", messages=say(), modalities=["text", "audio"])
+    with pytest.raises(openai.BadRequestError, match="cannot write 'image'"):
+        client.images.generate(prompt="a", model="eyes")
+
+
+def test_tokenize_shows_spans_and_detokenize_undoes_it(server, model):
+    body = {"model": "tiny", "content": [picture(), {"type": "text", "text": "hello <|end|>"}]}
+    told = server.post("/v1/tokenize", body).json()
+    (span,) = told["spans"]
+    assert told["tokens"][span["start"]] == "<|image|>"
+    assert told["ids"][span["stop"] - 1] == model.vocabulary.span("image").close_id
+    assert span["bits"] == 48
+    assert len(span["codes"]) == 16
+    assert len(told["tokens"]) == len(told["ids"])
+    parts = server.post("/v1/detokenize", {"model": "tiny", "ids": told["ids"]}).json()["parts"]
+    assert parts[1]["image_url"] == span["reconstruction"]["image_url"]
+    assert parts[2]["text"].startswith("hello <|end|>"), "text that spells a special token stays text"
+    messages = server.post("/v1/tokenize", {"model": "tiny", "messages": say("hello")}).json()
+    assert messages["ids"] == model.tokenizer.apply_chat_template(say("hello"), return_dict=False)
+    eyes = server.post("/v1/tokenize", {"model": "eyes", "content": [picture()]}).json()
+    assert eyes["spans"][0]["reconstruction"] is None
+
+
+def test_health_page_and_metrics(server):
+    assert server.get("/health").json() == {"status": "ok", "models": ["tiny", "eyes"]}
+    server.post("/v1/chat/completions", ask("hello", max_tokens=3))
+    text = server.get("/metrics").text
+    for line in (
+        'sensorium_requests_total{path="/v1/chat/completions",status="200"}',
+        'sensorium_tokens_total{direction="completion",modality="text",model="tiny"}',
+        'sensorium_answers_waiting{model="tiny"} 0.0',
+        'sensorium_first_token_seconds_count{model="tiny"}',
+    ):
+        assert line in text
+
+
+def test_errors_have_openais_form(server):
+    for reply, status in (
+        (server.get("/v1/nothing"), 404),
+        (server.get("/v1/chat/completions"), 405),
+        (server.post("/v1/chat/completions", ask("a") | {"model": "zip"}), 404),
+        (server.post("/v1/chat/completions", {"model": "tiny"}), 400),
+        (server.post("/v1/chat/completions", ask("hello " * 400)), 400),
+        (server.post("/v1/chat/completions", ask("a", tools=[{"type": "function"}])), 400),
+    ):
+        assert reply.status_code == status
+        assert set(reply.json()["error"]) == {"message", "type", "param", "code"}
+        assert len(reply.json()["error"]["message"]) > 10
+
+
+def test_load_and_unload(server, model, tmp_path):
+    folder = tmp_path / "stored"
+    reply = server.post("/v1/models/load", {"model": str(folder)})
+    assert reply.status_code == 400
+    bare = tiny_assistant(codecs=[])
+    bare.save(folder)
+    assert server.post("/v1/models/load", {"model": str(folder), "name": "more"}).json()["writes"] == ["text"]
+    assert server.post("/v1/chat/completions", ask("hello", max_tokens=3) | {"model": "more"}).status_code == 200
+    assert server.post("/v1/models/unload", {"model": "more"}).json() == {"id": "more", "unloaded": True}
+    assert server.post("/v1/chat/completions", ask("hello") | {"model": "more"}).status_code == 404
+    behind_a_proxy = {"X-Forwarded-For": "203.0.113.9"}
+    assert server.post("/v1/models/unload", {"model": "tiny"}, headers=behind_a_proxy).status_code == 403
+
+
+def test_a_web_page_elsewhere_cannot_use_the_server(server):
+    body = ask("hello", max_tokens=2)
+    foreign = server.post("/v1/chat/completions", body, headers={"Origin": "https://elsewhere.example"})
+    assert foreign.status_code == 403
+    own = server.post("/v1/chat/completions", body, headers={"Origin": server.url})
+    assert own.status_code == 200
+    rebound = server.get("/v1/models", headers={"Host": "elsewhere.example"})
+    assert rebound.status_code == 403
+    as_form = httpx.post(
+        f"{server.url}/v1/chat/completions", content=json.dumps(body), headers={"Content-Type": "text/plain"}
+    )
+    assert as_form.status_code == 400
+    assert "access-control-allow-origin" not in own.headers
+
+
+def writing(server: Running, name: str = "tiny") -> int:
+    return server.state.registry.get(name).scheduler.writing
+
+
+def wait_until(condition, seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.fixture
+def slow(server, monkeypatch):
+    """Every step of the model takes a while, so that things can happen in between."""
+    batches = server.state.registry.get("tiny").scheduler._batches
+    for batch in batches.values():
+        step = batch.step
+        monkeypatch.setattr(batch, "step", lambda step=step: (time.sleep(0.05), list(step()))[1])
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_goes_ends_its_answer(server, slow, stream):
+    body = ask("hello", max_tokens=200, temperature=1, stream=stream, modalities=["text"])
+    with httpx.Client() as client:
+        request = client.build_request("POST", f"{server.url}/v1/chat/completions", json=body, timeout=1)
+        if stream:
+            reply = client.send(request, stream=True)
+            next(reply.iter_lines())
+            assert writing(server) == 1
+            reply.close()
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                client.send(request)
+    assert wait_until(lambda: writing(server) == 0, 5), "200 tokens would take 10 s"
+
+
+def test_many_clients_at_once_get_their_own_answers(server, model):
+    questions = [f"question {number}" for number in range(8)]
+    expected = [model.chat(one, want="text", max_tokens=10).text for one in questions]
+    got: list = [None] * len(questions)
+
+    def talk(number):
+        body = ask(questions[number], max_tokens=10, modalities=["text"])
+        got[number] = server.post("/v1/chat/completions", body).json()["choices"][0]["message"]["content"]
+
+    threads = [threading.Thread(target=talk, args=(number,)) for number in range(len(questions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == expected
+
+
+def test_keys_limits_and_time_are_kept(model):
+    limits = dict(api_keys=("secret", "other"), max_parts=2, max_tokens=50, max_answers=3, max_body_bytes=20_000)
+    with running({"tiny": model}, **limits, request_s=2) as server:
+        assert server.get("/health").status_code == 200
+        refused = server.post("/v1/chat/completions", ask("a"))
+        assert refused.status_code == 401
+        key = {"Authorization": "Bearer other"}
+
+        def status(**fields):
+            reply = server.post("/v1/chat/completions", ask("a", max_tokens=2) | fields, headers=key)
+            return reply.status_code, reply.json().get("error", {}).get("message", "")
+
+        assert status()[0] == 200
+        parts = [{"type": "text", "text": "a"}] * 3
+        for fields, code, words in (
+            ({"messages": [{"role": "user", "content": parts}]}, 400, "3 parts, at most 2"),
+            ({"max_tokens": 51}, 400, "at most 50"),
+            ({"n": 4}, 400, "at most 3"),
+            ({"messages": [{"role": "user", "content": "a" * 30_000}]}, 413, "20000 bytes"),
+        ):
+            got, message = status(**fields)
+            assert (got, words in message) == (code, True), message
+        chunked = httpx.post(
+            f"{server.url}/v1/chat/completions", content=(b"a" * 1000 for _ in range(100)),
+            headers=key | {"Content-Type": "application/json"},
+        )  # fmt: skip
+        assert chunked.status_code == 413
+        assert server.get("/openapi.json", headers=key).json()["components"]["securitySchemes"]
+        batches = server.state.registry.get("tiny").scheduler._batches
+        for batch in batches.values():
+            step = batch.step
+            batch.step = lambda step=step: (time.sleep(0.2), list(step()))[1]
+        assert status(max_tokens=40, modalities=["text"])[0] == 408
+
+
+def test_a_full_queue_is_told(model):
+    with running({"tiny": model}, max_batch=1, max_queue=1) as server:
+        batches = server.state.registry.get("tiny").scheduler._batches
+        for batch in batches.values():
+            step = batch.step
+            batch.step = lambda step=step: (time.sleep(0.05), list(step()))[1]
+        reply = server.post("/v1/chat/completions", ask("a", n=3))
+        assert reply.status_code == 429
+        assert reply.headers["Retry-After"]
+        assert reply.json()["error"]["type"] == "rate_limit_error"
+
+
+def test_a_data_uri_may_be_percent_encoded(server):
+    svg = "<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'><rect width='8' height='8'/></svg>"
+    plain = "data:image/svg+xml," + svg.replace("<", "%3C").replace(">", "%3E")
+    url = as_uri(svg.encode(), "image/svg+xml")
+    bodies = [{"model": "tiny", "content": [{"type": "image_url", "image_url": {"url": one}}]} for one in (plain, url)]
+    first, second = [server.post("/v1/tokenize", body).json() for body in bodies]
+    assert first == second

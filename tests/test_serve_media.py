@@ -1,0 +1,288 @@
+"""Where media may come from, and what a bad one can do: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import numpy as np
+import pytest
+from serving import as_uri, ask, picture, png, running, tiny_assistant
+
+from sensorium.serve import media
+from sensorium.serve.errors import ApiError
+from sensorium.serve.settings import Settings
+from sensorium.serve.workers import Workers
+from sensorium.types import InputError
+
+
+def load(url: str, **settings) -> bytes:
+    return asyncio.run(media.load(url, Settings(**settings)))
+
+
+def test_data_uris_are_read():
+    assert load(as_uri(b"abc")) == b"abc"
+    assert load("data:text/plain;charset=utf-8;base64,YW\nJj") == b"abc"
+    assert load("data:,a%20b") == b"a b"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("data:image/png;base64", "no comma"),
+        ("data:image/png;base64,####", "base64"),
+        ("data:image/png;base64,A", "base64"),
+        ("data:image/png;base64,é", "base64"),
+        (as_uri(b"a" * 101), "100 bytes"),
+        ("data:," + "a" * 400, "100 bytes"),
+        ("data:," + "%41" * 101, "100 bytes"),
+        ("http://example.com/a.png", "data URIs"),
+        ("https://example.com/a.png", "data URIs"),
+        ("file:///etc/passwd", "data URIs"),
+        ("/etc/passwd", "data URIs"),
+        ("../../etc/passwd", "data URIs"),
+        ("ftp://example.com/a", "data URIs"),
+        ("", "data URIs"),
+        ("\0", "data URIs"),
+    ],
+)
+def test_nothing_else_is_taken_by_default(url, words):
+    with pytest.raises(InputError, match=words):
+        load(url, max_media_bytes=100)
+
+
+def test_files_only_below_the_allowed_folder(tmp_path):
+    inside = tmp_path / "media"
+    inside.mkdir()
+    (inside / "a b.png").write_bytes(b"inside")
+    (tmp_path / "secret.png").write_bytes(b"outside")
+    (inside / "link.png").symlink_to(tmp_path / "secret.png")
+    for url in (f"file://{inside}/a%20b.png", "file:a%20b.png", f"file://localhost{inside}/a b.png"):
+        assert load(url, media_path=inside) == b"inside"
+    for url in (
+        f"file://{tmp_path}/secret.png",
+        f"file://{inside}/../secret.png",
+        "file:../secret.png",
+        "file:%2e%2e/secret.png",
+        f"file://{inside}/link.png",
+        "file:///etc/passwd",
+        f"file://{inside}",
+        f"file://elsewhere{inside}/a%20b.png",
+        "file:" + "a" * 5000,
+        "file:a%00b",
+        "file://[",
+    ):
+        with pytest.raises(InputError):
+            load(url, media_path=inside)
+    with pytest.raises(InputError, match="3 bytes"):
+        load("file:a%20b.png", media_path=inside, max_media_bytes=3)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
+        "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "2001:db8::1",
+    ],
+)  # fmt: skip
+def test_private_addresses_are_known(address):
+    assert not media.is_public(address)
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "::ffff:8.8.8.8"])
+def test_public_addresses_are_known(address):
+    assert media.is_public(address)
+
+
+class Site(BaseHTTPRequestHandler):
+    """``/to/URL`` redirects, ``/slow`` drips, ``/big`` never ends, anything else is a small body."""
+
+    def do_GET(self):
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/to/"))
+            self.end_headers()
+            return
+        self.send_response(404 if self.path == "/missing" else 200)
+        self.end_headers()
+        try:
+            if self.path in ("/slow", "/big"):
+                for _ in range(200):
+                    self.wfile.write(b"a" * (10_000 if self.path == "/big" else 1))
+                    time.sleep(0.05 if self.path == "/slow" else 0)
+            self.wfile.write(b"medium")
+        except OSError:
+            pass
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """A web site of the host ``site.example``, on the loopback address, which passes for a public one here."""
+    server = HTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setitem(media.PORTS, "http", server.server_port)
+    public, asked = {"127.0.0.1": True}, []
+    names = {"site.example": "127.0.0.1", "other.example": "127.0.0.1", "inside.example": "10.0.0.7"}
+
+    def resolve(host, port, *_, **__):
+        if host not in names.values():
+            asked.append(host)
+        if host not in (*names, *names.values()):
+            raise socket.gaierror("no such host")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (names.get(host, host), port))]
+
+    genuine = media.is_public
+    monkeypatch.setattr(media.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(media, "is_public", lambda address: public.get(address) or genuine(address))
+    yield asked
+    server.shutdown()
+    server.server_close()
+
+
+ALLOWED = {"media_domains": ("site.example", "inside.example", "gone.example")}
+
+
+def test_a_named_host_is_asked_and_its_name_resolved_once(site):
+    assert load("http://site.example/a.png?b=c", **ALLOWED) == b"medium"
+    assert load("HTTP://SITE.example/a.png", **ALLOWED) == b"medium"
+    assert load("http://site.example/to/http://site.example/a", **ALLOWED) == b"medium"
+    assert load("http://site.example/to//a", **ALLOWED) == b"medium"
+    assert len(site) == 1 + 1 + 2 + 2, "once for every hop"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://other.example/a", "not fetched"),
+        ("http://inside.example/a", "private network"),
+        ("http://site.example/to/http://inside.example/a", "private network"),
+        ("http://site.example/to/http://other.example/a", "not fetched"),
+        ("http://site.example/to/http://127.0.0.1/a", "not fetched"),
+        ("http://site.example/to/file:///etc/passwd", "not fetched"),
+        ("http://site.example/to/data:,abc", "not fetched"),
+        ("http://site.example./a", "not fetched"),
+        ("http://127.0.0.1/a", "not fetched"),
+        ("http://2130706433/a", "not fetched"),
+        ("http://[::1]/a", "not fetched"),
+        ("http://[", "not an address"),
+        ("http://site.example:99999/a", "not an address"),
+        ("http://site.example:22/a", "not fetched"),
+        ("http://site.example@other.example/a", "not fetched"),
+        ("http://user:word@site.example/a", "not fetched"),
+        ("http://site.example.other.example/a", "not fetched"),
+        ("http://site.example/a b\r\nX: y", "cannot be fetched"),
+        ("http://gone.example/a", "cannot be fetched"),
+        ("http://site.example/missing", "status 404"),
+        ("http://site.example/big", "1000000 bytes"),
+        ("http://site.example/slow", "cannot be fetched"),
+    ],
+)
+def test_tricks_with_addresses_fail(site, url, words):
+    with pytest.raises(InputError, match=words):
+        load(url, **ALLOWED, max_media_bytes=1_000_000, fetch_s=1)
+
+
+def test_redirects_in_a_circle_end(site):
+    with pytest.raises(InputError, match="redirects"):
+        load("http://site.example" + "/to/http://site.example" * 6 + "/a", **ALLOWED)
+
+
+def with_workers(use, **settings):
+    async def run():
+        workers = Workers(Settings(**settings))
+        try:
+            return await use(workers)
+        finally:
+            await workers.close()
+
+    return asyncio.run(run())
+
+
+def test_a_worker_opens_media_and_outlives_bad_ones():
+    async def use(workers):
+        array = await workers.open("image", png(20, (1, 2, 3)))
+        (first,) = workers.pids
+        for bad in (b"", b"not a picture", png()[:-30], b"RIFF" * 100):
+            with pytest.raises(InputError):
+                await workers.open("image", bad)
+        assert workers.pids == [first]
+        return array
+
+    array = with_workers(use, workers=1)
+    assert array.shape == (20, 20, 3)
+    assert (array == np.array([1, 2, 3])).all()
+
+
+def test_a_killed_worker_fails_its_medium_and_is_replaced():
+    async def use(workers):
+        await workers.open("image", png())
+        (first,) = workers.pids
+        waiting = asyncio.ensure_future(workers.open("image", png(3000)))
+        await asyncio.sleep(0.01)
+        os.kill(first, signal.SIGKILL)
+        with pytest.raises(ApiError) as caught:
+            await waiting
+        assert caught.value.status == 503
+        assert (await workers.open("image", png())).shape == (16, 16, 3)
+        assert workers.pids != [first]
+        assert workers.deaths == 1
+
+    with_workers(use, workers=1)
+
+
+def test_a_worker_that_crashes_or_takes_too_long_is_the_mediums_fault(monkeypatch):
+    async def use(workers):
+        await workers.open("image", png())
+        waiting = asyncio.ensure_future(workers.open("image", png(3000)))
+        await asyncio.sleep(0.01)
+        os.kill(workers.pids[0], signal.SIGSEGV)
+        with pytest.raises(InputError, match="crash"):
+            await waiting
+        await workers.open("image", png())
+        os.kill(workers.pids[0], signal.SIGSTOP)
+        with pytest.raises(InputError, match="takes more than 2 s"):
+            await workers.open("image", png())
+        await workers.open("image", png())
+
+    with_workers(use, workers=1, open_s=2)
+
+
+def test_what_is_too_large_when_opened_is_refused():
+    async def use(workers):
+        with pytest.raises(InputError, match="at most 1000"):
+            await workers.open("image", png(200))
+        with pytest.raises(InputError):
+            await workers.open("image", png(7000))  # 147 MB, and the process may take only as much as it has
+        return await workers.open("image", png(10))
+
+    assert with_workers(use, workers=1, max_decoded_bytes=1000, worker_bytes=400 * 2**20).shape == (10, 10, 3)
+
+
+def test_a_worker_killed_in_the_middle_fails_one_request_of_many():
+    with running({"tiny": tiny_assistant()}, workers=1, open_s=60) as server:
+        body = ask([picture(), {"type": "text", "text": "what?"}], max_tokens=3)
+        large = {"type": "image_url", "image_url": {"url": as_uri(png(4000))}}
+        expected = server.post("/v1/chat/completions", body).json()["choices"][0]["message"]["content"]
+        (pid,) = server.state.workers.pids
+        with ThreadPoolExecutor(5) as pool:
+            victim = pool.submit(server.post, "/v1/chat/completions", ask([large], max_tokens=3))
+            time.sleep(0.4)
+            others = [pool.submit(server.post, "/v1/chat/completions", body) for _ in range(4)]
+            os.kill(pid, signal.SIGKILL)
+            replies = [other.result() for other in (victim, *others)]
+        failed = [reply for reply in replies if reply.status_code != 200]
+        assert [reply.status_code for reply in failed] in ([], [503]), [reply.text for reply in failed]
+        good = [reply.json()["choices"][0]["message"]["content"] for reply in replies[1:] if reply.status_code == 200]
+        assert set(good) == {expected}
+        assert server.post("/v1/chat/completions", body).status_code == 200
+        assert server.state.workers.pids != [pid]
