@@ -1,0 +1,233 @@
+"""A stand-in for `sensorium serve`: the same addresses and forms of answer, canned content.
+
+The page's tests drive it, so that they neither load a model nor depend on what one says.
+
+By hand: ``python -m tests.page_server`` prints an address to open.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import mimetypes
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+PAGE = Path(__file__).resolve().parent.parent / "src" / "sensorium" / "serve" / "page"
+COLOURS = {"red": (214, 48, 49), "green": (46, 160, 67), "blue": (52, 101, 214), "yellow": (240, 190, 40)}
+SIDE_PX = 64
+GRID = 8
+CODES = 512
+FIRST_ID = 1000
+
+
+class Bad(Exception):
+    def __init__(self, message: str, status: int = 400):
+        super().__init__(message)
+        self.status = status
+
+
+class FakeServer(ThreadingHTTPServer):
+    """Serves the page and the API on a free port of loopback.
+
+    Attributes:
+        asked: (path, body) of every POST so far.
+        key: the API key that is asked for, if any.
+        pace_s: seconds between two events of a stream.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[tuple[str, Any]] = []
+        self.key: str | None = None
+        self.pace_s = 0.002
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FakeServer
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/v1/models":
+            self.answer(lambda _: {"object": "list", "data": MODELS})
+        elif path == "/" or path.startswith("/page/"):
+            self.file(PAGE / ("index.html" if path == "/" else path.removeprefix("/page/")))
+        else:
+            self.reply(404, {"error": {"message": "Not Found"}})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.asked.append((self.path, body))
+        makers = {"/v1/images/generations": drawn, "/v1/tokenize": tokenized, "/v1/chat/completions": chat}
+        self.answer(lambda _: makers[self.path](body))
+
+    def answer(self, make: Any) -> None:
+        try:
+            if self.server.key and self.headers.get("authorization") != f"Bearer {self.server.key}":
+                raise Bad("the API key is missing or wrong", 401)
+            made = make(None)
+        except Bad as bad:
+            kind = "invalid_request_error"
+            self.reply(bad.status, {"error": {"message": str(bad), "type": kind, "param": None, "code": None}})
+            return
+        if isinstance(made, dict):
+            self.reply(200, made)
+        else:
+            self.stream(made)
+
+    def stream(self, events: list[dict[str, Any]]) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        try:
+            for event in [*(json.dumps(event) for event in events), "[DONE]"]:
+                self.wfile.write(f"data: {event}\r\n\r\n".encode())
+                self.wfile.flush()
+                time.sleep(self.server.pace_s)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the person pressed Stop
+
+    def reply(self, status: int, body: dict[str, Any]) -> None:
+        self.send(status, "application/json", json.dumps(body).encode())
+
+    def file(self, path: Path) -> None:
+        if not path.resolve().is_relative_to(PAGE) or not path.is_file():
+            self.reply(404, {"error": {"message": "Not Found"}})
+            return
+        kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+        self.send(200, kind, path.read_bytes())
+
+    def send(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+MODELS = [
+    {"id": "fake", "object": "model", "reads": ["text", "image"], "writes": ["text", "image"]},
+    {"id": "nose", "object": "model", "reads": ["text"], "writes": ["text", "smell"]},
+    {"id": "blind", "object": "model", "reads": ["text"], "writes": ["text"]},
+]
+
+
+def chat(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Names the colour of a picture, draws when asked to, else counts the turns."""
+    assert body["stream"] is True
+    content = body["messages"][-1]["content"]
+    pictures = [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+    words = " ".join(part["text"] for part in content if part["type"] == "text")
+    if words == "be busy":
+        raise Bad("the queue is full", 503)
+    if words == "long story":
+        deltas = [{"content": f"word {number} "} for number in range(3000)]
+    elif words == "smell":
+        deltas = [{"parts": [{"type": "smell_url", "smell_url": {"url": "data:application/x-smell;base64,Um9zZQ=="}}]}]
+    elif body.get("modalities") == ["image"] or words.lower().startswith(("draw", "dessine")):
+        deltas = [{"progress": {"modality": "image", "done": done, "total": 64}} for done in range(0, 65, 8)]
+        deltas.append({"parts": [part_of(picture_of(words))]})
+    elif pictures:
+        name = colour_name(opened(pictures[-1], len(body["messages"])))
+        deltas = [{"content": piece} for piece in ("a ", name, " square")]
+    else:
+        deltas = [{"content": piece} for piece in (f"You said: {words} ", f"({len(body['messages'])} messages)")]
+    events = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "energy_wh": 0.0021}
+    return [*events, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": usage}]
+
+
+def drawn(body: dict[str, Any]) -> dict[str, Any]:
+    if not body["prompt"].strip():
+        raise Bad("prompt is empty; say what to draw")
+    pictures = [picture_of(f"{body['prompt']} {number}") for number in range(body.get("n", 1))]
+    return {"created": 0, "data": [{"b64_json": png_of(picture)} for picture in pictures]}
+
+
+def tokenized(body: dict[str, Any]) -> dict[str, Any]:
+    """Of what a person says, a gist that only reads; of what the model says, 8 x 8 squares."""
+    roles = [message["role"] for message in body["messages"]]
+    (part,) = body["messages"][0]["content"]
+    small = opened(part["image_url"]["url"], 1).resize((GRID, GRID), Image.Resampling.BOX)
+    colours = np.asarray(small).reshape(-1, 3).tolist()
+    codes = [(r // 32) * 64 + (g // 32) * 8 + b // 32 for r, g, b in colours]
+    ids = [5, 6, 7, 6, FIRST_ID - 2, *(FIRST_ID + code for code in codes), FIRST_ID - 1]
+    tokens = ["user", "<|gist:6|>", "<|gist:7|>", "<|gist:6|>", "<|image|>", *(f"<|image:{code}|>" for code in codes)]
+    tokens.append("<|/image|>")
+    again = part_of(small.resize((SIDE_PX, SIDE_PX), Image.Resampling.NEAREST))
+    read = {"codec": "gist", "modality": "image", "start": 1, "stop": 4, "bits": 9.0}
+    written = {"codec": "squares", "modality": "image", "start": 4, "stop": len(ids), "bits": 9.0 * len(codes)}
+    spans = [
+        read | {"codes": [[6, 7, 6]], "reconstruction": None},
+        written | {"codes": [[code] for code in codes], "reconstruction": again},
+    ]
+    return {"ids": ids, "tokens": tokens, "spans": spans[: len(roles)]}
+
+
+def opened(url: str, message: int) -> Image.Image:
+    try:
+        picture = Image.open(io.BytesIO(base64.b64decode(url.partition("base64,")[2])))
+        return picture.convert("RGB")
+    except OSError as error:
+        raise Bad(f"message {message}, part 1 (image_url) is a damaged picture; give another one") from error
+
+
+def colour_name(picture: Image.Image) -> str:
+    seen = picture.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+    return min(COLOURS, key=lambda name: sum((a - b) ** 2 for a, b in zip(COLOURS[name], seen, strict=True)))
+
+
+def picture_of(words: str) -> Image.Image:
+    """A disc in a colour and place that depend on the words."""
+    seed = sum(map(ord, words))
+    named = [name for name in COLOURS if name in words]
+    colour = COLOURS[named[0]] if named else list(COLOURS.values())[seed % len(COLOURS)]
+    picture = Image.new("RGB", (SIDE_PX, SIDE_PX), "white")
+    left, top = 4 + seed % 12, 4 + seed // 3 % 12
+    ImageDraw.Draw(picture).ellipse((left, top, left + 40, top + 40), fill=colour)
+    return picture
+
+
+def png_of(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def part_of(picture: Image.Image) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png_of(picture)}"}, "codec": "squares"}
+
+
+@contextmanager
+def running() -> Iterator[FakeServer]:
+    """The server, in a thread, until the block ends."""
+    server = FakeServer()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+if __name__ == "__main__":
+    with running() as fake:
+        print(fake.url, flush=True)
+        threading.Event().wait()
