@@ -50,7 +50,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(INPUTS) | $(BIN)/python
 	$(BIN)/python tools/install_torch.py $(TORCH)
-	$(PIP) -c constraints.txt -e '.[serve]'
+	$(PIP) -c constraints.txt -e '.[serve,fast]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-series/pyproject.toml
