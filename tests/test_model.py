@@ -145,6 +145,14 @@ def test_rows_alone_can_be_shipped_and_put_on_their_base(tmp_path):
         Model.load(folder, base=tiny_base("llama-tied", seed=9))
 
 
+def test_an_adapter_names_its_base_as_users_know_it(tmp_path):
+    base = tiny_base("llama")
+    base.lm.config._name_or_path = base.lm.name_or_path = "/somebodys/own/folder"
+    folder = grow(base, CODECS, learn="adapter").fold().save_rows(tmp_path / "rows")
+    config = json.loads((folder / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "tiny-llama"
+
+
 def test_the_adapter_is_off_for_text(tmp_path):
     base = tiny_base("llama")
     ids = torch.arange(5, 20)[None]

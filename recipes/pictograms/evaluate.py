@@ -217,8 +217,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the report and the contact sheets")
     parser.add_argument("--pictures", type=int, default=500)
     parser.add_argument("--names", type=int, default=200)
-    parser.add_argument("--guidance", type=float, default=3.0)
-    parser.add_argument("--temperature", type=float, default=0.7)
+    parser.add_argument("--guidance", type=float, default=1.5)
+    parser.add_argument("--temperature", type=float, default=0.3)
     parser.add_argument("--best-of", type=int, default=1, help="candidates for each drawing")
     parser.add_argument(
         "--scorer",

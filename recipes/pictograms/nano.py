@@ -45,6 +45,7 @@ STAGES = (
     {"read": 0.0, "draw": 0.93, "pair": 0.0, "text": 0.07},
     {"read": 0.66, "draw": 0.28, "pair": 0.03, "text": 0.03},
     {"read": 0.25, "names": 0.35, "draw": 0.36, "pair": 0.02, "text": 0.02},
+    {"read": 0.16, "names": 0.68, "draw": 0.14, "pair": 0.01, "text": 0.01},
 )
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -220,14 +221,18 @@ def _body(config: Nano, tokenizer: Any) -> Any:
     return LlamaForCausalLM(shape)
 
 
-def training_config(minutes: float) -> TrainConfig:
-    """Muon for the body's matrices, a flat learning rate that falls in the last third of the time."""
+def training_config(minutes: float, gentle: bool = False) -> TrainConfig:
+    """Muon for the body's matrices, a flat learning rate that falls in the last third of the time.
+
+    Args:
+        gentle: half the learning rate, falling from the start: to polish weights that have been cooled down.
+    """
     return TrainConfig(
         minutes=minutes,
         optimizer="muon",
-        lr={"rows": 3e-3, "body": 2e-3},
+        lr={"rows": 1.5e-3, "body": 1e-3} if gentle else {"rows": 3e-3, "body": 2e-3},
         schedule="trapezoid",
-        cooldown=0.35,
+        cooldown=1.0 if gentle else 0.35,
         warmup=50,
         compile=True,
         weight_decay=0.05,
@@ -263,6 +268,7 @@ def train(
     stage: Annotated[int, typer.Argument(help="Stage of the training, from 0.")] = 0,
     minutes: Annotated[float, typer.Option(help="Time of this stage, earlier runs of it included.")] = 30,
     aligned: Annotated[bool, typer.Option(help="Start the reading codec's rows at the words of names.")] = False,
+    gentle: Annotated[bool, typer.Option(help="Polish weights that have been cooled down.")] = False,
 ) -> None:
     """Train one stage, or go on from its last checkpoint; a later stage starts from the one before."""
     config = Nano()
@@ -275,7 +281,7 @@ def train(
     samples = TokenShards(folder() / f"shards-{stage}", grown.stream, grown.codecs)
     loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
     loss = NextTokenLoss({"text": config.text_weight})
-    typer.echo(str(fit(grown, loader, training_config(minutes), run_folder(stage), loss)))
+    typer.echo(str(fit(grown, loader, training_config(minutes, gentle), run_folder(stage), loss)))
 
 
 def run_folder(stage: int) -> Path:
@@ -307,7 +313,7 @@ def export(
     grown = Training(Nano()).grown
     grown.load_train_state(trained_weights(stage))
     model = grown.fold()
-    model.sampling = {"image": {"temperature": 0.7, "guidance": 3.0}}
+    model.sampling = {"image": {"temperature": 0.3, "guidance": 1.5}}
     model.save(out, dtype=torch.float16)
     shutil.copy(Path(__file__).with_name("nano_card.md"), out / "README.md")
     shutil.copy(cache_dir() / "pictograms" / "ATTRIBUTION.md", out / "ATTRIBUTION.md")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
@@ -154,7 +155,9 @@ class Model:
         name = next(iter(self.lm.peft_config))
         state = get_peft_model_state_dict(self.lm, adapter_name=name, save_embedding_layers=False)
         (out / "adapter").mkdir()
-        self.lm.peft_config[name].save_pretrained(str(out / "adapter"))
+        config = copy.copy(self.lm.peft_config[name])
+        config.base_model_name_or_path = self.base_name or None  # not where it happened to lie
+        config.save_pretrained(str(out / "adapter"))
         tensors = {
             f"base_model.model.{key}": value.to(dtype or value.dtype).contiguous() for key, value in state.items()
         }
