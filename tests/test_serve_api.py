@@ -287,7 +287,7 @@ def test_a_client_that_goes_ends_its_answer(server, slow, stream):
         if stream:
             reply = client.send(request, stream=True)
             next(reply.iter_lines())
-            assert writing(server) == 1
+            assert wait_until(lambda: writing(server) == 1, 5)
             reply.close()
         else:
             with pytest.raises(httpx.ReadTimeout):

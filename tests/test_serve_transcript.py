@@ -85,9 +85,19 @@ def test_text_ends_before_the_first_stop_string(stream, text, stops):
     if not ids:
         return
     events, transcript = tell(stream, ids, tuple(stops))
-    places = [text.find(stop) for stop in stops if stop in text]
+    # A stop string ends the answer as soon as it is whole, though a longer one that began earlier might still follow.
+    grown = (stream.tokenizer.decode(ids[: count + 1]) for count in range(len(ids)))
+    places = next(
+        ([said.find(stop) for stop in stops if stop in said] for said in grown if any(map(said.count, stops))), []
+    )
     assert "".join(event.text for event in events) == text[: min(places, default=len(text))]
     assert transcript.stopped == bool(places)
+
+
+def test_the_stop_string_that_is_whole_first_ends_the_answer(stream):
+    events, transcript = tell(stream, ids_of(stream, "bab"), ("bab", "a"))
+    assert joined(events) == ["b"]
+    assert transcript.stopped
 
 
 def test_progress_of_fixed_and_free_media(stream):
