@@ -86,10 +86,9 @@ def test_text_ends_before_the_first_stop_string(stream, text, stops):
         return
     events, transcript = tell(stream, ids, tuple(stops))
     # A stop string ends the answer as soon as it is whole, though a longer one that began earlier might still follow.
-    grown = (stream.tokenizer.decode(ids[: count + 1]) for count in range(len(ids)))
-    places = next(
-        ([said.find(stop) for stop in stops if stop in said] for said in grown if any(map(said.count, stops))), []
-    )
+    said = (stream.tokenizer.decode(ids[: count + 1]) for count in range(len(ids)))
+    first = next((so_far for so_far in said if any(stop in so_far for stop in stops)), "")
+    places = [first.find(stop) for stop in stops if stop in first]
     assert "".join(event.text for event in events) == text[: min(places, default=len(text))]
     assert transcript.stopped == bool(places)
 
