@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 from recipes.pictograms import phrases, tasks
+from recipes.pictograms.colours import main_colour
 from recipes.pictograms.concepts import Concepts, Picture, picture_of
 from recipes.pictograms.phrases import phrase
 from recipes.pictograms.questions import Attribute, ask, attributes
@@ -177,8 +180,43 @@ def test_text_task_translates_and_swaps_opposites():
     assert "The opposite of a left arrow?|a right arrow" in said
 
 
+def test_the_main_colour_is_that_of_most_of_the_ink():
+    paper = np.full((64, 64, 3), 255, np.uint8)
+    assert main_colour(paper) == ""
+    for name, rgb in {
+        "yellow": (250, 220, 40),
+        "red": (220, 30, 30),
+        "brown": (120, 70, 30),
+        "black": (0, 0, 0),
+    }.items():
+        drawn = paper.copy()
+        drawn[10:40, 10:40] = rgb
+        drawn[40:45, 10:40] = (30, 60, 200)
+        assert main_colour(drawn) == name
+    for row, rgb in enumerate([(250, 220, 40), (30, 60, 200), (30, 200, 60)]):
+        paper[row * 20 : row * 20 + 20] = rgb
+    assert main_colour(paper) == ""
+
+
+def test_names_are_described_with_the_colour_of_the_drawing_or_with_what_changes_nothing():
+    said = {phrases.described("cat", "orange", Random(seed)) for seed in range(300)}
+    assert {"an orange cat", "the cat", "a small cat"} <= said
+    assert all(one.endswith(" cat") for one in said)
+    assert "grey" not in " ".join(phrases.described("scissors", "", Random(seed)) for seed in range(300))
+    yellow = Concepts([replace(picture, colour="yellow") for picture in PICTURES])
+    asked = {message.text for seed in range(1500) for message in tasks.draw(yellow, Random(seed)).messages}
+    assert "Draw a yellow cat." in asked
+    assert not any("yellow" in one and "heart" in one for one in asked), "a red heart is not yellow"
+
+
+def test_mixed_conversations_change_the_subject():
+    mixed = list(tasks.conversations(CONCEPTS, 300, seed=0, shares={"mixed": 1}))
+    media = [[message.role for message in one.messages for part in message.parts if not part.is_text] for one in mixed]
+    assert sum(set(roles) == {"user", "assistant"} for roles in media) > 100
+
+
 def test_unknown_task_is_refused():
-    with pytest.raises(InputError, match="read, names, draw, pair, text"):
+    with pytest.raises(InputError, match="read, names, draw, pair, text, mixed"):
         list(tasks.conversations(CONCEPTS, 1, 0, {"sing": 1.0}))
 
 

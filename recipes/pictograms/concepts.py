@@ -27,7 +27,10 @@ COLUMNS = ("picture", "family", "style", "label", "names_json", "tags_json", "ca
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One drawing. ``picture`` is its row in the pixels file; ``toned`` tells a skin-tone variant."""
+    """One drawing. ``picture`` is its row in the pixels file; ``toned`` tells a skin-tone variant.
+
+    ``colour`` is the name of the colour of most of it, where there is one (see `recipes.pictograms.colours`).
+    """
 
     picture: int
     family: str
@@ -40,6 +43,7 @@ class Picture:
     tags: tuple[str, ...]
     toned: bool = False
     held_out: bool = False
+    colour: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from recipes.pictograms import tasks
 from recipes.pictograms.align import align
 from recipes.pictograms.augment import augment
 from recipes.pictograms.codec import load_pixels, trained_codec
+from recipes.pictograms.colours import coloured
 from recipes.pictograms.concepts import Concepts, load_pictures
 from recipes.pictograms.tokenizer import save_tokenizer, train_tokenizer
 
@@ -46,6 +47,7 @@ STAGES = (
     {"read": 0.66, "draw": 0.28, "pair": 0.03, "text": 0.03},
     {"read": 0.25, "names": 0.35, "draw": 0.36, "pair": 0.02, "text": 0.02},
     {"read": 0.16, "names": 0.68, "draw": 0.14, "pair": 0.01, "text": 0.01},
+    {"read": 0.18, "names": 0.58, "draw": 0.14, "mixed": 0.06, "pair": 0.02, "text": 0.02},
 )
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -73,7 +75,7 @@ class Nano:
     heads: int = 8
     intermediate: int = 704
     text_tokens: int = 3500
-    noise: tuple[tuple[float, ...], ...] = ((0.0,), (0.0, 0.5), (0.3, 0.7), (0.3, 0.5))
+    noise: tuple[tuple[float, ...], ...] = ((0.0,), *((0.3, 0.7), (0.0, 0.5)) * 4)
     conversations: int = 150_000
     text_weight: float = 4.0
     rows: int = 12
@@ -176,7 +178,8 @@ class Training:
     def concepts(self) -> Concepts:
         """What the pictures show that have codes (the table may have grown since they were encoded)."""
         encoded = min(self.codes.written.shape[1], self.codes.read.shape[1])
-        return Concepts(picture for picture in load_pictures() if picture.picture < encoded)
+        pictures = [picture for picture in load_pictures() if picture.picture < encoded]
+        return Concepts(coloured(pictures, load_pixels()))
 
     @cached_property
     def tokenizer(self) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from random import Random
 
 LANGUAGES = {"en": "English", "fr": "French", "es": "Spanish", "de": "German", "it": "Italian"}
 
@@ -32,6 +33,7 @@ SENTENCES = (
     "I need a drawing of {}.",
     "Here comes {}: draw it.",
 )
+ADJECTIVES = ("nice", "small", "big", "little", "simple", "cute", "beautiful")  # none changes what is drawn
 ASK_TAGS = ("What are its tags?", "Give tags.")
 ASK_CATEGORY = ("What kind of thing is it?", "Which category?")
 DROPPED = ""  # as guidance blanks the request
@@ -98,6 +100,20 @@ def definite(label: str) -> str:
     said = phrase(label)
     bare = re.sub(r"^(?:an?|the) ", "", said)
     return f"the {bare}"
+
+
+def described(label: str, colour: str, random: Random) -> str:
+    """``banana`` -> ``a yellow banana``, ``a small banana`` or ``the banana``."""
+    way = random.random()
+    if label.startswith(("flag: ", "keycap: ")):
+        return phrase(label)
+    if way < 0.2:
+        return definite(label)
+    adjective = colour if colour and way < 0.7 else random.choice(ADJECTIVES)
+    bare = re.sub(r"^(?:an?|the) ", "", phrase(label))
+    if bare == phrase(label):
+        return f"{adjective} {bare}"
+    return f"{'an' if _VOWEL_SOUND.match(adjective) else 'a'} {adjective} {bare}"
 
 
 def category_words(category: str) -> str:

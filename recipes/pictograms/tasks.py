@@ -22,6 +22,7 @@ Turn = tuple[str, str]
 SHARES: Mapping[str, float] = {"read": 0.52, "draw": 0.39, "pair": 0.03, "text": 0.06}
 TONED_SHARE = 0.05
 DROPPED_SHARE = 0.10
+DESCRIBED_SHARE = 0.25
 IMAGE_LAST_SHARE = 0.2
 
 
@@ -127,12 +128,19 @@ def text(concepts: Concepts, random: Random) -> Conversation:
     return Conversation((as_message("user", question), as_message("assistant", answer)))
 
 
+def mixed(concepts: Concepts, random: Random) -> Conversation:
+    """Two or three of the other conversations in one, so that a change of subject does not lose the thread."""
+    makers = random.choices((read, draw, text), (4, 4, 2), k=random.choice((2, 2, 3)))
+    return Conversation(tuple(message for maker in makers for message in maker(concepts, random).messages))
+
+
 TASKS: dict[str, Callable[[Concepts, Random], Conversation]] = {
     "read": read,
     "names": names,
     "draw": draw,
     "pair": pair,
     "text": text,
+    "mixed": mixed,
 }
 
 
@@ -226,7 +234,16 @@ def _drawing_words(concept: Concept, random: Random) -> str:
     if way < 0.16:
         return random.choice(phrases.SENTENCES).format(phrase(concept.label))
     language = _language(concept, random, english=0.86)
+    if language == "en" and random.random() < DESCRIBED_SHARE:
+        said = phrases.described(concept.label, _known_colour(concept), random)
+        return _usually_first(phrases.ASK_DRAWING["en"], random).format(said)
     return _usually_first(phrases.ASK_DRAWING[language], random).format(_said(concept, language))
+
+
+def _known_colour(concept: Concept) -> str:
+    """The main colour of the usual drawing, unless the name speaks of a colour."""
+    drawn = concept.default_picture
+    return drawn.colour if drawn and not attributes(concept.label) else ""
 
 
 def _pair_turns(one: Concept, two: Concept, random: Random) -> list[Turn]:
