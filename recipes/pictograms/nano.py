@@ -47,7 +47,7 @@ STAGES = (
     {"read": 0.66, "draw": 0.28, "pair": 0.03, "text": 0.03},
     {"read": 0.25, "names": 0.35, "draw": 0.36, "pair": 0.02, "text": 0.02},
     {"read": 0.16, "names": 0.68, "draw": 0.14, "pair": 0.01, "text": 0.01},
-    {"read": 0.18, "names": 0.58, "draw": 0.14, "mixed": 0.06, "pair": 0.02, "text": 0.02},
+    {"read": 0.16, "names": 0.57, "draw": 0.14, "mixed": 0.06, "pair": 0.02, "text": 0.05},
 )
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -60,10 +60,10 @@ class Nano:
     Args:
         hidden, layers, heads, intermediate: the Llama body.
         text_tokens: size of the text vocabulary.
-        noise: for every look at a picture, the deviations of what is added to its values before they are quantised,
-            one for each reading kept. The first look is at the picture as it is, the others at augmented ones. On
-            drawings that it was trained on, the reading codec is surer than it will be on others; noise makes up
-            for that.
+        looks: how often the reading codec looks at every picture: once as it is, then at augmented ones.
+        noise: deviations, one of which is taken by chance whenever a picture is read; so much noise is added to its
+            values (whose own deviation is 1) before they are quantised. The reading codec is surer on drawings that
+            it was trained on than it will be on others; noise makes up for that.
         conversations: how many are written as shards; training goes round them as long as it has time.
         text_weight: how much a text token counts in the loss beside a code. A drawing has 64 codes and a name a
             few tokens: unweighted, naming would hardly be learned.
@@ -75,7 +75,8 @@ class Nano:
     heads: int = 8
     intermediate: int = 704
     text_tokens: int = 3500
-    noise: tuple[tuple[float, ...], ...] = ((0.0,), *((0.3, 0.7), (0.0, 0.5)) * 4)
+    looks: int = 5
+    noise: tuple[float, ...] = (0.0, 0.3, 0.5, 0.7, 0.9)
     conversations: int = 150_000
     text_weight: float = 4.0
     rows: int = 12
@@ -97,21 +98,31 @@ def codecs() -> tuple[Codec, SemanticCodec]:
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes of every picture of the table.
+    """What both codecs make of every picture of the table.
 
     Args:
-        written: (1, pictures, 64, 1) codes of the writing codec.
-        read: (readings, pictures, 1, codes) codes of the reading codec, the first of the picture as it is.
+        written: (pictures, 64, 1) codes of the writing codec.
+        values: (looks, pictures, channels) values of the reading codec before they are quantised; the first look is at
+            the picture as it is.
+        reader: quantises them.
+        noise: see `Nano`.
     """
 
     written: np.ndarray
-    read: np.ndarray
+    values: np.ndarray
+    reader: SemanticCodec
+    noise: Sequence[float] = (0.0,)
 
     @classmethod
-    def load(cls) -> Codes:
+    def load(cls, reader: SemanticCodec, noise: Sequence[float]) -> Codes:
         from safetensors.numpy import load_file
 
-        return cls(*(load_file(codes_file(name))["codes"] for name in (WRITER, READER)))
+        return cls(load_file(looks_file(WRITER))["codes"], load_file(looks_file(READER))["values"], reader, noise)
+
+    @property
+    def read(self) -> np.ndarray:
+        """(pictures, 1, codes) codes of the pictures as they are."""
+        return self.reader.quantise(self.values[0].astype(np.float32))[:, None]
 
     def fill(self, conversation: Conversation, random: Random) -> Conversation:
         """The conversation with codes in place of picture numbers."""
@@ -124,32 +135,30 @@ class Codes:
         if part.is_text:
             return part
         if role == "assistant":
-            return part.with_codes(self.written[0, part.data].astype(np.int64), WRITER)
-        reading = random.randrange(len(self.read))
-        return part.with_codes(self.read[reading, part.data].astype(np.int64), READER)
+            return part.with_codes(self.written[part.data].astype(np.int64), WRITER)
+        values = self.values[random.randrange(len(self.values)), part.data].astype(np.float32)
+        generator = np.random.default_rng(random.getrandbits(64))
+        values += random.choice(self.noise) * generator.standard_normal(values.shape, dtype=np.float32)
+        return part.with_codes(self.reader.quantise(values[None]), READER)
 
 
-def codes_file(codec: str) -> Path:
-    return folder() / f"codes-{codec}.safetensors"
+def looks_file(codec: str) -> Path:
+    return folder() / f"looks-{codec}.safetensors"
 
 
 def write_codes(codec: Codec) -> np.ndarray:
-    """(1, pictures, frames, codebooks) codes of every picture of the table."""
-    found = [np.stack(codec.encode(list(np.array(batch)))) for batch in batches(load_pixels())]
-    return np.concatenate(found)[None]
+    """(pictures, frames, codebooks) codes of every picture of the table."""
+    return np.concatenate([np.stack(codec.encode(list(np.array(batch)))) for batch in batches(load_pixels())])
 
 
-def read_codes(codec: SemanticCodec, noise: Sequence[Sequence[float]], seed: int) -> np.ndarray:
-    """(readings, pictures, 1, codes) codes of every picture; for ``noise`` see `Nano`."""
+def read_values(codec: SemanticCodec, looks: int, seed: int) -> np.ndarray:
+    """(looks, pictures, channels) float16 values of every picture, the first as it is, the others augmented."""
     found = []
-    for look, strengths in enumerate(noise):
+    for look in range(looks):
         generator = np.random.default_rng((seed, look))
         pixels = (np.array(batch) for batch in batches(load_pixels()))
         seen = pixels if look == 0 else (changed(batch, generator) for batch in pixels)
-        values = np.concatenate([codec.values(list(batch)) for batch in seen])
-        for strength in strengths:
-            noisy = values + strength * generator.standard_normal(values.shape, dtype=np.float32)
-            found.append(codec.quantise(noisy)[:, None])
+        found.append(np.concatenate([codec.values(list(batch)) for batch in seen]).astype(np.float16))
     return np.stack(found)
 
 
@@ -172,12 +181,12 @@ class Training:
 
     @cached_property
     def codes(self) -> Codes:
-        return Codes.load()
+        return Codes.load(codecs()[1], self.config.noise)
 
     @cached_property
     def concepts(self) -> Concepts:
         """What the pictures show that have codes (the table may have grown since they were encoded)."""
-        encoded = min(self.codes.written.shape[1], self.codes.read.shape[1])
+        encoded = min(len(self.codes.written), self.codes.values.shape[1])
         pictures = [picture for picture in load_pictures() if picture.picture < encoded]
         return Concepts(coloured(pictures, load_pixels()))
 
@@ -244,14 +253,16 @@ def training_config(minutes: float, gentle: bool = False) -> TrainConfig:
 
 @app.command()
 def codes() -> None:
-    """Encode every picture of the table with both codecs."""
+    """Look at every picture of the table with both codecs."""
     from safetensors.numpy import save_file
 
     writer, reader = codecs()
-    for name, found in ((WRITER, write_codes(writer)), (READER, read_codes(reader, Nano().noise, Nano.seed))):
-        with atomic_file(codes_file(name)) as path:
-            save_file({"codes": found.astype(np.int32)}, path)
-        typer.echo(f"{name}: {found.shape[1]} pictures, {len(found)} readings each")
+    found = {WRITER: {"codes": write_codes(writer).astype(np.int32)}}
+    found[READER] = {"values": read_values(reader, Nano().looks, Nano.seed)}
+    for name, looks in found.items():
+        with atomic_file(looks_file(name)) as path:
+            save_file(looks, path)
+        typer.echo(f"{name}: {', '.join(f'{what} {array.shape}' for what, array in looks.items())}")
 
 
 @app.command()
@@ -280,7 +291,7 @@ def train(
     if stage and load_latest(run_folder(stage) / "checkpoints") is None:
         grown.load_train_state(grown.train_state() | fitting(trained_weights(stage - 1), grown))
         if aligned:
-            align(grown, READER, training.concepts, training.codes.read[0])
+            align(grown, READER, training.concepts, training.codes.read)
     samples = TokenShards(folder() / f"shards-{stage}", grown.stream, grown.codecs)
     loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
     loss = NextTokenLoss({"text": config.text_weight})

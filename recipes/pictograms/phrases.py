@@ -41,17 +41,29 @@ DRAW_ANYTHING = "Draw."
 DRAW_TAGS = "Draw: {}."
 DRAW_STYLE = "Draw {} in the {} style."
 
-SMALL_TALK = (
-    ("Hello!", "Hello! Show me a picture, or ask me to draw one."),
-    ("hi", "Hello! Show me a picture, or ask me to draw one."),
-    ("What can you do?", "I name small pictures, answer questions about them, and draw."),
-    ("Who are you?", "I am nano, a very small model that names and draws pictures."),
-    ("Thank you!", "You are welcome."),
-    ("Bonjour !", "Bonjour ! Montre-moi une image."),
-    ("¡Hola!", "¡Hola! Enséñame una imagen."),
-    ("Hallo!", "Hallo! Zeig mir ein Bild."),
-    ("Ciao!", "Ciao! Mostrami un'immagine."),
-)
+_HELLO = "Hello! Show me a picture, or ask me to draw one."
+_ABLE = "I name small pictures, answer questions about them, and draw."
+_SELF = "I am nano, a very small model that names and draws pictures."
+_ANSWERS = {  # what several people may say means the same
+    _HELLO: ("Hello!", "hi", "hello", "Hi!", "Hey", "hey there", "Good morning!", "Good evening", "Hello there!"),
+    _ABLE: ("What can you do?", "what can you do", "help", "Help!", "How can you help me?", "What are you good at?"),
+    _SELF: ("Who are you?", "Hello, who are you?", "What are you?", "what is your name?", "Are you a human?"),
+    "You are welcome.": ("Thank you!", "thanks", "Thanks a lot!", "thank you very much"),
+    "Fine, thank you. Show me a picture!": ("How are you?", "how are you", "How do you do?"),
+    "Goodbye!": ("Bye!", "bye", "Goodbye!", "See you!"),
+    "Yes. Say what I should draw.": ("Can you draw?", "can you make pictures?", "Can you draw something?"),
+    "Yes. Show me a picture and ask what it is.": ("Can you see?", "can you see pictures?", "Can you read pictures?"),
+    "I know only pictures and their names.": ("Tell me a story.", "What is the weather?", "Write code.", "Why?"),
+    "Bonjour ! Montre-moi une image.": ("Bonjour !", "bonjour", "Salut"),
+    "Je nomme de petites images et je dessine.": ("Que sais-tu faire ?", "Qui es-tu ?"),
+    "¡Hola! Enséñame una imagen.": ("¡Hola!", "hola", "Buenos días"),
+    "Nombro imágenes pequeñas y dibujo.": ("¿Qué sabes hacer?", "¿Quién eres?"),
+    "Hallo! Zeig mir ein Bild.": ("Hallo!", "hallo", "Guten Tag"),
+    "Ich benenne kleine Bilder und zeichne.": ("Was kannst du?", "Wer bist du?"),
+    "Ciao! Mostrami un'immagine.": ("Ciao!", "ciao", "Buongiorno"),
+    "Do il nome a piccole immagini e disegno.": ("Che cosa sai fare?", "Chi sei?"),
+}
+SMALL_TALK = tuple((said, answer) for answer, ways in _ANSWERS.items() for said in ways)
 
 OPPOSITES = (
     ("up", "down"), ("left", "right"), ("open", "closed"), ("black", "white"), ("man", "woman"), ("boy", "girl"),

@@ -28,7 +28,7 @@ from recipes.pictograms import tasks
 from recipes.pictograms.align import align
 from recipes.pictograms.codec import trained_codec
 from recipes.pictograms.concepts import Concepts, load_pictures
-from recipes.pictograms.nano import PACKAGE, READER, Codes
+from recipes.pictograms.nano import PACKAGE, READER, Codes, Nano, codecs
 
 from sensorium.data import PackedLoader, TokenShards, write_shards
 from sensorium.files import atomic_file, cache_dir
@@ -115,7 +115,7 @@ class Training:
 
     @cached_property
     def codes(self) -> Codes:
-        return Codes.load()
+        return Codes.load(codecs()[1], Nano().noise)
 
     @cached_property
     def concepts(self) -> Concepts:
@@ -166,7 +166,7 @@ def train(
     training = Training(Smol(), "mean" if init == "mean" else "codebook")
     grown, config = training.grown, training.config
     if aligned:
-        align(grown, READER, training.concepts, training.codes.read[0])
+        align(grown, READER, training.concepts, training.codes.read)
     samples = TokenShards(folder() / "shards", grown.stream, grown.codecs)
     loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
     typer.echo(str(fit(grown, loader, training_config(minutes), folder() / run, NextTokenLoss())))

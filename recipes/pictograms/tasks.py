@@ -123,7 +123,7 @@ def text(concepts: Concepts, random: Random) -> Conversation:
     """Words only: translations, tags, categories, opposites, a little small talk."""
     concept = concepts.pick(random.random())
     makers = (_translation, _tags_of, _category_of, _opposite, _small_talk)
-    maker = random.choices(makers, (45, 15, 25, 10, 5))[0]
+    maker = random.choices(makers, (35, 15, 20, 10, 20))[0]
     question, answer = maker(concept, concepts, random) or _category_of(concept, concepts, random)
     return Conversation((as_message("user", question), as_message("assistant", answer)))
 
