@@ -103,8 +103,8 @@ class Run:
         self.sums = torch.zeros(2 + 2 * len(self.kinds), dtype=torch.float64, device=world.device)
         if found is not None:
             self._go_on_from(found)
-        before = Energy(**found.state["energy"]) if found and world.is_first else None
-        self.meter = Meter(before, world.device.index)
+        self.energy = Energy(**found.state["energy"]) if found else Energy()
+        self.meter = Meter(self.energy if world.is_first else None, world.device.index)
         self.reporter = Reporter(out, config, self.step) if world.is_first else None
         self.grad_norm: Tensor | None = None
         self._mark = (time.monotonic(), self.tokens)
@@ -184,7 +184,7 @@ class Run:
             stopped=why,
             loss=self.last.loss if self.last else None,
             kinds=self.last.kinds if self.last else {},
-            energy=self._energy(),
+            energy=self.energy,
             checkpoint=self.folder / f"step-{self.step:08d}",
         )
 
@@ -251,7 +251,7 @@ class Run:
         weights = self._whole(self.optimizer.parameters)
         if self.optimizer.average is not None:
             weights |= {AVERAGE + name: value for name, value in self._whole(self.optimizer.average).items()}
-        optimizer, energy = self.optimizer.state(), self._energy()
+        optimizer, self.energy = self.optimizer.state(), self._energy()
         if self.world.is_first:
             state = {
                 "made_for": checkpoint.facts_of(self.grown),
@@ -261,7 +261,7 @@ class Run:
                 "seconds": self.now_s,
                 "loader": self.loader.state_dict(),
                 "sums": sums.tolist(),
-                "energy": asdict(energy),
+                "energy": asdict(self.energy),
             }
             checkpoint.save(self.folder, self.step, checkpoint.Checkpoint(weights, optimizer, state))
         self.saved_step, self.saved_s = self.step, self.now_s
