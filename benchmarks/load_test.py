@@ -11,8 +11,8 @@ with that of its question:
 - right: the same; mixed up: that of another question; drifted: neither (sums of a larger batch are rounded otherwise,
   so a near tie may fall the other way); lost: an error, or none.
 
-Prints a summary as JSON; ``--out`` takes ``requests.csv`` (start, seconds, question, outcome) and ``memory.csv``
-(seconds, bytes of the server, of its workers).
+Prints a summary as JSON; ``--out`` takes it too (``summary.json``), with ``requests.csv`` (start, seconds, question,
+outcome), ``memory.csv`` (seconds, bytes of the server, of its workers) and a picture of both, ``load.png``.
 """
 
 from __future__ import annotations
@@ -200,6 +200,7 @@ async def run(url: str, server: psutil.Process | None, options: argparse.Namespa
         options.out.mkdir(parents=True, exist_ok=True)
         write(options.out / "requests.csv", Outcome._fields, load.outcomes)
         write(options.out / "memory.csv", ("seconds", "server_bytes", "workers_bytes"), load.memory)
+        plot(options.out / "load.png", load)
     await load.client.aclose()
     return summary(load, alone, together)
 
@@ -207,6 +208,22 @@ async def run(url: str, server: psutil.Process | None, options: argparse.Namespa
 def write(path: Path, head: tuple[str, ...], rows: Any) -> None:
     with open(path, "w", newline="") as file:
         csv.writer(file).writerows([head, *rows])
+
+
+def plot(path: Path, load: Load) -> None:
+    """Memory over time above the seconds that each answer took."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    times, server, workers = zip(*load.memory, strict=True)
+    upper.plot(times, [size / 2**20 for size in server], label="server")
+    upper.plot(times, [size / 2**20 for size in workers], label="media workers")
+    upper.set(ylabel="resident memory, MiB", ylim=(0, None))
+    upper.legend(loc="lower right")
+    lower.plot([one.start_s for one in load.outcomes], [one.seconds for one in load.outcomes], ".", markersize=2)
+    lower.set(xlabel="seconds since the start", ylabel="seconds to the answer", ylim=(0, None))
+    figure.savefig(path, dpi=110)
 
 
 def main() -> None:
@@ -224,6 +241,8 @@ def main() -> None:
             options.model = Path(options.model).name
             result = asyncio.run(run(url, server, options))
     print(json.dumps(result, indent=2))
+    if options.out:
+        (options.out / "summary.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
