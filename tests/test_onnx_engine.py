@@ -183,9 +183,23 @@ def test_drift_is_nothing_in_float32_and_little_in_eight_bits():
     assert 1e-6 < rounded.kl_nats < 0.05
 
 
+def test_accuracy_is_the_share_of_answers_that_are_likeliest():
+    lm = tiny("llama")
+    (one, *_) = samples()
+    said = np.concatenate([one.ids[:10], np.zeros(20, np.int32)])
+    for place in range(10, 30):
+        said[place] = int(lm(torch.from_numpy(said[None, :place].astype(np.int64))).logits[0, -1].argmax())
+    said[20:] = (said[20:] + 1) % TEXT_SIZE
+    found = drift(lm, "fp32", [Rendered(said, np.isin(np.arange(30), range(10, 21)), ())])
+    assert found.accuracy == found.rounded_accuracy == pytest.approx(10 / 11)
+    assert found.lost == 0
+
+
 def test_a_precision_that_changes_too_much_is_refused():
     with pytest.raises(InputError, match="int8 changes this model too much"):
         check_precision(tiny("llama"), "int8", samples(), most_kl_nats=1e-7)
+    with pytest.raises(InputError, match="int8 makes this model worse"):
+        check_precision(tiny("llama"), "int8", samples(), most_lost=-1)
     with pytest.raises(InputError, match="no answer to compare"):
         check_precision(tiny("llama"), "int8", [])
 
