@@ -28,6 +28,7 @@ from sensorium.types import Conversation, InputError, Part, as_message
 
 WHITE = np.full((64, 64, 3), 255, dtype=np.uint8)
 MISS = 10**6
+MEASURES = ["name", "say", "category", "draw"]
 
 
 @dataclass
@@ -70,6 +71,8 @@ def evaluate(model: Any, pictures: Sequence[Picture], pixels: np.ndarray, option
     report = Report(notes={"pictures": options.pictures, "names": options.names, "seed": options.seed})
     if "name" in options.only:
         naming_report(report, model, pictures, pixels, held_out_pictures(pictures, options.pictures, options.seed))
+    if "say" in options.only:
+        saying_report(report, model, pixels, held_out_pictures(pictures, options.pictures, options.seed))
     if "category" in options.only:
         for held_out in (False, True):
             shown = unseen_pictures(pictures, options.pictures, options.seed, held_out)
@@ -112,6 +115,14 @@ def naming_report(
         for p, best in zip(shown, seen, strict=True)
         if labels[best[0]] != p.label
     ][:40]
+
+
+def saying_report(report: Report, model: Any, pixels: np.ndarray, shown: Sequence[Picture]) -> None:
+    """The name written freely, the likeliest token each time, and right only when it is the label's own phrase."""
+    prompts = (naming_prompt(Part("image", data=pixels[picture.picture])) for picture in shown)
+    said = [model.chat(prompt, want="text", temperature=0, max_tokens=24).text.strip() for prompt in prompts]
+    right = [text == phrase(picture.label) for text, picture in zip(said, shown, strict=True)]
+    report.add("name written freely, held-out family", "model", Share(sum(right), len(right)))
 
 
 def category_report(
@@ -227,11 +238,12 @@ def main() -> None:
         help="how a candidate is chosen: likelier with the request than without, or read back as its name",
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=["name", "category", "draw"], default=["name", "category", "draw"])
+    parser.add_argument("--only", nargs="+", choices=MEASURES, default=MEASURES)
+    parser.add_argument("--engine", default="torch", help="what writes, see `sensorium.generate.make_engine`")
     options = parser.parse_args()
     import sensorium
 
-    report = evaluate(sensorium.load(options.model), load_pictures(), load_pixels(), options)
+    report = evaluate(sensorium.load(options.model, engine=options.engine), load_pictures(), load_pixels(), options)
     if not report.rows:
         raise InputError("nothing was measured; the table holds no held-out pictures")
     with atomic_file(options.out / "evaluation.json") as path:

@@ -89,8 +89,8 @@ def check_precision(
     found = drift(lm, precision, samples)
     if found.lost > most_lost:
         raise InputError(
-            f"{precision} makes this model worse: the likeliest token is the answer's at {found.rounded_accuracy:.1%} of "
-            f"the places, in fp32 at {found.accuracy:.1%}, and {most_lost:.1%} may be lost; use fp32"
+            f"{precision} makes this model worse: the likeliest token is the answer's at {found.rounded_accuracy:.1%} "
+            f"of the places, in fp32 at {found.accuracy:.1%}, and {most_lost:.1%} may be lost; use fp32"
         )
     if found.kl_nats > most_kl_nats:
         raise InputError(
