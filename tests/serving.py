@@ -18,6 +18,7 @@ from toys import ToyCodec, tiny_base, tiny_configs
 from sensorium.generate import Assistant
 from sensorium.modalities.image import to_square
 from sensorium.serve.app import create_app
+from sensorium.serve.graceful import GracefulServer
 from sensorium.serve.settings import Settings
 from sensorium.vocabulary import Vocabulary
 
@@ -71,7 +72,8 @@ class Running:
 
     def __init__(self, models: dict[str, Any], **settings: Any):
         self.app = create_app(models, Settings(**settings))
-        self._server = uvicorn.Server(uvicorn.Config(self.app, port=0, log_level="error", proxy_headers=False))
+        config = uvicorn.Config(self.app, port=0, log_level="error", proxy_headers=False)
+        self._server = GracefulServer(config, self.state.registry.close)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         while not self._server.started:
@@ -90,9 +92,13 @@ class Running:
     def get(self, path: str, **options: Any) -> httpx.Response:
         return httpx.get(self.url + path, timeout=60, **options)
 
-    def stop(self) -> None:
+    def told_to_stop(self) -> None:
+        """As Ctrl-C does."""
         self._server.should_exit = True
-        self._thread.join(20)
+
+    def stop(self) -> None:
+        self.told_to_stop()
+        self._thread.join(60)
 
 
 @contextmanager

@@ -220,6 +220,18 @@ def test_a_codec_cut_short_is_refused(saved, name, share):
     assert str(saved) in str(caught.value)
 
 
+def test_a_codec_of_a_family_that_is_not_installed_names_it(saved):
+    edit(saved, family="tape")
+    with pytest.raises(InputError, match="a package that is not installed: no codecs named 'tape'"):
+        load_codec(saved)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a|b", "a:1", "a/b"])
+def test_a_name_of_which_no_tokens_can_be_made_is_refused(name):
+    with pytest.raises(InputError, match="cannot be named"):
+        KMeansCodec(np.zeros((4, 48), np.float32), size_px=16, patch_px=4, name=name)
+
+
 @pytest.mark.parametrize("name", ["codec.json", "codec.safetensors"])
 def test_a_codec_with_a_file_missing_is_refused(saved, name):
     (saved / name).unlink()

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -94,6 +95,15 @@ def test_bad_input_is_one_sentence_on_stderr(run, monkeypatch):
     assert result.exit_code == 2
     assert "sensorium: no model named 'x'" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_a_place_that_is_no_folder_is_told(run, model, tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    result = run("chat", "--once", "draw a cat", "--out", "notes")
+    assert result.exit_code == 2
+    assert "notes" in result.stderr
+    assert "File exists" in result.stderr
+    assert (tmp_path / "notes").read_text() == "mine"
 
 
 def test_draw_once_saves_a_picture_and_tells_where(run, model, tmp_path):
@@ -200,6 +210,51 @@ def test_generate_writes_the_medium_that_is_wanted(run, model, tmp_path):
 def test_generate_answers_about_a_picture(run, model, tmp_path):
     picture(tmp_path / "cat.png")
     assert run("generate", "fake", "name it", "--image", "cat.png").stdout.strip() == "1 shown, 0 before: name it"
+
+
+def test_train_without_a_codec_can_read_and_write(run, monkeypatch):
+    from sensorium import api
+    from sensorium.vocabulary import Vocabulary
+
+    def grow(model, codecs, learn):
+        vocabulary = Vocabulary.build(300, [codec.facts for codec in codecs])
+        raise InputError(f"{vocabulary.reader('image').facts.name} and {vocabulary.writer('image').facts.name}")
+
+    monkeypatch.setattr(api, "grow", grow)
+    assert "image-read and image" in run("train", "base", "chats.jsonl", "--out", "run").stderr
+
+
+def test_a_grown_model_is_trained_further_with_the_codecs_it_has(run, monkeypatch, tmp_path):
+    from sensorium import api
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "sensorium.json").write_text("{}")
+
+    def grow(model, codecs, learn):
+        raise InputError(f"{model} and {len(codecs)} codecs")
+
+    monkeypatch.setattr(api, "grow", grow)
+    assert "mine and 0 codecs" in run("train", "mine", "chats.jsonl", "--out", "run").stderr
+    assert "nano and 1 codecs" in run("train", "nano", "chats.jsonl", "--out", "run", "--codec", "image").stderr
+
+
+def test_a_training_that_was_stopped_keeps_its_model_and_says_how_to_go_on(run, monkeypatch, tmp_path):
+    from sensorium import api
+    from sensorium.training import Energy, TrainResult
+
+    result = TrainResult(
+        steps=3, seconds=1.0, tokens=9, stopped="signal", loss=None, kinds={}, energy=Energy(), checkpoint=tmp_path
+    )
+    exported = []
+    monkeypatch.setattr(api, "grow", lambda model, codecs, learn: SimpleNamespace(export=exported.append))
+    monkeypatch.setattr(api, "train", lambda grown, data, **options: result)
+    told = run("train", "base", "chats.jsonl", "--out", "run")
+    assert told.exit_code == 130
+    assert "the same command goes on from here" in told.stderr
+    assert [str(path) for path in exported] == ["run/model"]
+    monkeypatch.setenv("RANK", "1")
+    assert run("train", "base", "chats.jsonl", "--out", "run").stdout == ""
+    assert len(exported) == 1, "the first of many processes writes the model, and no other"
 
 
 GOOD = {"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]}

@@ -319,6 +319,8 @@ def test_an_error_names_the_conversation_and_keeps_finished_shards(tmp_path, str
     short = Part("dots", codes=random_codes(codec)[:3], codec="dots")
     with pytest.raises(InputError, match="3 frames of codes where codec 'dots' has 4"):
         write_shards([chat([short], "x")], stream, {"dots": codec}, tmp_path / "t")
+    with pytest.raises(InputError, match=r"conversation 1: this model cannot read 'smell'; .* by more codecs"):
+        write_shards([chat([Part("smell", b"")], "x")], stream, {"dots": codec}, tmp_path / "t")
     with pytest.raises(InputError, match="there are no conversations"):
         write_shards([], stream, {"dots": codec}, tmp_path / "t")
 

@@ -84,9 +84,11 @@ def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path / "cache"))
     PIL.Image.new("RGB", (64, 64), "orange").save("cat.png")
-    asked = {"role": "user", "content": "Draw a cat."}
-    drawn = {"role": "assistant", "content": [{"type": "image_url", "image_url": {"url": "cat.png"}}]}
-    Path("conversations.jsonl").write_text(json.dumps({"messages": [asked, drawn]}))
+    cat = [{"type": "image_url", "image_url": {"url": "cat.png"}}]
+    drawn = [{"role": "user", "content": "Draw a cat."}, {"role": "assistant", "content": cat}]
+    named = [{"role": "user", "content": cat}, {"role": "assistant", "content": "a cat"}]
+    lines = [json.dumps({"messages": messages}) for messages in (drawn, named)]
+    Path("conversations.jsonl").write_text("\n".join(lines))
     base = tiny_base("llama-tied")
     base.lm.save_pretrained("base")
     base.tokenizer.save_pretrained("base")

@@ -56,10 +56,10 @@ def test_gguf_comes_with_the_adapter(export):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--dtype", "int8"], "int8 needs --format onnx or gguf"),
+        (["--dtype", "int8"], "transformers takes as-is, float32, float16, bfloat16"),
         (["--format", "gguf", "--check", __file__], "only --format onnx is checked"),
-        (["--format", "gguf", "--dtype", "bfloat16"], "'bfloat16' is not a precision of the GGUF export"),
-        (["--format", "onnx", "--dtype", "float16"], "'fp16' is not a precision of the ONNX export"),
+        (["--format", "gguf", "--dtype", "bfloat16"], "gguf takes as-is, float32, float16, int8"),
+        (["--format", "onnx", "--dtype", "float16"], "onnx takes as-is, float32, int8"),
     ],
 )
 def test_what_does_not_go_together_is_refused(export, arguments, said):

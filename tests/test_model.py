@@ -103,6 +103,15 @@ def test_packed_documents_do_not_see_each_other():
     assert not torch.allclose(seen[:, 7:], packed[:, 7:], atol=1e-3)
 
 
+@pytest.mark.parametrize(("kind", "apart"), [("llama", True), ("gpt2", True), ("bloom", False)])
+def test_models_that_mix_packed_documents_are_found_out(kind, apart):
+    from transformers import BloomConfig, BloomForCausalLM
+
+    config = BloomConfig(vocab_size=300, hidden_size=32, n_layer=2, n_head=4)
+    base = Base(BloomForCausalLM(config), tiny_base().tokenizer) if kind == "bloom" else tiny_base(kind)
+    assert grow(base, CODECS).keeps_documents_apart() == apart
+
+
 def test_neighbouring_codes_share_what_they_learn():
     grown = grow(tiny_base("llama"), CODECS, init="mean")
     rows = grown.embedding.rows.parts[1]
@@ -214,6 +223,8 @@ def test_saving_over_a_model_replaces_it_whole(saved):
     ("arguments", "sentence"),
     [
         (dict(codecs=[]), "at least one codec"),
+        (dict(codecs=["toy"]), "must be a list of codecs"),
+        (dict(codecs=CODECS[0]), "must be a list of codecs"),
         (dict(codecs=CODECS, learn="some"), "learn must be one of"),
         (dict(codecs=[CODECS[0], CODECS[0]]), "two codecs"),
     ],
@@ -223,9 +234,101 @@ def test_growing_wrongly_is_explained(arguments, sentence):
         grow(tiny_base("llama"), **arguments)
 
 
-def test_a_base_that_is_not_there_is_explained(tmp_path):
+def test_a_base_that_is_not_there_or_damaged_is_explained(tmp_path):
     with pytest.raises(InputError, match="no causal language model could be loaded"):
         grow(tmp_path, CODECS)
+    with pytest.raises(InputError, match="no such file or folder, so it was taken for a Hub id"):
+        grow(tmp_path / "nowhere", CODECS)
+    base = tiny_base("llama")
+    base.lm.save_pretrained(tmp_path)
+    base.tokenizer.save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match="cut short or damaged"):
+        grow(tmp_path, CODECS)
+
+
+def test_a_base_is_grown_only_once_in_place():
+    base = tiny_base("llama")
+    grow(base, CODECS)
+    with pytest.raises(InputError, match="grown in place already"):
+        grow(base, CODECS)
+
+
+MORE = ToyCodec("toy-more", "both", sizes=(6,), grid=(2,), max_frames=2, modality="more")
+
+
+@pytest.mark.parametrize("learn", ["rows", "adapter", "full"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma3"])
+def test_a_grown_model_goes_on_where_it_stands_and_takes_more_codecs(kind, learn, tmp_path):
+    first = shaken(grow(tiny_base(kind), CODECS, learn=learn))
+    folder, ids = first.export(tmp_path / "first"), some_ids(first)
+    with torch.inference_mode():
+        expected = first(ids)
+    for codecs in ([], [MORE]):
+        again = grow(folder, codecs, learn=learn).eval()
+        with torch.inference_mode():
+            torch.testing.assert_close(again(ids)[..., : first.vocabulary.size], expected, rtol=1e-4, atol=1e-5)
+        assert again.vocabulary.spans[:2] == first.vocabulary.spans
+        assert again.parameters_to_train().keys() == first.parameters_to_train().keys()
+        shaken(again)
+        wider = some_ids(again)
+        with torch.inference_mode():
+            moved = again(wider)
+            loaded = Model.load(again.export(tmp_path / f"again-{len(codecs)}"))
+            torch.testing.assert_close(loaded.lm(wider).logits, moved, rtol=1e-4, atol=1e-5)
+        assert list(loaded.codecs) == [codec.facts.name for codec in [*CODECS, *codecs]]
+
+
+def test_training_rows_further_leaves_text_and_adapter_bit_identical(tmp_path):
+    folder = shaken(grow(tiny_base("llama"), CODECS, learn="adapter")).export(tmp_path / "first")
+    before, again = Model.load(folder), grow(folder, [MORE], learn="rows")
+    after, text = shaken(again).fold(), again.vocabulary.text_size
+    assert after.has_adapter
+    kept = after.lm.state_dict()
+    for name, value in before.lm.state_dict().items():
+        new_rows = value.shape[0] == before.vocabulary.size
+        assert torch.equal(kept[name][:text] if new_rows else kept[name], value[:text] if new_rows else value), name
+
+
+def test_a_codec_that_the_model_has_cannot_be_added_again(tmp_path):
+    folder = grow(tiny_base("llama"), CODECS).export(tmp_path / "first")
+    with pytest.raises(InputError, match="toy"):
+        grow(folder, [CODECS[0]])
+
+
+def test_a_tokenizer_without_an_end_is_refused():
+    base = tiny_base("llama", template=None)
+    base.tokenizer.eos_token = None
+    with pytest.raises(InputError, match="give it an eos_token"):
+        grow(base, CODECS)
+
+
+def test_an_adapter_on_any_layers_warns_of_nothing(recwarn):
+    for kind in ("llama", "gpt2"):
+        grow(tiny_base(kind), CODECS, learn="adapter")
+    assert not [str(one.message) for one in recwarn if "fan_in_fan_out" in str(one.message)]
+
+
+def test_a_base_in_half_precision_stays_one_and_answers():
+    base = tiny_base("llama-tied")
+    base.lm.to(torch.bfloat16)
+    lm = shaken(grow(base, CODECS)).fold().lm
+    assert {value.dtype for value in lm.state_dict().values()} == {torch.bfloat16}
+    assert lm(torch.tensor([[5, 301]])).logits.isfinite().all()
+
+
+def test_a_base_without_a_chat_template_is_exported_with_the_one_it_was_trained_with(tmp_path):
+    from transformers import AutoTokenizer
+
+    grown = grow(tiny_base("gpt2", template=None), CODECS)
+    conversation = Conversation((as_message("user", "hello"),))
+    grown.export(tmp_path / "plain")
+    plain = AutoTokenizer.from_pretrained(tmp_path / "plain")
+    ids = plain.apply_chat_template(
+        [{"role": "user", "content": "hello"}], add_generation_prompt=True, return_dict=False
+    )
+    assert ids == grown.stream.render(conversation, reply=True).ids.tolist()
 
 
 def test_a_base_in_memory_is_taken_as_it_is():

@@ -162,6 +162,13 @@ def test_an_epoch_holds_every_sample_once():
     assert sorted(ids.tolist()) == sorted(np.concatenate([sample.ids for sample in make_samples(LENGTHS)]).tolist())
 
 
+def test_samples_may_have_rows_of_their_own():
+    batches = list(loader(epochs=1, pack=False))
+    assert max(batch.documents for batch in batches) == 3
+    ids = np.concatenate([batch.ids[batch.ids > 0] for batch in batches])
+    assert sorted(ids.tolist()) == sorted(np.concatenate([sample.ids for sample in make_samples(LENGTHS)]).tolist())
+
+
 def test_batches_have_one_shape_and_epochs_differ():
     batches = list(loader(epochs=2))
     assert {batch.ids.shape for batch in batches} == {(3, ROW)}

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 from in_browser import PHONE, answers, attach, chromium, file, say, until, visiting
-from page_server import COLOURS, PAGE, FakeServer, running
+from page_server import COLOURS, PAGE, FakeServer, running, tokenized
 from PIL import Image
 
 from sensorium.data import read_conversations
@@ -271,6 +271,24 @@ def test_what_the_model_sees(visit, server):
     assert detail.inner_text().startswith("Row 2, column 2")
     page.get_by_text("For the curious").last.click()
     page.get_by_role("cell", name="<|image|>", exact=True).wait_for()
+
+
+@slow
+def test_tiles_lie_as_the_codec_lays_its_frames_out(visit, monkeypatch):
+    def wide(body):
+        told = tokenized(body)
+        told["spans"][-1]["grid"] = [4, 16]
+        return told
+
+    monkeypatch.setattr("page_server.tokenized", wide)
+    page = visit()
+    page.get_by_role("link", name="What it sees").click()
+    page.set_input_files("#see-file", file("ball.png", png("red")))
+    page.get_by_role("img", name="Made from the numbers").wait_for()
+    drawn = page.get_by_role("grid").last
+    assert drawn.get_by_role("row").count() == 4
+    drawn.get_by_role("gridcell").nth(17).hover()
+    assert page.locator(".detail").last.inner_text().startswith("Row 2, column 2")
 
 
 @slow

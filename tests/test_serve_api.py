@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import gc
 import io
 import json
 import threading
 import time
+import weakref
 
 import httpx
 import openai
@@ -14,7 +17,14 @@ import PIL.Image
 import pytest
 from serving import Greys, Running, as_uri, ask, picture, png, running, tiny_assistant
 
-from sensorium.types import Part
+from sensorium.serve.messages import Reader
+from sensorium.serve.registry import Served
+from sensorium.serve.run import run
+from sensorium.serve.schemas import ContentPart, RequestMessage
+from sensorium.serve.server import EventStream
+from sensorium.serve.settings import Settings
+from sensorium.serve.workers import Workers
+from sensorium.types import Conversation, InputError, Part, as_message
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +201,7 @@ def test_tokenize_shows_spans_and_detokenize_undoes_it(server, model):
     assert told["ids"][span["stop"] - 1] == model.vocabulary.span("image").close_id
     assert span["bits"] == 48
     assert len(span["codes"]) == 16
+    assert (span["grid"], span["codebook_sizes"], span["frame_rate_hz"]) == ([4, 4], [8], None)
     assert len(told["tokens"]) == len(told["ids"])
     parts = server.post("/v1/detokenize", {"model": "tiny", "ids": told["ids"]}).json()["parts"]
     assert parts[1]["image_url"] == span["reconstruction"]["image_url"]
@@ -212,6 +223,37 @@ def test_health_page_and_metrics(server):
         'sensorium_first_token_seconds_count{model="tiny"}',
     ):
         assert line in text
+
+
+def test_special_tokens_are_looked_up_once_and_not_for_every_id(server, model, monkeypatch):
+    """The tokenizer lists its thousands of codes anew each time it is asked."""
+
+    def listed(_):
+        raise AssertionError("listed again")
+
+    monkeypatch.setattr(type(model.tokenizer), "added_tokens_decoder", property(listed))
+    reply = server.post("/v1/chat/completions", ask("hello", max_tokens=4, logprobs=True, top_logprobs=3))
+    assert len(reply.json()["choices"][0]["logprobs"]["content"]) == 4
+
+
+def test_detokenize_bounds_the_media_it_decodes(server, model):
+    medium = model.vocabulary.ids("image", [[0]] * 16)
+    fine = server.post("/v1/detokenize", {"model": "tiny", "ids": medium * 64})
+    assert len(fine.json()["parts"]) == 64
+    refused = server.post("/v1/detokenize", {"model": "tiny", "ids": medium * 65})
+    assert refused.status_code == 400
+    assert "65 media, at most 64" in refused.json()["error"]["message"]
+
+
+def test_headers_keep_the_page_out_of_frames_and_head_is_answered(server):
+    for path in ("/", "/page/app.js"):
+        whole, head = server.get(path), httpx.head(server.url + path)
+        assert (whole.status_code, head.status_code, head.content) == (200, 200, b"")
+        assert head.headers["content-length"] == str(len(whole.content)) != "0"
+        for reply in (whole, head):
+            assert reply.headers["content-security-policy"] == "frame-ancestors 'none'"
+            assert reply.headers["x-content-type-options"] == "nosniff"
+            assert reply.headers["referrer-policy"] == "no-referrer"
 
 
 def test_errors_have_openais_form(server):
@@ -236,7 +278,9 @@ def test_load_and_unload(server, model, tmp_path):
     bare.save(folder)
     assert server.post("/v1/models/load", {"model": str(folder), "name": "more"}).json()["writes"] == ["text"]
     assert server.post("/v1/chat/completions", ask("hello", max_tokens=3) | {"model": "more"}).status_code == 200
+    loaded = weakref.ref(server.state.registry.get("more").model)
     assert server.post("/v1/models/unload", {"model": "more"}).json() == {"id": "more", "unloaded": True}
+    assert wait_until(lambda: gc.collect() >= 0 and loaded() is None), "its memory is given back"
     assert server.post("/v1/chat/completions", ask("hello") | {"model": "more"}).status_code == 404
     behind_a_proxy = {"X-Forwarded-For": "203.0.113.9"}
     assert server.post("/v1/models/unload", {"model": "tiny"}, headers=behind_a_proxy).status_code == 403
@@ -248,8 +292,11 @@ def test_a_web_page_elsewhere_cannot_use_the_server(server):
     assert foreign.status_code == 403
     own = server.post("/v1/chat/completions", body, headers={"Origin": server.url})
     assert own.status_code == 200
-    rebound = server.get("/v1/models", headers={"Host": "elsewhere.example"})
-    assert rebound.status_code == 403
+    for origin in ("null", "http://[", "http://[::1", ""):
+        odd = server.post("/v1/chat/completions", body, headers={"Origin": origin})
+        assert (odd.status_code, odd.json()["error"]["type"]) == (403, "permission_error")
+    for host in ("elsewhere.example", "["):
+        assert server.get("/v1/models", headers={"Host": host}).status_code == 403
     as_form = httpx.post(
         f"{server.url}/v1/chat/completions", content=json.dumps(body), headers={"Content-Type": "text/plain"}
     )
@@ -261,7 +308,7 @@ def writing(server: Running, name: str = "tiny") -> int:
     return server.state.registry.get(name).scheduler.writing
 
 
-def wait_until(condition, seconds: float = 20) -> bool:
+def wait_until(condition, seconds: float = 30) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -270,29 +317,117 @@ def wait_until(condition, seconds: float = 20) -> bool:
     return False
 
 
-@pytest.fixture
-def slow(server, monkeypatch):
+def slow_down(server: Running) -> None:
     """Every step of the model takes a while, so that things can happen in between."""
-    batches = server.state.registry.get("tiny").scheduler._batches
-    for batch in batches.values():
+    for batch in server.state.registry.get("tiny").scheduler._batches.values():
         step = batch.step
-        monkeypatch.setattr(batch, "step", lambda step=step: (time.sleep(0.05), list(step()))[1])
+        batch.step = lambda step=step: (time.sleep(0.3), list(step()))[1]
+
+
+@pytest.fixture(scope="module")
+def slow_server():
+    with running() as server:
+        slow_down(server)
+        yield server
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_client_that_goes_ends_its_answer(server, slow, stream):
+def test_a_client_that_goes_ends_its_answer(slow_server, stream):
+    server = slow_server
     body = ask("hello", max_tokens=200, temperature=1, stream=stream, modalities=["text"])
     with httpx.Client() as client:
         request = client.build_request("POST", f"{server.url}/v1/chat/completions", json=body, timeout=1)
         if stream:
             reply = client.send(request, stream=True)
             next(reply.iter_lines())
-            assert wait_until(lambda: writing(server) == 1, 5)
+            assert wait_until(lambda: writing(server) == 1)
             reply.close()
         else:
             with pytest.raises(httpx.ReadTimeout):
                 client.send(request)
-    assert wait_until(lambda: writing(server) == 0, 5), "200 tokens would take 10 s"
+    assert wait_until(lambda: writing(server) == 0), "200 tokens would take a minute"
+
+
+def test_what_is_unfinished_is_told_when_the_server_stops(monkeypatch):
+    monkeypatch.setattr("sensorium.serve.graceful.FINISH_S", 0.01)
+    body = ask("hello", max_tokens=200, temperature=1, stream=True, modalities=["text"])
+    with running() as server:
+        slow_down(server)
+        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body, timeout=60) as reply:
+            lines = reply.iter_lines()
+            next(lines)
+            server.told_to_stop()
+            last = [line for line in lines if line][-1]
+    error = json.loads(last.removeprefix("data: "))["error"]
+    assert (error["status"], error["code"]) == (503, "model_unloaded")
+
+
+@pytest.mark.parametrize("never", ["reads", "is told"])
+def test_a_stream_is_cut_when_its_time_is_over(never, monkeypatch):
+    """Nobody reads it, or the engine does not come back from a step."""
+
+    class Stub:
+        deadline, cancelled = time.monotonic() + 0.1, False
+
+        def cancel(self):
+            self.cancelled = True
+
+    async def chunks():
+        if never == "is told":
+            await asyncio.Event().wait()
+        yield {}
+
+    async def hang(*_):
+        await asyncio.Event().wait()
+
+    async def take(_):
+        pass
+
+    monkeypatch.setattr("sensorium.serve.server.LATE_S", 0.1)
+    stub = Stub()
+    scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
+    stream = EventStream(stub, chunks())
+    asyncio.run(asyncio.wait_for(stream(scope, hang, hang if never == "reads" else take), 30))
+    assert stub.cancelled
+
+
+def test_work_that_waits_at_the_desk_of_a_model_that_goes_is_told(model):
+    async def use():
+        served, open_desk, begun = Served("tiny", model, Settings()), threading.Event(), threading.Event()
+        first = asyncio.ensure_future(served.at_desk(lambda: (begun.set(), open_desk.wait(), 1)[-1]))
+        second, third = (asyncio.ensure_future(served.at_desk(int)) for _ in range(2))
+        await asyncio.to_thread(begun.wait)
+        third.cancel()
+        await asyncio.sleep(0)
+        await asyncio.to_thread(served.close)
+        open_desk.set()
+        return await asyncio.gather(first, second, third, served.at_desk(int), return_exceptions=True)
+
+    first, second, third, late = asyncio.run(use())
+    assert first == 1
+    assert [error.status for error in (second, late)] == [503, 503]
+    assert isinstance(third, asyncio.CancelledError), "whoever is cancelled stays so"
+
+
+def test_an_opened_medium_is_kept_as_codes_alone(server, model):
+    async def read():
+        workers = Workers(Settings())
+        try:
+            served = server.state.registry.get("tiny")
+            reader = Reader(workers, Settings())
+            return await reader.conversation([RequestMessage(role="user", content=[ContentPart(**picture())])], served)
+        finally:
+            await workers.close()
+
+    (part,) = asyncio.run(read()).parts()
+    (expected,) = model.encode(Conversation((as_message("user", Part("image", png())),))).parts()
+    assert part.data is None, "many opened media of one request would fill the memory"
+    assert part.codes.tolist() == expected.codes.tolist()
+
+
+def test_models_of_one_name_are_refused():
+    with pytest.raises(InputError, match="two models would be called 'model'; give one another name, NAME=b/model"):
+        run(["a/model", "b/model"])
 
 
 def test_many_clients_at_once_get_their_own_answers(server, model):
@@ -312,9 +447,9 @@ def test_many_clients_at_once_get_their_own_answers(server, model):
     assert got == expected
 
 
-def test_keys_limits_and_time_are_kept(model):
+def test_keys_and_limits_are_kept(model):
     limits = dict(api_keys=("secret", "other"), max_parts=2, max_tokens=50, max_answers=3, max_body_bytes=20_000)
-    with running({"tiny": model}, **limits, request_s=2) as server:
+    with running({"tiny": model}, **limits) as server:
         assert server.get("/health").status_code == 200
         refused = server.post("/v1/chat/completions", ask("a"))
         assert refused.status_code == 401
@@ -340,19 +475,19 @@ def test_keys_limits_and_time_are_kept(model):
         )  # fmt: skip
         assert chunked.status_code == 413
         assert server.get("/openapi.json", headers=key).json()["components"]["securitySchemes"]
-        batches = server.state.registry.get("tiny").scheduler._batches
-        for batch in batches.values():
-            step = batch.step
-            batch.step = lambda step=step: (time.sleep(0.2), list(step()))[1]
-        assert status(max_tokens=40, modalities=["text"])[0] == 408
+        whole = server.post("/v1/chat/completions", ask("a", modalities=["text"], temperature=1), headers=key).json()
+        assert whole["usage"]["completion_tokens"] <= 50, "also where the request does not say how many"
+
+
+def test_the_time_of_a_request_is_kept(model):
+    with running({"tiny": model}, request_s=1) as server:
+        slow_down(server)
+        body = ask("a", max_tokens=200, modalities=["text"], temperature=1)
+        assert server.post("/v1/chat/completions", body).status_code == 408
 
 
 def test_a_full_queue_is_told(model):
     with running({"tiny": model}, max_batch=1, max_queue=1) as server:
-        batches = server.state.registry.get("tiny").scheduler._batches
-        for batch in batches.values():
-            step = batch.step
-            batch.step = lambda step=step: (time.sleep(0.05), list(step()))[1]
         reply = server.post("/v1/chat/completions", ask("a", n=3))
         assert reply.status_code == 429
         assert reply.headers["Retry-After"]

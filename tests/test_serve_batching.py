@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from serving import tiny_assistant
@@ -146,6 +149,25 @@ def scheduler():
         one.close()
 
 
+@contextmanager
+def held(queue: Scheduler):
+    """Inside the block the scheduler does not come back from a step."""
+    go_on = threading.Event()
+    for batch in queue._batches.values():
+        batch.step = lambda step=batch.step: (go_on.wait(60), step())[1]
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+def wait_until(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 def test_jobs_of_many_requests_get_their_own_answers(scheduler):
     model = tiny_assistant()
     whole = alone(model)
@@ -180,25 +202,24 @@ def test_text_is_written_without_the_adapter_while_media_are_written_with_it(sch
 def test_a_full_queue_refuses_a_request_as_a_whole(scheduler):
     model = tiny_assistant()
     queue = scheduler(model, max_batch=1, max_queue=2)
-    slow = Sampling(temperature=0, max_tokens=150)
-    first = Inbox()
-    queue.submit("a", [job(model, 2, first, sampling=slow)])
-    while not queue.writing:
-        time.sleep(0.001)
-    queue.submit("a", [job(model, 2, Inbox(), sampling=slow)])
-    with pytest.raises(ApiError, match="try again") as caught:
-        queue.submit("b", [job(model, 2, Inbox()), job(model, 2, Inbox())])
-    assert caught.value.status == 429
-    assert caught.value.headers["Retry-After"]
-    assert queue.waiting == 1
+    with held(queue):
+        queue.submit("a", [job(model, 2, Inbox())])
+        wait_until(lambda: queue.writing)
+        queue.submit("a", [job(model, 2, Inbox())])
+        with pytest.raises(ApiError, match="try again") as caught:
+            queue.submit("b", [job(model, 2, Inbox()), job(model, 2, Inbox())])
+        assert caught.value.status == 429
+        assert caught.value.headers["Retry-After"]
+        assert queue.waiting == 1
 
 
 def test_a_client_with_one_request_does_not_wait_for_another_with_many(scheduler):
     model = tiny_assistant()
     queue = scheduler(model, max_batch=1)
     greedy, modest = [Inbox() for _ in range(12)], Inbox()
-    queue.submit("greedy", [job(model, 4, inbox) for inbox in greedy])
-    queue.submit("modest", [job(model, 4, modest)])
+    with held(queue):
+        queue.submit("greedy", [job(model, 4, inbox) for inbox in greedy])
+        queue.submit("modest", [job(model, 4, modest)])
     for inbox in (*greedy, modest):
         assert inbox.over.wait(60)
     earlier = sum(inbox.when < modest.when for inbox in greedy)
@@ -210,11 +231,11 @@ def test_a_cancelled_job_makes_room(scheduler):
     queue = scheduler(model, max_batch=1)
     endless, after = Inbox(), Inbox()
     first = job(model, 2, endless, sampling=Sampling(temperature=0, max_tokens=240))
-    queue.submit("a", [first])
-    while not endless.items:
-        time.sleep(0.001)
-    queue.submit("a", [job(model, 4, after)])
-    first.cancel()
+    with held(queue):
+        queue.submit("a", [first])
+        wait_until(lambda: endless.items or queue.writing)
+        queue.submit("a", [job(model, 4, after)])
+        first.cancel()
     assert after.over.wait(60)
     assert len(endless.ids) < 240
     assert not endless.over.is_set()
@@ -273,14 +294,78 @@ def test_closing_ends_what_is_unfinished(scheduler):
     model = tiny_assistant()
     queue = Scheduler(model, max_batch=1, max_queue=9, request_s=60)
     inboxes = [Inbox(), Inbox()]
-    queue.submit("a", [job(model, 2, inbox, sampling=Sampling(max_tokens=240)) for inbox in inboxes])
-    queue.close()
+    waits, cancelled = (Future() for _ in range(2))
+    cancelled.cancel()
+    with held(queue):
+        queue.submit("a", [job(model, 2, inbox, sampling=Sampling(max_tokens=240)) for inbox in inboxes])
+        wait_until(lambda: queue.writing)
+        queue._calls += [(int, cancelled), (int, waits)]
+        closing = threading.Thread(target=queue.close)
+        closing.start()
+        wait_until(lambda: queue._closed)
+    closing.join()
+    with pytest.raises(ApiError, match="unloaded"):
+        waits.result(10)
     for inbox in inboxes:
         assert inbox.over.wait(10)
         assert isinstance(inbox.items[-1], ApiError)
         assert inbox.items[-1].status == 503
     with pytest.raises(ApiError, match="unloaded"):
         queue.submit("a", [job(model, 2, Inbox())])
+
+
+def test_an_engine_that_hangs_does_not_stop_the_end(monkeypatch):
+    monkeypatch.setattr("sensorium.serve.scheduler.CLOSE_S", 0.1)
+    model = tiny_assistant()
+    queue = Scheduler(model, max_batch=1, max_queue=9, request_s=60)
+    with held(queue):
+        queue.submit("a", [job(model, 2, Inbox())])
+        wait_until(lambda: queue.writing)
+        queue.close()
+        assert queue._thread.is_alive(), "left behind"
+
+
+def test_a_batch_that_cannot_drop_an_answer_fails_and_the_next_goes_on(scheduler):
+    model = tiny_assistant()
+    queue, gone, beside, later = scheduler(model), Inbox(), Inbox(), Inbox()
+
+    def broken(_):
+        raise MemoryError("no room")
+
+    with held(queue):
+        first = job(model, 2, gone)
+        queue.submit("a", [first, job(model, 4, beside)])
+        wait_until(lambda: queue.writing == 2)
+        queue._batches[False].drop = broken
+        first.cancel()
+    assert beside.over.wait(60)
+    assert isinstance(beside.items[-1], MemoryError)
+    queue.submit("a", [job(model, 2, later)])
+    assert later.over.wait(60)
+    assert later.ids == alone(model)[2]
+
+
+def test_long_prompts_join_one_by_one_between_steps(scheduler, monkeypatch):
+    """So that the answers in the making wait for one of them only."""
+    monkeypatch.setattr("sensorium.serve.scheduler.READ_AT_ONCE", 100)
+    model, happened = tiny_assistant(), []
+    whole, queue = alone(model), scheduler(model, max_batch=20)
+    batch = queue._batches[False]
+    join, step = batch.join, batch.step
+    batch.join = lambda answers: (happened.append([len(one.prompt) for one in answers]), join(answers))[1]
+    batch.step = lambda: (happened.append("step"), step())[1]
+    waiting = (("b", 60), ("b", 60), ("c", 3), ("c", 3), ("d", 3), ("e", 120))
+    inboxes = [Inbox() for _ in (0, *waiting)]
+    with held(queue):
+        queue.submit("a", [job(model, 2, inboxes[0])])
+        wait_until(lambda: queue.writing)
+        for (client, length), inbox in zip(waiting, inboxes[1:], strict=True):
+            queue.submit(client, [replace(job(model, 2, inbox), prompt=[5] * length)])
+    for inbox in inboxes:
+        assert inbox.over.wait(60)
+    assert [one for one in happened if one != "step"] == [[len(PROMPTS[2])], [60], [3, 3], [120], [60], [3]]
+    assert all("step" in two for two in pairwise(happened)), "a step between any two"
+    assert inboxes[0].ids == whole[2]
 
 
 def test_clients_take_turns():
@@ -290,4 +375,5 @@ def test_clients_take_turns():
     assert queue.put("c", ["c1", "c2"])
     assert not queue.put("d", ["d1", "d2", "d3", "d4"]), "all or none"
     assert queue.remove(lambda item: item == "a2") == ["a2"]
+    assert queue.first == "a1"
     assert [queue.take() for _ in range(len(queue))] == ["a1", "b1", "c1", "a3", "c2"]

@@ -192,6 +192,21 @@ def test_tricks_with_addresses_fail(site, url, words):
         load(url, **ALLOWED, max_media_bytes=1_000_000, fetch_s=1)
 
 
+def test_a_name_that_is_never_resolved_is_given_up(monkeypatch):
+    answered = threading.Event()
+    monkeypatch.setattr(media.socket, "getaddrinfo", lambda *_, **__: (answered.wait(60), 1 / 0))
+    monkeypatch.setattr(media, "LATE_S", 0)
+
+    async def use():
+        try:
+            with pytest.raises(InputError, match="takes too long"):
+                await media.load("http://site.example/a", Settings(fetch_s=0.1, **ALLOWED))
+        finally:
+            answered.set()
+
+    asyncio.run(use())
+
+
 def test_redirects_in_a_circle_end(site):
     with pytest.raises(InputError, match="redirects"):
         load("http://site.example" + "/to/http://site.example" * 6 + "/a", **ALLOWED)
@@ -227,8 +242,9 @@ def test_a_killed_worker_fails_its_medium_and_is_replaced():
     async def use(workers):
         await workers.open("image", png())
         (first,) = workers.pids
-        waiting = asyncio.ensure_future(workers.open("image", png(3000)))
-        await asyncio.sleep(0.01)
+        os.kill(first, signal.SIGSTOP)  # it cannot finish before it is killed
+        waiting = asyncio.ensure_future(workers.open("image", png()))
+        await asyncio.sleep(0)
         os.kill(first, signal.SIGKILL)
         with pytest.raises(ApiError) as caught:
             await waiting
@@ -243,18 +259,64 @@ def test_a_killed_worker_fails_its_medium_and_is_replaced():
 def test_a_worker_that_crashes_or_takes_too_long_is_the_mediums_fault(monkeypatch):
     async def use(workers):
         await workers.open("image", png())
-        waiting = asyncio.ensure_future(workers.open("image", png(3000)))
-        await asyncio.sleep(0.01)
-        os.kill(workers.pids[0], signal.SIGSEGV)
+        (pid,) = workers.pids
+        os.kill(pid, signal.SIGSTOP)
+        waiting = asyncio.ensure_future(workers.open("image", png()))
+        await asyncio.sleep(0)
+        for sent in (signal.SIGSEGV, signal.SIGCONT):
+            os.kill(pid, sent)
         with pytest.raises(InputError, match="crash"):
             await waiting
         await workers.open("image", png())
         os.kill(workers.pids[0], signal.SIGSTOP)
-        with pytest.raises(InputError, match="takes more than 2 s"):
+        with pytest.raises(InputError, match="takes more than 5 s"):
             await workers.open("image", png())
         await workers.open("image", png())
 
-    with_workers(use, workers=1, open_s=2)
+    with_workers(use, workers=1, open_s=5)
+
+
+def test_ctrl_c_reaches_the_server_only():
+    """A terminal sends it to the whole process group."""
+
+    async def use(workers):
+        await workers.open("image", png())
+        (pid,) = workers.pids
+        assert os.getpgid(pid) != os.getpgid(0)
+
+    with_workers(use, workers=1)
+
+
+def test_a_worker_that_answers_nonsense_is_ended_and_its_medium_refused(monkeypatch):
+    monkeypatch.setattr("sensorium.serve.workers.END_S", 0.1)
+    monkeypatch.setattr("sensorium.serve.workers._array", lambda *_: np.zeros(3).reshape(2))
+
+    async def use(workers):
+        with pytest.raises(InputError, match="crash"):
+            await workers.open("image", png())
+        assert (workers.pids, workers.deaths) == ([], 1)
+        monkeypatch.undo()
+        assert (await workers.open("image", png())).shape == (16, 16, 3)
+
+    with_workers(use, workers=1)
+
+
+def test_workers_end_while_one_is_at_work():
+    async def use():
+        workers = Workers(Settings(workers=2))
+        await asyncio.gather(*(workers.open("image", png(one)) for one in (8, 9)))
+        for pid in workers.pids:
+            os.kill(pid, signal.SIGSTOP)
+        working = [asyncio.ensure_future(workers.open("image", png())) for _ in range(2)]
+        await asyncio.sleep(0)
+        for one in working:
+            one.cancel()
+        await workers.close()
+        return workers.pids, await asyncio.gather(*working, return_exceptions=True)
+
+    pids, ended = asyncio.run(use())
+    assert not pids
+    assert all(isinstance(one, asyncio.CancelledError) for one in ended)
 
 
 def test_what_is_too_large_when_opened_is_refused():

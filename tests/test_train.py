@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from toys import ToyCodec, tiny_base
 from train_run import config, loader, samples, tiny_grown, train
 
 from sensorium.data import pack
+from sensorium.model import grow
 from sensorium.muon import orthogonal
 from sensorium.training import Batch, BatchLoss, NextTokenLoss, TrainConfig, fit, read_log
 from sensorium.training.energy import Energy, Meter
@@ -313,6 +315,10 @@ def test_schedules_warm_up_and_fall_to_zero_at_the_end():
         ({"minutes": 0}, "minutes must be more than 0"),
         ({"max_steps": 5, "schedule": "square"}, "schedule must be one of"),
         ({"max_steps": 5, "lr": {"head": 1.0}}, "group 'head'"),
+        ({"max_steps": 5, "lr": -1e-3}, "lr must be 0 or more, and finite, not -0.001"),
+        ({"max_steps": 5, "lr": {"rows": float("nan")}}, "lr must be 0 or more"),
+        ({"max_steps": 5, "warmup": -1}, "warmup must be 0 or more"),
+        ({"max_steps": 5, "seed": -1}, "seed must be 0 or more"),
         ({"max_steps": 5, "ema": 1.0}, "between 0 and 1"),
     ],
 )
@@ -394,6 +400,24 @@ def test_two_processes_train_like_one_and_one_goes_on(learn, optimizer, tmp_path
     train(tmp_path / "straight", learn, **longer)
     train(tmp_path / "two", learn, **longer)
     np.testing.assert_allclose(losses(tmp_path / "two")[6:], losses(tmp_path / "straight")[6:], rtol=2e-2)
+
+
+@pytest.mark.gpu
+def test_a_run_on_a_gpu_goes_on_where_it_stopped(tmp_path):
+    train(tmp_path / "straight", device="cuda", max_steps=8)
+    train(tmp_path / "two", device="cuda", max_steps=5)
+    grown, _ = train(tmp_path / "two", device="cuda", max_steps=8)
+    np.testing.assert_allclose(losses(tmp_path / "two")[5:], losses(tmp_path / "straight")[5:], rtol=0.1)
+    grown.export(tmp_path / "model")
+
+
+@pytest.mark.gpu
+def test_a_base_on_a_gpu_is_grown_there():
+    base = tiny_base()
+    base.lm.to("cuda")
+    grown = grow(base, [ToyCodec()])
+    assert {value.device.type for value in grown.parameters()} == {"cuda"}
+    assert grown.fold().lm.device.type == "cuda"
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from sensorium.model import Base, Grown, Init, Learn, grow
 from sensorium.model.model import IN_THE_BOX
 from sensorium.training import TrainConfig, TrainResult, fit
 from sensorium.types import InputError
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Base", "Grown", "Init", "Learn", "codec", "grow", "load", "train"]
 
@@ -31,7 +34,7 @@ def load(name: str | PathLike[str], base: str | Path | Base | None = None, engin
 
 def codec(name: str | PathLike[str]) -> Codec:
     """A trained codec: one in the box by name (``"image"``), or a folder that `Codec.save` wrote."""
-    boxed = {path.parent.name: path.parent for path in IN_THE_BOX.glob("*/codecs/*/codec.json")}
+    boxed = {path.parent.name: path.parent for path in sorted(IN_THE_BOX.glob("*/codecs/*/codec.json"))}
     if str(name) in boxed:
         return load_codec(boxed[str(name)])
     if Path(name).is_dir():
@@ -57,8 +60,15 @@ def train(
         rows, row_tokens: packed rows per step and tokens per row.
         options: further fields of `TrainConfig`.
     """
+    config = TrainConfig(minutes=minutes, **options)
     out = Path(out) if out is not None else cache_dir() / "runs" / Path(data).stem
     shards = write_shards(read_conversations(data), grown.stream, grown.codecs, out / "shards")
     samples = TokenShards(shards, grown.stream, grown.codecs)
-    loader = PackedLoader(samples, batch_rows=rows, row_tokens=row_tokens, seed=options.get("seed", 0))
-    return fit(grown, loader, TrainConfig(minutes=minutes, **options), out)
+    if not samples.head["learned"]:
+        raise InputError(f'{data} holds no message of role "assistant", so there is nothing to learn')
+    apart = grown.keeps_documents_apart()
+    if not apart:
+        kind = grown.lm.config.model_type
+        log.warning("%s models mix documents that share a row, so each gets a row of its own: keep rows short", kind)
+    loader = PackedLoader(samples, batch_rows=rows, row_tokens=row_tokens, seed=config.seed, pack=apart)
+    return fit(grown, loader, config, out)

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
@@ -72,7 +73,7 @@ class Report:
     system: str
     packages: list[Package] = field(default_factory=list)
     extras: list[Extra] = field(default_factory=list)
-    plugins: dict[str, list[str]] = field(default_factory=dict)
+    plugins: dict[str, Sequence[str]] = field(default_factory=dict)
     models_in_the_box: list[str] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
     threads: int = 0

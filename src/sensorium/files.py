@@ -86,7 +86,7 @@ def _plain_os_errors(target: Path) -> Iterator[None]:
                 f"the disk is full ({free} MB free) while writing {target}; free some space and run again, "
                 "what was saved before is untouched"
             ) from error
-        if number in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if number in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
             raise InputError(f"{target} cannot be written ({os.strerror(number)}); choose another place") from error
         raise
 

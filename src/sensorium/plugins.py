@@ -14,9 +14,10 @@ MODALITIES = "sensorium.modalities"
 CODECS = "sensorium.codecs"
 
 
-def names(group: str) -> list[str]:
-    """Names registered under an entry-point group, sorted."""
-    return sorted({point.name for point in entry_points(group=group)})
+@cache
+def names(group: str) -> tuple[str, ...]:
+    """Names registered under an entry-point group, sorted; looked for once, since that is slow."""
+    return tuple(sorted({point.name for point in entry_points(group=group)}))
 
 
 @cache

@@ -57,6 +57,19 @@ class Part:
             raise InputError(f"this {self.modality} part holds codes only; decode it with its codec before saving")
         plugins.load(plugins.MODALITIES, self.modality).save(self.data, path)
 
+    def _repr_png_(self) -> bytes | None:
+        """How a notebook shows a medium."""
+        if self.is_text or self.data is None:
+            return None
+        kind = plugins.load(plugins.MODALITIES, self.modality)
+        return kind.preview_png(kind.open(self.data))
+
+    def __repr__(self) -> str:
+        """Short: arrays by their shape."""
+        shown = {"data": self.data, "codes": self.codes, "codec": self.codec}
+        fields = [f"{name}={_brief(value)}" for name, value in shown.items() if value is not None]
+        return f"Part({', '.join([repr(self.modality), *fields])})"
+
     def __eq__(self, other: object) -> bool:
         """Same modality and same content: text by characters, media by codes when both have them."""
         if not isinstance(other, Part) or self.modality != other.modality:
@@ -106,11 +119,25 @@ class Reply:
         return "".join(part.data for part in self.parts if part.is_text)
 
 
-def as_part(value: Part | str) -> Part:
-    return value if isinstance(value, Part) else Part(TEXT, value)
+def _brief(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"<{value.dtype} {value.shape}>"
+    return f"<{len(value)} bytes>" if isinstance(value, bytes) else repr(value)
+
+
+def as_part(value: Any) -> Part:
+    """InputError for anything else: of what modality a bare array or path is, nobody can say."""
+    if isinstance(value, Part):
+        return value
+    if not isinstance(value, str):
+        raise InputError(
+            f"a message is made of strings and parts, not {type(value).__name__}; "
+            "say of what modality a medium is: Part(modality, data)"
+        )
+    return Part(TEXT, value)
 
 
 def as_message(role: Role, content: str | Part | Sequence[str | Part]) -> Message:
     """A message from a string, a part, or a mix of both."""
-    items = [content] if isinstance(content, (str, Part)) else content
+    items: Sequence[Any] = content if isinstance(content, (list, tuple)) else [content]
     return Message(role, tuple(as_part(item) for item in items))

@@ -112,7 +112,10 @@ class Vocabulary:
             if span.facts.modality == modality and span.facts.use in (use, "both"):
                 return span
         known = sorted({span.facts.modality for span in self.spans if span.facts.use in (use, "both")})
-        raise InputError(f"this model cannot {use} {modality!r}; it can {use}: {', '.join(known) or 'text only'}")
+        raise InputError(
+            f"this model cannot {use} {modality!r}; it can {use}: {', '.join(known) or 'text only'}; "
+            f"to {use} more, grow it by more codecs"
+        )
 
     def writers(self) -> tuple[Span, ...]:
         return tuple(span for span in self.spans if span.facts.use != "read")
@@ -181,9 +184,6 @@ class Vocabulary:
         Raises:
             InputError: the tokenizer already holds a token of the same name at another id.
         """
-        if len(tokenizer) > self.text_size:
-            self._check_tokenizer(tokenizer)
-            return
         reserved = [f"<|reserved:{index}|>" for index in range(len(tokenizer), self.text_size)]
         tokenizer.add_tokens(_special(reserved + self.new_tokens()), special_tokens=True)
         self._check_tokenizer(tokenizer)

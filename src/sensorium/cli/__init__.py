@@ -20,6 +20,11 @@ class Commands(TyperGroup):
         except InputError as error:
             typer.echo(f"sensorium: {error}", err=True)
             raise typer.Exit(2) from error
+        except OSError as error:
+            if error.filename is None:  # not about a file
+                raise
+            typer.echo(f"sensorium: {error.filename}: {error.strerror}; check the path and its rights", err=True)
+            raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             typer.echo("\nsensorium: stopped", err=True)
             raise typer.Exit(130) from error
@@ -30,7 +35,6 @@ app = typer.Typer(
     name="sensorium",
     help="Your LLM, plus any modality, still a plain LLM.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

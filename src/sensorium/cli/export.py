@@ -13,7 +13,11 @@ from sensorium.cli import options
 if TYPE_CHECKING:
     from sensorium.generate import Assistant
 
-PRECISIONS = {"as-is": "fp32", "float32": "fp32", "float16": "fp16", "int8": "int8"}
+PRECISIONS = {
+    "transformers": {"as-is": "as-is", "float32": "float32", "float16": "float16", "bfloat16": "bfloat16"},
+    "onnx": {"as-is": "fp32", "float32": "fp32", "int8": "int8"},
+    "gguf": {"as-is": "fp32", "float32": "fp32", "float16": "fp16", "int8": "int8"},
+}
 MOST_CHECKED = 64
 
 
@@ -26,7 +30,7 @@ def export(
     ] = "transformers",
     dtype: Annotated[
         Literal["as-is", "float32", "float16", "bfloat16", "int8"],
-        typer.Option(help="Type of the stored weights; int8 with onnx and gguf."),
+        typer.Option(help="Type of the stored weights; float32 and int8 with onnx, all but bfloat16 with gguf."),
     ] = "as-is",
     check: Annotated[
         Path | None,
@@ -40,21 +44,21 @@ def export(
     folder holds model.gguf, and adapter.gguf if the model has an adapter. For ONNX Runtime, an adapter is merged."""
     if check is not None and format != "onnx":
         raise typer.BadParameter("only --format onnx is checked", param_hint="--check")
-    loaded = options.load(model, base)
+    if dtype not in PRECISIONS[format]:
+        raise typer.BadParameter(f"{format} takes {', '.join(PRECISIONS[format])}", param_hint="--dtype")
+    loaded, precision = options.load(model, base), PRECISIONS[format][dtype]
     if format == "transformers":
-        folder = _transformers(loaded, out, dtype)
+        folder = _transformers(loaded, out, precision)
     elif format == "onnx":
-        folder = _onnx(loaded, out, PRECISIONS.get(dtype, dtype), check)
+        folder = _onnx(loaded, out, precision, check)
     else:
-        folder = _gguf(loaded, out, PRECISIONS.get(dtype, dtype))
+        folder = _gguf(loaded, out, precision)
     typer.echo(f"wrote {folder}")
 
 
 def _transformers(loaded: Assistant, out: Path, dtype: str) -> Path:
     import torch
 
-    if dtype == "int8":
-        raise typer.BadParameter("int8 needs --format onnx or gguf", param_hint="--dtype")
     return loaded.save(out, dtype=None if dtype == "as-is" else getattr(torch, dtype))
 
 

@@ -29,16 +29,21 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def quiet() -> None:
+    """Keep transformers from telling what it loads and saves."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
 def load(model: str, base: Path | None) -> Assistant:
     """The model, with a spinner on stderr while it loads."""
     from rich.console import Console
 
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     with Console(stderr=True).status(f"loading {model}"):
-        from transformers.utils import logging
-
+        quiet()
         import sensorium
 
-        logging.disable_progress_bar()
         return sensorium.load(model, base)

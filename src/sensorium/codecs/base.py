@@ -59,6 +59,9 @@ class Facts:
     def bits_per_frame(self) -> float:
         return float(np.log2(np.array(self.codebook_sizes, dtype=float)).sum())
 
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -70,6 +73,12 @@ class Facts:
             "grid": tuple(grid) if grid else None,
         }
         return cls(**known)
+
+
+def check_name(name: str) -> None:
+    """InputError for a name of which no tokens can be made."""
+    if not name or set(name) & set("<>|/: \n"):
+        raise InputError(f"a codec cannot be named {name!r}; give it a name without spaces and <>|/:")
 
 
 class Codec(ABC):
@@ -174,7 +183,10 @@ def load_codec(folder: str | PathLike[str]) -> Codec:
         tensors = load_file(str(folder / "codec.safetensors"))
     except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, KeyError, TypeError, SafetensorError) as error:
         raise InputError(f"the codec in {folder} is damaged ({error}); copy or train it again") from error
-    kind = plugins.load(plugins.CODECS, family)
+    try:
+        kind = plugins.load(plugins.CODECS, family)
+    except ValueError as error:
+        raise InputError(f"the codec in {folder} needs a package that is not installed: {error}") from error
     try:
         codec = kind.build(config, tensors)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:

@@ -34,8 +34,6 @@ def check_codec(codec: Codec, arrays: Sequence[np.ndarray]) -> None:
 def _check_facts(codec: Codec) -> None:
     facts = codec.facts
     assert min(facts.codebook_sizes, default=0) >= 1, "codebook_sizes must be positive numbers"
-    assert facts.name, "the name must not be empty"
-    assert not set(facts.name) & set("<>|/: \n"), f"the name {facts.name!r} must not hold <>|/: or spaces"
     assert facts.fixed_frames in (None, facts.max_frames), "max_frames must be the product of grid for a fixed length"
     assert type(facts).from_json(facts.to_json()) == facts, "the facts do not survive JSON"
 

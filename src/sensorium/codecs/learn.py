@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sensorium import plugins
-from sensorium.codecs.base import Codec
+from sensorium.codecs.base import Codec, check_name
 from sensorium.modalities import modality, modality_names
 from sensorium.types import InputError
 
@@ -64,8 +64,9 @@ def learn_codec(
         names: ``name``, ``modality`` and ``use`` of the codec, see `Facts`.
 
     Raises:
-        InputError: there are no arrays, or the family has nothing to train.
+        InputError: there are no arrays, the family has nothing to train, or no tokens can be made of the name.
     """
+    check_name(names.get("name", family))
     known = plugins.names(plugins.CODECS)
     if family not in known:
         raise InputError(f"no codec family named {family!r} is installed; there are: {', '.join(known)}")

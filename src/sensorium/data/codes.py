@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ class Encoder:
                 for part in message.parts:
                     if part.is_text:
                         continue
-                    span = self._span(part, message)
+                    span = _numbered(number, partial(self._span, message=message), part)
                     if part.codes is None or part.codec != span.facts.name:
                         wanted.setdefault(span.facts.name, {})[id(part)] = (number, part)
                     else:

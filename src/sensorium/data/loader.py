@@ -36,6 +36,7 @@ class PackedLoader:
         rank, world_size: this process and how many there are; each gets its own rows of every batch.
         epochs: stop after so many, the last batch filled up with empty rows; None never stops.
         window: samples packed at a time.
+        pack: False gives every sample a row of its own.
 
     Raises:
         InputError: there are no samples, or a number is out of range.
@@ -52,6 +53,7 @@ class PackedLoader:
         world_size: int = 1,
         epochs: int | None = None,
         window: int = 8192,
+        pack: bool = True,
     ):
         if len(dataset) == 0:
             raise InputError("there are no samples to train on; encode some conversations first")
@@ -61,7 +63,7 @@ class PackedLoader:
                 f"got batch_rows={batch_rows}, row_tokens={row_tokens}, window={window}, rank {rank} of {world_size}"
             )
         self.dataset, self.batch_rows, self.row_tokens, self.seed = dataset, batch_rows, row_tokens, seed
-        self.rank, self.world_size, self.epochs, self.window = rank, world_size, epochs, window
+        self.rank, self.world_size, self.epochs, self.window, self.pack = rank, world_size, epochs, window, pack
         self._epoch, self._window, self._row = 0, 0, 0
         self._open_epoch()
         self._warn_of_cuts()
@@ -102,7 +104,9 @@ class PackedLoader:
             different = ", ".join(
                 f"{key} {other.get(key)} then and {own[key]} now" for key in own if own[key] != other.get(key)
             )
-            raise InputError(f"the data have changed since the checkpoint ({different}); start a new run")
+            raise InputError(
+                f"the data have changed since the checkpoint ({different}); start a new run in another folder"
+            )
         self._epoch, self._window, self._row = state["epoch"], state["window"], state["row"]
         self._open_epoch()
 
@@ -139,7 +143,8 @@ class PackedLoader:
 
     def _open_window(self) -> None:
         members = self._order[self._window * self.window : (self._window + 1) * self.window]
-        rows = assign_rows(np.minimum(self._lengths[members], self.row_tokens), self.row_tokens)
+        lengths = np.minimum(self._lengths[members], self.row_tokens)
+        rows = assign_rows(lengths, self.row_tokens) if self.pack else [[n] for n in range(len(members))]
         shuffled = np.random.default_rng([self.seed, self._epoch, self._window]).permutation(len(rows))
         self._rows = [members[rows[index]].tolist() for index in shuffled]
 

@@ -13,5 +13,5 @@ def modality(name: str) -> Modality:
     return plugins.load(plugins.MODALITIES, name)
 
 
-def modality_names() -> list[str]:
+def modality_names() -> tuple[str, ...]:
     return plugins.names(plugins.MODALITIES)

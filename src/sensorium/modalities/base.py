@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from abc import ABC, abstractmethod
 from os import PathLike
 from typing import Any, ClassVar
@@ -41,6 +42,14 @@ class Modality(ABC):
     @abstractmethod
     def preview(self, array: np.ndarray, size_px: int = 256) -> np.ndarray:
         """An RGB picture (H, W, 3) uint8 that shows the medium, at most ``size_px`` on its longer side."""
+
+    def preview_png(self, array: np.ndarray, size_px: int = 256) -> bytes:
+        """`preview` as a PNG file, e.g. for notebooks."""
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(self.preview(array, size_px)).save(buffer, format="PNG")
+        return buffer.getvalue()
 
     @abstractmethod
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:

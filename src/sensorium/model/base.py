@@ -37,6 +37,7 @@ def load_base(source: str | Path | Base, dtype: torch.dtype = torch.float32) -> 
     """
     if isinstance(source, Base):
         return source
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     name = str(source)
@@ -44,9 +45,12 @@ def load_base(source: str | Path | Base, dtype: torch.dtype = torch.float32) -> 
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **options)
         lm = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **options)
+    except (SafetensorError, RuntimeError, EOFError) as error:
+        raise InputError(f"the weights in {name} are cut short or damaged ({error}); copy the model again") from error
     except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"no causal language model could be loaded from {name!r}: {reason}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        there = "" if Path(place).exists() else " (no such file or folder, so it was taken for a Hub id)"
+        raise InputError(f"no causal language model could be loaded from {name!r}{there}: {reason[:300]}") from error
     if not tokenizer.is_fast:
         raise InputError(f"{name!r} has no fast tokenizer, which is needed to place media in text")
     for owner, mark in (

@@ -15,14 +15,26 @@ def widen_text_rows(lm: Any, rows: int) -> None:
         lm.resize_token_embeddings(rows, mean_resizing=False)
 
 
+def without_new_rows(lm: Any, text_size: int) -> tuple[Tensor, Tensor]:
+    """Cut a model back to its text rows (in place); the input and output rows (N, H) that were beyond them."""
+    embedding, head = lm.get_input_embeddings(), lm.get_output_embeddings()
+    rows_in, rows_out = embedding.weight.detach(), head.weight.detach()
+    if len(rows_in) > text_size:
+        with_rows(lm, embedding, rows_in[:text_size], rows_out[:text_size])
+    return rows_in[text_size:].clone(), rows_out[text_size:].clone()
+
+
 def add_adapter(lm: Any, name: str, rank: int) -> None:
     """Put trainable LoRA matrices on every linear layer but the output head, in PEFT's format."""
     from peft import LoraConfig
 
     skip = {id(lm.get_output_embeddings().base)}
     kinds = (nn.Linear, *_conv1d())
-    targets = sorted({n for n, module in lm.named_modules() if isinstance(module, kinds) and id(module) not in skip})
-    lm.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, task_type="CAUSAL_LM"), name)
+    found = {n: module for n, module in lm.named_modules() if isinstance(module, kinds) and id(module) not in skip}
+    turned = all(isinstance(module, _conv1d()) for module in found.values())
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=sorted(found), fan_in_fan_out=turned)
+    config.task_type = "CAUSAL_LM"
+    lm.add_adapter(config, name)
 
 
 def adapter_is_on(lm: Any) -> bool:
@@ -39,11 +51,15 @@ def _conv1d() -> tuple[type, ...]:
 def folded(lm: Any) -> Any:
     """A copy of a split model as an unmodified model class with wider, untied embeddings."""
     embedding, head = lm.get_input_embeddings(), lm.get_output_embeddings()
-    rows_in = torch.cat([embedding.base.weight.detach(), embedding.rows().detach()])
-    rows_out = torch.cat([head.base.weight.detach(), head.rows().detach()])
+    rows_in, rows_out = (joined(side.base.weight, side.rows()) for side in (embedding, head))
     shared = {id(embedding): nn.Identity(), id(head): nn.Identity()}
     plain = copy.deepcopy(lm, memo=shared)
     return with_rows(plain, embedding.base, rows_in, rows_out)
+
+
+def joined(text_VH: Tensor, new_NH: Tensor) -> Tensor:
+    """All rows, in the type of the text's: new rows train in float32 whatever the base is."""
+    return torch.cat([text_VH.detach(), new_NH.detach().to(text_VH.dtype)])
 
 
 def with_rows(lm: Any, embedding: nn.Embedding, rows_in: Tensor, rows_out: Tensor) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,10 @@ from sensorium.codecs import Codec
 from sensorium.model import fold
 from sensorium.model.base import Base, fingerprint, load_base
 from sensorium.model.head import final_logits
-from sensorium.model.model import Model
+from sensorium.model.model import Model, is_model
 from sensorium.model.rows import Init, SideRows, SplitEmbedding, SplitHead
 from sensorium.stream import Stream
+from sensorium.stream.render import DEFAULT_TEMPLATE
 from sensorium.types import InputError
 from sensorium.vocabulary import Vocabulary
 
@@ -36,30 +37,51 @@ class Grown(nn.Module):
         codecs: by name; tokenizer, vocabulary, stream: see `Model`.
     """
 
-    def __init__(self, base: Base, codecs: Sequence[Codec], learn: Learn, init: Init, lora_rank: int):
+    def __init__(self, base: Base | Model, codecs: Sequence[Codec], learn: Learn, init: Init, lora_rank: int):
         super().__init__()
-        self.codecs = {codec.facts.name: codec for codec in codecs}
-        self.base_name, self.base_fingerprint = base.name, fingerprint(base.lm)
         self.lm, self.tokenizer, self.learn = base.lm, base.tokenizer, learn
-        text_size = max(len(self.tokenizer), self.lm.get_input_embeddings().weight.shape[0])
-        fold.widen_text_rows(self.lm, text_size)
+        before = base if isinstance(base, Model) else None
+        if before is None:
+            assert isinstance(base, Base)
+            self.base_name, self.base_fingerprint = base.name, fingerprint(base.lm)
+            self.sampling: dict[str, Any] = {}
+            text_size = max(len(self.tokenizer), self.lm.get_input_embeddings().weight.shape[0])
+            fold.widen_text_rows(self.lm, text_size)
+        else:
+            self.base_name, self.base_fingerprint = before.base_name, before.base_fingerprint or fingerprint(self.lm)
+            self.sampling, text_size = dict(before.sampling), before.vocabulary.text_size
+            codecs = [*before.codecs.values(), *codecs]
+        self.codecs = {codec.facts.name: codec for codec in codecs}
         self.vocabulary = Vocabulary.build(text_size, [codec.facts for codec in codecs])
         self.vocabulary.extend_tokenizer(self.tokenizer)
+        self.tokenizer.chat_template = self.tokenizer.chat_template or DEFAULT_TEMPLATE  # exported, for other programs
         self.stream = Stream(self.tokenizer, self.vocabulary)
+        if not self.stream.stop_ids:
+            raise InputError("no token of this tokenizer ends an answer; give it an eos_token first")
+        rows = fold.without_new_rows(self.lm, text_size)
         self._split(init)
-        self._choose_what_trains(lora_rank)
+        for side, known_NH in zip((self.embedding, self.head), rows, strict=True):
+            if len(known_NH):
+                side.rows.start_at(known_NH)
+        self.has_adapter = learn == "adapter" or (before is not None and before.has_adapter)
+        self._choose_what_trains(lora_rank, has_one=before is not None and before.has_adapter)
 
     def _split(self, init: Init) -> None:
         embedding, head = self.lm.get_input_embeddings(), self.lm.get_output_embeddings()
-        rows_in = SideRows(self.vocabulary, self.codecs, embedding.weight.detach(), init, output=False)
-        rows_out = SideRows(self.vocabulary, self.codecs, head.weight.detach(), init, output=True)
+        text_in, text_out = embedding.weight.detach(), head.weight.detach()
+        # Rows begin on the CPU: the same on every device.
+        rows_in = SideRows(self.vocabulary, self.codecs, text_in.cpu(), init, output=False).to(text_in.device)
+        rows_out = SideRows(self.vocabulary, self.codecs, text_out.cpu(), init, output=True).to(text_out.device)
         self.lm.set_input_embeddings(SplitEmbedding(embedding, rows_in))
         self.lm.set_output_embeddings(SplitHead(head, rows_out))
 
-    def _choose_what_trains(self, lora_rank: int) -> None:
+    def _choose_what_trains(self, lora_rank: int, has_one: bool) -> None:
         self.lm.requires_grad_(self.learn == "full")
-        if self.learn == "adapter":
+        if self.learn == "adapter" and not has_one:
             fold.add_adapter(self.lm, ADAPTER, lora_rank)
+        for name, parameter in self.lm.named_parameters():
+            if self.learn == "adapter" and "lora_" in name:
+                parameter.requires_grad_(True)
         for rows in (self.embedding.rows, self.head.rows):
             rows.requires_grad_(True)
 
@@ -79,10 +101,24 @@ class Grown(nn.Module):
         """(B, T, H) last hidden states. Positions that restart at 0 mark packed documents, which stay apart.
 
         The mask is left to transformers, which derives it from the positions; that needs ``use_cache=False``
-        and no attention mask.
+        and no attention mask. Some kinds of models do not: see `keeps_documents_apart`.
         """
         out = self.lm.base_model(input_ids=ids_BT, position_ids=position_ids_BT, attention_mask=None, use_cache=False)
         return out.last_hidden_state
+
+    @torch.no_grad()
+    def keeps_documents_apart(self) -> bool:
+        """Whether documents packed into a row do not see each other.
+
+        False for models that pass on a state from token to token (Mamba, LFM2) or take no positions (BLOOM, OPT).
+        """
+        ids_BT = torch.arange(24, device=self.device).view(2, 12) % self.vocabulary.text_size
+        ids_BT[1, 6:] = ids_BT[0, 6:]  # another document before the same one
+        was_training = self.lm.training
+        self.lm.eval()
+        hidden_BTH = self.hidden(ids_BT, torch.arange(6, device=self.device).repeat(2, 2))
+        self.lm.train(was_training)
+        return torch.allclose(hidden_BTH[0, 6:], hidden_BTH[1, 6:], rtol=1e-4, atol=1e-5)
 
     def logits(self, hidden_NH: Tensor) -> Tensor:
         """(N, V) logits over the whole vocabulary, as the exported model gives them."""
@@ -125,7 +161,8 @@ class Grown(nn.Module):
         lm = fold.folded(self.lm)
         model = Model(lm, self.tokenizer, self.vocabulary, self.codecs, base_name=self.base_name)
         model.base_fingerprint = "" if self.learn == "full" else self.base_fingerprint
-        model.has_adapter = self.learn == "adapter"
+        model.has_adapter = self.has_adapter
+        model.sampling = dict(self.sampling)
         return model.eval()
 
     def export(self, folder: str | PathLike[str]) -> Path:
@@ -134,17 +171,18 @@ class Grown(nn.Module):
 
 
 def grow(
-    base: str | Path | Base,
-    codecs: Sequence[Codec],
+    base: str | Path | Base | Model,
+    codecs: Sequence[Codec] = (),
     learn: Learn = "rows",
     init: Init = "codebook",
     lora_rank: int = 16,
 ) -> Grown:
-    """Give a causal LM new modalities.
+    """Give a causal LM new modalities, or train a grown one further.
 
     Args:
-        base: a Hub id, a folder, or a `Base` in memory (which is changed in place).
-        codecs: one per modality, or one to read and one to write it.
+        base: a Hub id, a folder, or a `Base` in memory (which is changed in place). A model that is grown already goes
+            on from where it stands: its codecs keep their ids, new ones come after them.
+        codecs: one per modality, or one to read and one to write it; for a grown model those to add, or none.
         learn: ``"rows"`` trains new rows only, the base stays bit-identical; ``"adapter"`` adds LoRA
             (arXiv 2106.09685), switched on only when media are about; ``"full"`` trains everything.
         init: new rows start at the mean of the text rows (``"mean"``), or spread around it along a random
@@ -154,8 +192,13 @@ def grow(
     Raises:
         InputError: no codec, clashing codecs, an unknown mode, or a base that cannot be loaded.
     """
-    if not codecs:
-        raise InputError("give at least one codec to grow a model by")
+    if isinstance(codecs, Codec) or not all(isinstance(codec, Codec) for codec in codecs):
+        raise InputError("codecs must be a list of codecs; sensorium.codec(name) gives one by its name")
     if learn not in get_args(Learn):
         raise InputError(f"learn must be one of {', '.join(get_args(Learn))}, not {learn!r}")
-    return Grown(load_base(base), codecs, learn, init, lora_rank)
+    if isinstance(base, Base) and isinstance(base.lm.get_input_embeddings(), SplitEmbedding):
+        raise InputError("this base was grown in place already; load it again, or grow the model that was exported")
+    start = base if isinstance(base, (Base, Model)) else Model.load(base) if is_model(base) else load_base(base)
+    if not codecs and not isinstance(start, Model):
+        raise InputError("give at least one codec to grow a model by")
+    return Grown(start, codecs, learn, init, lora_rank)

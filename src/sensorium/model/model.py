@@ -200,6 +200,11 @@ class Model:
         return model.eval()
 
 
+def is_model(name: str | PathLike[str]) -> bool:
+    """Whether a name or folder here is that of a grown model."""
+    return any((folder / HEAD_FILE).is_file() for folder in (Path(name), IN_THE_BOX / str(name)))
+
+
 def resolve(name: str | PathLike[str]) -> Path:
     """The folder of a model given by name, path or Hub id.
 
@@ -252,12 +257,7 @@ def _load_codecs(folder: Path, head: dict[str, Any], vocabulary: Vocabulary) -> 
 
 
 def _load_whole(folder: Path, vocabulary: Vocabulary) -> Base:
-    from safetensors import SafetensorError
-
-    try:
-        loaded = load_base(folder)
-    except (SafetensorError, RuntimeError, EOFError) as error:
-        raise InputError(f"the weights in {folder} are cut short or damaged ({error}); copy the model again") from error
+    loaded = load_base(folder)
     rows = loaded.lm.get_input_embeddings().weight.shape[0]
     if rows != vocabulary.size:
         raise InputError(f"the model in {folder} has {rows} rows, its codecs need {vocabulary.size}; copy it again")
@@ -279,7 +279,6 @@ def _load_on_base(folder: Path, head: dict[str, Any], vocabulary: Vocabulary, ba
     except (SafetensorError, OSError) as error:
         raise InputError(f"the rows in {folder} are cut short or missing ({error}); copy the model again") from error
     embedding, output = loaded.lm.get_input_embeddings(), loaded.lm.get_output_embeddings()
-    rows_in = torch.cat([embedding.weight.detach(), rows["input"].to(embedding.weight.dtype)])
-    rows_out = torch.cat([output.weight.detach(), rows["output"].to(output.weight.dtype)])
+    rows_in, rows_out = fold.joined(embedding.weight, rows["input"]), fold.joined(output.weight, rows["output"])
     lm = fold.with_rows(loaded.lm, embedding, rows_in, rows_out)
     return Base(lm, AutoTokenizer.from_pretrained(str(folder)), named)

@@ -10,6 +10,7 @@ Legend: V text rows, N new rows, H hidden size, F features, B batch, T time.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Literal
 
 import torch
@@ -41,6 +42,14 @@ class CodebookRows(nn.Module):
             return self.free
         return self.free + self.features @ self.shared
 
+    @torch.no_grad()
+    def start_at(self, rows_NH: Tensor) -> None:
+        """Begin at these rows: the shared parts explain what they can, the free table holds the rest."""
+        if self.shared is not None:
+            self.shared.copy_(torch.linalg.pinv(self.features) @ rows_NH)
+            rows_NH = rows_NH - self.features @ self.shared
+        self.free.copy_(rows_NH)
+
 
 class SideRows(nn.Module):
     """All new rows of one side of the model, input or output, (N, H) in the order of their ids.
@@ -65,6 +74,16 @@ class SideRows(nn.Module):
     def _add(self, rows: CodebookRows, count: int) -> None:
         self.parts.append(rows)
         self.counts.append(count)
+
+    def start_at(self, rows_NH: Tensor) -> None:
+        """Begin at rows of an earlier training; codecs that came later keep their own start."""
+        for part, rows in zip(self.parts, rows_NH.float().split(self._known(len(rows_NH))), strict=False):
+            part.start_at(rows[:1] if len(part.free) == 1 else rows)
+
+    def _known(self, rows: int) -> list[int]:
+        """How many ids each part has, up to this many in all."""
+        ends = list(accumulate(self.counts))
+        return self.counts[: ends.index(rows) + 1]
 
     def forward(self) -> Tensor:
         return torch.cat([part().expand(count, -1) for part, count in zip(self.parts, self.counts, strict=True)])

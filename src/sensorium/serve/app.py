@@ -76,6 +76,6 @@ def _add_page(app: FastAPI) -> None:
         return
     app.mount("/page", StaticFiles(directory=PAGE))
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(PAGE / "index.html")

@@ -47,7 +47,7 @@ async def _start(body: ChatRequest, request: Request, server: Server, served: Se
     want = want_of(body.modalities, served)
     conversation = await server.reader.conversation(body.messages, served)
     task = await served.at_desk(lambda: served.model.task(conversation, want, **sampling))
-    tasks = [with_media(task, body.modalities)] * body.answers
+    tasks = [with_media(server.bounded(task), body.modalities)] * body.answers
     return server.write(request, served, tasks, modalities=body.modalities, stops=body.stops)
 
 
@@ -79,7 +79,7 @@ def _logprob(token: Token, served: Served) -> TokenLogprob:
 
 
 def _likely(id_: int, logprob: float, served: Served) -> dict[str, Any]:
-    text = readable(served.model, [id_])[0]
+    text = readable(served, [id_])[0]
     return {"token": text, "logprob": logprob, "bytes": None if UNFINISHED in text else list(text.encode())}
 
 

@@ -30,9 +30,10 @@ async def complete(body: CompletionRequest, request: Request, server: Shared) ->
     prompts = _prompts(body)
     server.check(body.answers * len(prompts), body.max_tokens)
     check_characters((prompt for prompt in prompts if isinstance(prompt, str)), server.settings)
-    tasks = await served.at_desk(lambda: [_task(prompt, served.model, body) for prompt in prompts])
+    reading = served.at_desk(lambda: [_task(prompt, served.model, body) for prompt in prompts])
+    tasks = await server.finish(request, reading)
+    echoes = [_echo(prompt, served) if body.echo else "" for prompt in prompts]
     writing = server.write(request, served, [task for task in tasks for _ in range(body.answers)], stops=body.stops)
-    echoes = await served.at_desk(lambda: [_echo(prompt, served.model) if body.echo else "" for prompt in prompts])
     if body.stream:
         return EventStream(writing, _chunks(body, server, served, writing, echoes))
     return await server.finish(request, _whole(body, server, served, writing, echoes))
@@ -58,8 +59,8 @@ def _task(prompt: str | list[int], model: Assistant, body: CompletionRequest) ->
     return Task(list(ids), blank, TEXT, sampling, about_media)
 
 
-def _echo(prompt: str | list[int], model: Assistant) -> str:
-    return prompt if isinstance(prompt, str) else "".join(readable(model, prompt))
+def _echo(prompt: str | list[int], served: Served) -> str:
+    return prompt if isinstance(prompt, str) else "".join(readable(served, prompt))
 
 
 async def _whole(
@@ -84,7 +85,7 @@ async def _whole(
 
 
 def _logprobs(written: Written, served: Served, offset: int) -> CompletionLogprobs:
-    tokens = readable(served.model, [token.id for token in written.tokens])
+    tokens = readable(served, [token.id for token in written.tokens])
     offsets = []
     for text in tokens:
         offsets.append(offset)
@@ -98,7 +99,7 @@ def _logprobs(written: Written, served: Served, offset: int) -> CompletionLogpro
 
 
 def _top(token: Token, served: Served) -> dict[str, float]:
-    names = readable(served.model, [id_ for id_, _ in token.top])
+    names = readable(served, [id_ for id_, _ in token.top])
     return {name: logprob for name, (_, logprob) in zip(names, token.top, strict=True)}
 
 

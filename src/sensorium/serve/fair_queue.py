@@ -32,6 +32,11 @@ class FairQueue(Generic[T]):
             self._waiting.setdefault(client, deque()).extend(items)
         return True
 
+    @property
+    def first(self) -> T:
+        """What `take` gives next."""
+        return next(iter(self._waiting.values()))[0]
+
     def take(self) -> T:
         """The next item; its client goes to the end of the line."""
         client, items = self._waiting.popitem(last=False)

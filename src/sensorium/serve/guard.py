@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,9 +20,11 @@ OPEN_BELOW = "/page/"
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
-"""Of every answer: a browser must not guess its type, show it inside another site, or tell its address."""
+"""Of every answer: a browser must not guess its type, show it inside another site, or tell its address. What else the
+page may do, it says itself."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -64,10 +66,10 @@ class Guard:
     def _refusal(self, scope: Scope) -> ApiError | None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
-        if self._settings.on_loopback and not self._settings.api_keys and _name(f"//{host}") not in LOOPBACK:
+        if self._settings.on_loopback and not self._settings.api_keys and _split(f"//{host}").hostname not in LOOPBACK:
             return ApiError(403, f"this server answers to localhost only, not to {host[:100]!r}", code="wrong_host")
         origin = headers.get("origin")
-        if origin is not None and scope["method"] not in ("GET", "HEAD") and urlsplit(origin).netloc != host:
+        if origin is not None and scope["method"] not in ("GET", "HEAD") and _split(origin).netloc != host:
             return ApiError(403, f"requests from web pages of {origin[:100]!r} are refused", code="wrong_origin")
         if not self._may_enter(scope["path"], headers.get("authorization", "")):
             return ApiError(
@@ -117,8 +119,9 @@ def _is_one_of(given: str, keys: Iterable[str]) -> bool:
     return sum(hmac.compare_digest(given.encode(), key.encode()) for key in keys) > 0
 
 
-def _name(address: str) -> str | None:
+def _split(address: str) -> SplitResult:
+    """The parts of an address, all empty when it is none."""
     try:
-        return urlsplit(address).hostname
+        return urlsplit(address)
     except ValueError:
-        return None
+        return urlsplit("")

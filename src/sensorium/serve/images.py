@@ -61,7 +61,7 @@ async def _whole(
         writing.cancel()
     usage = writing.usage()
     server.metrics.count(served.name, usage)
-    data = await served.at_desk(lambda: [_item(one, size) for one in written])
+    data = [await served.at_desk(_item, one, size) for one in written]  # others may have their turn in between
     return ImageReply(created=int(time.time()), data=data, usage=usage)
 
 

@@ -13,9 +13,11 @@ import binascii
 import ipaddress
 import socket
 import ssl
+from collections.abc import Coroutine
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from urllib.parse import SplitResult, unquote, unquote_to_bytes, urljoin, urlsplit
 
 from sensorium.serve.settings import Settings
@@ -23,6 +25,7 @@ from sensorium.types import InputError
 
 REDIRECTS = 3
 CHUNK_BYTES = 65536
+LATE_S = 1
 PORTS = {"http": 80, "https": 443}
 
 
@@ -36,10 +39,18 @@ async def load(url: str, settings: Settings) -> bytes:
     if scheme == "data":
         return from_data_uri(url, settings.max_media_bytes)
     if scheme in PORTS and settings.media_domains:
-        return await asyncio.to_thread(_fetch, url, settings)
+        return await _in_time(asyncio.to_thread(_fetch, url, settings), url, settings.fetch_s + LATE_S)
     if scheme == "file" and settings.media_path is not None:
         return await asyncio.to_thread(_from_file, url, settings.media_path, settings.max_media_bytes)
     raise InputError(f"media are taken as data URIs here (data:TYPE;base64,...), not from {url[:60]!r}")
+
+
+async def _in_time(work: Coroutine[Any, Any, bytes], url: str, seconds: float) -> bytes:
+    """A name that is resolved for ever, or headers that never end, hold up a thread and not the request."""
+    try:
+        return await asyncio.wait_for(work, seconds)
+    except TimeoutError:
+        raise InputError(f"{url[:100]!r} cannot be fetched (it takes too long); send a data URI") from None
 
 
 def from_base64(text: str, limit_bytes: int) -> bytes:
@@ -97,8 +108,7 @@ def _fetch(url: str, settings: Settings) -> bytes:
     for _ in range(REDIRECTS + 1):
         target = _checked(url, settings)
         try:
-            with _connect(target, deadline) as connection:
-                answer = _ask(connection, target)
+            with _connect(target, deadline) as connection, _ask(connection, target) as answer:
                 if answer.status not in (301, 302, 303, 307, 308):
                     return _body(answer, url, deadline, settings.max_media_bytes, connection)
                 url = urljoin(url, answer.headers.get("Location", ""))

@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from sensorium.generate import Assistant
 from sensorium.modalities import modality
 from sensorium.serve import media
 from sensorium.serve.registry import Served
-from sensorium.serve.schemas import ContentPart, RequestMessage
+from sensorium.serve.schemas import ContentPart, RequestMessage, RequestRole
 from sensorium.serve.settings import Settings
 from sensorium.serve.workers import Workers
-from sensorium.types import TEXT, Conversation, InputError, Message, Part
+from sensorium.types import TEXT, Conversation, InputError, Message, Part, Role
 from sensorium.vocabulary import Span, Vocabulary
 
 TYPE = re.compile(r"(?:input_)?(\w{1,100}?)(?:_url)?")
@@ -28,7 +30,7 @@ class Reader:
         self._workers, self._settings = workers, settings
 
     async def conversation(self, messages: Sequence[RequestMessage], served: Served) -> Conversation:
-        """A conversation whose media hold arrays or codes.
+        """A conversation whose media hold codes.
 
         Raises:
             InputError: a part is malformed, not allowed, too large, or of a modality the model does not have.
@@ -41,13 +43,14 @@ class Reader:
         turns = []
         for number, (message, parts) in enumerate(zip(messages, pieces, strict=True), start=1):
             read = [
-                await self._part(part, message.role, served.model.vocabulary, f"message {number}, part {place}")
+                await self._part(part, message.role, served, f"message {number}, part {place}")
                 for place, part in enumerate(parts, start=1)
             ]
-            turns.append(Message("system" if message.role == "developer" else message.role, tuple(read)))
+            turns.append(Message(_role(message.role), tuple(read)))
         return Conversation(tuple(turns))
 
-    async def _part(self, part: ContentPart, role: str, vocabulary: Vocabulary, where: str) -> Part:
+    async def _part(self, part: ContentPart, role: RequestRole, served: Served, where: str) -> Part:
+        vocabulary = served.model.vocabulary
         try:
             if part.type == TEXT:
                 if part.text is None:
@@ -58,8 +61,8 @@ class Reader:
             span = vocabulary.writer(name) if role == "assistant" else vocabulary.reader(name)
             if part.ids is not None and part.codec == span.facts.name:
                 return _from_ids(part.ids, span, vocabulary)
-            data = await self._bytes(part)
-            return Part(name, await self._workers.open(name, data))
+            opened = Part(name, await self._workers.open(name, await self._bytes(part)))
+            return await served.at_desk(_encoded, Message(_role(role), (opened,)), served.model)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
 
@@ -72,6 +75,16 @@ class Reader:
         if not isinstance(value, str):
             raise InputError(f'needs an address in "{part.type[:100]}", e.g. {{"url": "data:TYPE;base64,..."}}')
         return await media.load(value, self._settings)
+
+
+def _role(name: RequestRole) -> Role:
+    return "system" if name == "developer" else name
+
+
+def _encoded(message: Message, model: Assistant) -> Part:
+    """The only part of a message as codes; its array, which may be large, is let go."""
+    (part,) = model.encode(Conversation((message,))).messages[0].parts
+    return replace(part, data=None)
 
 
 def check_characters(texts: Iterable[str], settings: Settings) -> None:

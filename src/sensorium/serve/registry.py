@@ -24,6 +24,7 @@ class Served:
 
     Attributes:
         reads, writes: modalities beside text, in the order of the model's codecs.
+        named_ids: ids of special tokens and codes, which have names instead of text.
     """
 
     def __init__(self, name: str, model: Assistant, settings: Settings, languages: list[str] | None = None):
@@ -32,17 +33,29 @@ class Served:
             model, max_batch=settings.max_batch, max_queue=settings.max_queue, request_s=settings.request_s
         )
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="sensorium-desk")
+        self.named_ids = frozenset(model.tokenizer.added_tokens_decoder)
         facts = [span.facts for span in model.vocabulary.spans]
         self.reads = list(dict.fromkeys(fact.modality for fact in facts if fact.use != "write"))
         self.writes = list(dict.fromkeys(fact.modality for fact in facts if fact.use != "read"))
 
     async def at_desk(self, function: Callable[..., T], *args: Any) -> T:
+        """What a function of the model returns, which waits for its turn.
+
+        Raises:
+            ApiError: 503, the model is going.
+        """
+        gone = ApiError(503, f"the model {self.name!r} has just been unloaded", code="model_unloaded")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._desk, function, *args)
+            future = self._desk.submit(function, *args)
         except RuntimeError as error:
-            if "after shutdown" in str(error):
-                raise ApiError(503, f"the model {self.name!r} has just been unloaded", code="model_unloaded") from error
-            raise
+            raise gone from error
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise gone from error  # nobody cancelled whoever waits: `close` cancelled the call
 
     def card(self) -> ModelCard:
         reads, writes = ["text", *self.reads], ["text", *self.writes]

@@ -30,19 +30,19 @@ def run(models: Sequence[str], **options: Any) -> None:
         import uvicorn
 
         from sensorium.serve.app import create_app
+        from sensorium.serve.graceful import GracefulServer
         from sensorium.serve.settings import Settings
     except ImportError as error:
         raise InputError(
             f"the server needs packages that are missing ({error.name}): pip install 'sensorium[serve]'"
         ) from error
-    settings = Settings(**options)
+    settings, named = Settings(**options), _named(models)
     listening = _listen(settings.host, settings.port)
-    pairs = [_named(model) for model in models]
-    app = create_app(dict(pairs), settings)
+    app = create_app(named, settings)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     port = listening.getsockname()[1]
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"serving {', '.join(name for name, _ in pairs)} at http://{shown}:{port}", flush=True)
+    print(f"serving {', '.join(named)} at http://{shown}:{port}", flush=True)
     if not settings.on_loopback and not settings.api_keys:
         print("anybody who can reach this address can use it: give --api-key to ask for a key", flush=True)
     config = uvicorn.Config(
@@ -51,14 +51,20 @@ def run(models: Sequence[str], **options: Any) -> None:
         limit_concurrency=MAX_CONNECTIONS,
         proxy_headers=False,  # anybody could claim any address
         server_header=False,
-        timeout_graceful_shutdown=5,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    GracefulServer(config, app.state.server.registry.close).run(sockets=[listening])
 
 
-def _named(model: str) -> tuple[str, str]:
-    name, equals, rest = model.partition("=")
-    return (name, rest) if equals else (PurePath(model).name, model)
+def _named(models: Sequence[str]) -> dict[str, str]:
+    """The models by the names that requests use."""
+    named: dict[str, str] = {}
+    for model in models:
+        name, equals, rest = model.partition("=")
+        name, place = (name, rest) if equals else (PurePath(model).name or model, model)
+        if name in named:
+            raise InputError(f"two models would be called {name!r}; give one another name, NAME={place}")
+        named[name] = place
+    return named
 
 
 def _listen(host: str, port: int) -> socket.socket:

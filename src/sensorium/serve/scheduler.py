@@ -17,7 +17,11 @@ from sensorium.serve.errors import ApiError, busy
 from sensorium.serve.fair_queue import FairQueue
 
 TOO_LATE = "the request took longer than this server's limit of {:g} s; ask for fewer tokens or try again later"
-UNLOADED = "the model was unloaded while this request waited for it"
+UNLOADED = "the model was unloaded, or the server stopped, while this request waited for it"
+READ_AT_ONCE = 2048
+"""Ids of prompts, padding included, that are read between two steps: for more of them, the answers that are being
+written do not wait."""
+CLOSE_S = 5
 
 
 @dataclass(eq=False)
@@ -87,7 +91,7 @@ class Scheduler:
         """
         with self._changed:
             if self._closed:
-                raise ApiError(503, UNLOADED, code="model_unloaded")
+                raise _gone()
             if not self._waiting.put(client, jobs):
                 raise busy(
                     f"{len(self._waiting)} answers are waiting already, at most {self._waiting.capacity} may; "
@@ -100,17 +104,20 @@ class Scheduler:
         future: Future[Any] = Future()
         with self._changed:
             if self._closed:
-                raise ApiError(503, UNLOADED, code="model_unloaded")
+                raise _gone()
             self._calls.append((function, future))
             self._changed.notify()
         return future
 
     def close(self) -> None:
-        """Stop after the current step; all unfinished jobs end with an error."""
+        """Stop after the current step; all unfinished jobs end with an error.
+
+        An engine that does not come back from its step is left behind.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(CLOSE_S)
 
     def _run(self) -> None:
         while True:
@@ -123,13 +130,12 @@ class Scheduler:
                 joining = self._admit()
             for function, future in calls:
                 _resolve(future, function)
-            for about, batch in self._batches.items():
+            for about, batch in list(self._batches.items()):
                 self._advance(about, batch, [job for job in joining if job.about_media == about])
-        gone = ApiError(503, UNLOADED, code="model_unloaded")
         for job in [*self._waiting.remove(lambda _: True), *self._writing.values()]:
-            job.emit(gone)
+            job.emit(_gone())
         for _, future in self._calls:
-            future.set_exception(gone)
+            _resolve(future, _refuse)
 
     def _give_up(self) -> None:
         """Drop the jobs that nobody waits for, and those whose time is over."""
@@ -146,17 +152,25 @@ class Scheduler:
         numbers = list(numbers)
         for number in numbers:
             del self._writing[number]
-        for batch in self._batches.values():
-            if numbers and len(batch):
-                batch.drop(numbers)
+        for about, batch in list(self._batches.items()):
+            try:
+                if numbers and len(batch):
+                    batch.drop(numbers)
+            except Exception as error:  # as in `_advance`
+                self._fail(about, error)
 
     def _admit(self) -> list[Job]:
-        """As many of the waiting as fit; one that is larger than the batch runs alone."""
+        """As many of the waiting as fit; one that is larger than the batch or `READ_AT_ONCE` joins alone."""
         lanes = sum(map(_lanes, self._writing.values()))
         joining: list[Job] = []
+        rows = longest = 0
         while len(self._waiting) and lanes < self._max_batch:
+            job = self._waiting.first
+            rows, longest = rows + _lanes(job), max(longest, len(job.prompt))
+            if joining and rows * longest > READ_AT_ONCE:
+                break
             joining.append(self._waiting.take())
-            lanes += _lanes(joining[-1])
+            lanes += _lanes(job)
         return joining
 
     def _advance(self, about: bool, batch: Batch, joining: list[Job]) -> None:
@@ -200,6 +214,14 @@ class Scheduler:
             if job.about_media == about:
                 del self._writing[number]
                 job.emit(error)
+
+
+def _gone() -> ApiError:
+    return ApiError(503, UNLOADED, code="model_unloaded")
+
+
+def _refuse() -> None:
+    raise _gone()
 
 
 def _lanes(job: Job) -> int:

@@ -38,6 +38,7 @@ Seed = Annotated[int | None, Field(ge=-LARGEST_SEED, le=LARGEST_SEED, descriptio
 Guidance = Annotated[
     float | None, Field(ge=0, le=100, description="Above 1, media keep closer to the request; 1 for none.")
 ]
+RequestRole = Literal["system", "developer", "user", "assistant"]
 Count = Annotated[int | None, Field(ge=1, le=1000)]
 MaxTokens = Annotated[int | None, Field(ge=1, description="Most ids to write.")]
 
@@ -76,7 +77,7 @@ Content = String | list[ContentPart]
 class RequestMessage(BaseModel):
     """One turn. ``parts``, as replies have them, stand in for ``content``."""
 
-    role: Literal["system", "developer", "user", "assistant"]
+    role: RequestRole
     content: Content | None = None
     parts: list[ContentPart] | None = None
 
@@ -198,7 +199,7 @@ class TokenizeRequest(BaseModel):
     model: Name
     messages: Annotated[list[RequestMessage], Field(min_length=1, max_length=1000)] | None = None
     content: Content | None = None
-    role: Literal["system", "developer", "user", "assistant"] = "user"
+    role: RequestRole = "user"
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -352,6 +353,8 @@ class ImageReply(BaseModel):
 class SpanItem(BaseModel):
     """A medium among the ids: ``ids[start:stop]``, markers included.
 
+    ``codes`` are (frames, codebooks), each less than its codebook's size; ``grid`` tells how the frames lie, e.g.
+    [8, 8] for rows of eight, null where their number varies. ``bits`` is the information in all codes.
     ``reconstruction`` is the medium as its codes tell it; null for a codec that only reads.
     """
 
@@ -360,6 +363,9 @@ class SpanItem(BaseModel):
     start: int
     stop: int
     bits: float
+    grid: list[int] | None
+    codebook_sizes: list[int]
+    frame_rate_hz: float | None
     codes: list[list[int]]
     reconstruction: ContentPart | None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -27,6 +28,10 @@ from sensorium.serve.writing import Writing
 from sensorium.types import InputError
 
 T = TypeVar("T")
+LATE_S = 1
+"""After a request's time is over: in it, the error is told."""
+
+log = logging.getLogger("sensorium.serve")
 
 
 @dataclass
@@ -46,6 +51,11 @@ class Server:
         if max_tokens is not None and max_tokens > self.settings.max_tokens:
             raise InputError(f"{max_tokens} tokens are asked for, at most {self.settings.max_tokens} are allowed")
 
+    def bounded(self, task: Task) -> Task:
+        """The task with no more tokens than one answer may have, also where the request does not say how many."""
+        most = min(task.sampling.max_tokens, self.settings.max_tokens)
+        return replace(task, sampling=replace(task.sampling, max_tokens=most))
+
     def write(self, request: Request, served: Served, tasks: Sequence[Task], **options: Any) -> Writing:
         """Queue the answers of a request; see `Writing`."""
         on_first = self.metrics.first.labels(served.name).observe
@@ -57,7 +67,7 @@ class Server:
         task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(request))
         left = started_at(request) + self.settings.request_s - time.monotonic()
         try:
-            await asyncio.wait({task, gone}, timeout=max(left, 0) + 1, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, gone}, timeout=max(left, 0) + LATE_S, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
             if gone.done():
@@ -112,8 +122,12 @@ class EventStream(StreamingResponse):
         super().__init__(_events(chunks), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        left = self._writing.deadline - time.monotonic()
         try:
-            await super().__call__(scope, receive, send)
+            async with asyncio.timeout(max(left, 0) + LATE_S):
+                await super().__call__(scope, receive, send)
+        except TimeoutError:  # the client does not read, or the engine hangs, so nothing can be told
+            log.warning("an answer was cut off: it took longer than a request may")
         finally:
             self._writing.cancel()
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 
 from sensorium.generate import Assistant
 from sensorium.serve.messages import part_to_json
+from sensorium.serve.registry import Served
 from sensorium.serve.schemas import (
     ContentPart,
     DetokenizeReply,
@@ -29,12 +30,13 @@ async def tokenize(body: TokenizeRequest, request: Request, server: Shared) -> T
 
     async def work() -> TokenizeReply:
         conversation = await server.reader.conversation(body.turns, served)
-        return await served.at_desk(_tokenized, conversation, served.model)
+        return await served.at_desk(_tokenized, conversation, served)
 
     return await server.finish(request, work())
 
 
-def _tokenized(conversation: Conversation, model: Assistant) -> TokenizeReply:
+def _tokenized(conversation: Conversation, served: Served) -> TokenizeReply:
+    model = served.model
     conversation = model.encode(conversation)
     rendered = model.stream.render(conversation)
     ids = rendered.ids.tolist()
@@ -43,7 +45,7 @@ def _tokenized(conversation: Conversation, model: Assistant) -> TokenizeReply:
         for piece in rendered.pieces
         if not conversation.messages[piece.message].parts[piece.part].is_text
     ]
-    return TokenizeReply(ids=ids, tokens=readable(model, ids), spans=spans)
+    return TokenizeReply(ids=ids, tokens=readable(served, ids), spans=spans)
 
 
 def _span(part: Part, start: int, stop: int, model: Assistant) -> SpanItem:
@@ -59,6 +61,9 @@ def _span(part: Part, start: int, stop: int, model: Assistant) -> SpanItem:
         start=start,
         stop=stop,
         bits=facts.bits_per_frame * len(part.codes),
+        grid=None if facts.grid is None else list(facts.grid),
+        codebook_sizes=list(facts.codebook_sizes),
+        frame_rate_hz=facts.frame_rate_hz,
         codes=part.codes.tolist(),
         reconstruction=reconstruction,
     )
@@ -69,11 +74,15 @@ async def detokenize(body: DetokenizeRequest, request: Request, server: Shared) 
     """Text and media that ids spell; a medium that is cut short comes as the text of its tokens."""
     served = server.registry.get(body.model)
 
-    def work() -> DetokenizeReply:
+    async def work() -> DetokenizeReply:
         check_ids(body.ids, served.model)
-        return DetokenizeReply(parts=[_told(part, served.model) for part in served.model.stream.parse(body.ids)])
+        parts = await served.at_desk(served.model.stream.parse, body.ids)
+        media, most = sum(not part.is_text for part in parts), server.settings.max_parts
+        if media > most:
+            raise InputError(f"the ids spell {media} media, at most {most} are allowed")
+        return DetokenizeReply(parts=[await served.at_desk(_told, part, served.model) for part in parts])
 
-    return await server.finish(request, served.at_desk(work))
+    return await server.finish(request, work())
 
 
 def _told(part: Part, model: Assistant) -> ContentPart:
@@ -93,15 +102,11 @@ def check_ids(ids: Sequence[int], model: Assistant) -> None:
         raise InputError(f"id {max(ids)} is not one of this model's, which end at {model.vocabulary.size - 1}")
 
 
-def readable(model: Assistant, ids: Sequence[int]) -> list[str]:
+def readable(served: Served, ids: Sequence[int]) -> list[str]:
     """The text of each id; of special tokens and codes, their names."""
-    tokenizer, names = model.tokenizer, _added(model)
+    tokenizer = served.model.tokenizer
     tokens = tokenizer.convert_ids_to_tokens(list(ids))
     return [
-        token if id_ in names else tokenizer.convert_tokens_to_string([token])
+        token if id_ in served.named_ids else tokenizer.convert_tokens_to_string([token])
         for id_, token in zip(ids, tokens, strict=True)
     ]
-
-
-def _added(model: Assistant) -> set[int]:
-    return set(model.tokenizer.added_tokens_decoder)

@@ -19,6 +19,7 @@ from sensorium.serve.settings import Settings
 from sensorium.types import InputError
 
 START_S = 60
+END_S = 5
 BUFFER_BYTES = 2**20
 PASSED_ON = ("PATH", "LANG", "PYTHONPATH", "SYSTEMROOT", "VIRTUAL_ENV", "HOME")
 """What a worker sees of the server's environment; keys and tokens stay out."""
@@ -80,6 +81,7 @@ class Workers:
             stdin=PIPE,
             stdout=PIPE,
             limit=BUFFER_BYTES,
+            start_new_session=True,  # Ctrl-C in a terminal is meant for the server, which ends its workers itself
             env=environment | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
         self._all.add(process)
@@ -110,7 +112,9 @@ class Workers:
 
     async def _cause(self, process: Process | None, modality: str) -> Exception:
         """Why a worker stopped answering: an end from outside is not the medium's fault."""
-        code = None if process is None else await asyncio.wait_for(process.wait(), 5)
+        code = None
+        with contextlib.suppress(TimeoutError):  # it lives, and answers with what is no answer
+            code = None if process is None else await asyncio.wait_for(process.wait(), END_S)
         if code == -signal.SIGKILL:
             return ApiError(503, "the process that opened the medium was killed; try again", code="worker_killed")
         return InputError(f"the medium ({modality}) made its decoder crash; save it again or use another format")
@@ -125,7 +129,7 @@ class Workers:
 
     async def close(self) -> None:
         """End all workers."""
-        for process in self._all:
+        for process in list(self._all):  # one that is at work leaves meanwhile
             if process.returncode is None:
                 process.kill()
             await process.wait()

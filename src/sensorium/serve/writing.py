@@ -81,6 +81,9 @@ class Writing:
         started: `time.monotonic` when the request came in.
         on_first: called with the seconds to the first token.
 
+    Attributes:
+        deadline: `time.monotonic` at which it is given up.
+
     Raises:
         ApiError: 429, the queue is full.
         InputError: the tasks' limits leave no room for what is asked.
@@ -99,6 +102,7 @@ class Writing:
         on_first: Callable[[float], None] = lambda _: None,
     ):
         self._served, self._tasks, self._started, self._on_first = served, tasks, started, on_first
+        self.deadline = started + settings.request_s
         self._items: asyncio.Queue[tuple[int, Token | Exception]] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
@@ -115,7 +119,7 @@ class Writing:
                 task.negative,
                 task.about_media,
                 partial(emit, answer),
-                started + settings.request_s,
+                self.deadline,
             )
             for answer, task in enumerate(tasks)
         ]
@@ -176,8 +180,9 @@ class Writing:
         if count >= len(written):
             return written
         calls = [self._served.scheduler.call(partial(self._judge, one)) for one in written]
-        scores = {one.number: await asyncio.wrap_future(call) for one, call in zip(written, calls, strict=True)}
-        return best_of(written, lambda one: scores[one.number])[:count]
+        scores = await asyncio.gather(*map(asyncio.wrap_future, calls))
+        by_number = {one.number: score for one, score in zip(written, scores, strict=True)}
+        return best_of(written, lambda one: by_number[one.number])[:count]
 
     def _judge(self, written: Written) -> float:
         task, model = self._tasks[written.number], self._served.model

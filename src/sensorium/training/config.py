@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any, Literal, get_args
 
 from sensorium.types import InputError
@@ -79,18 +80,23 @@ class TrainConfig:
                 raise InputError(f"{name} must be more than 0, not {value}")
         if self.ema is not None and not 0 < self.ema < 1:
             raise InputError(f"ema must lie between 0 and 1, not {self.ema}")
+        for name in ("warmup", "seed"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} must be 0 or more, not {getattr(self, name)}")
         if not 0 < self.cooldown <= 1:
             raise InputError(f"cooldown must be more than 0 and at most 1, not {self.cooldown}")
         self.lr_of("body")
 
     def lr_of(self, group: str) -> float:
         """Peak learning rate of a group of parameters."""
-        if not isinstance(self.lr, Mapping):
-            return self.lr
-        unknown = sorted(self.lr.keys() - DEFAULT_LR.keys())
+        rates = self.lr if isinstance(self.lr, Mapping) else dict.fromkeys(DEFAULT_LR, self.lr)
+        unknown = sorted(rates.keys() - DEFAULT_LR.keys())
         if unknown:
             raise InputError(f"lr names a group {unknown[0]!r}; the groups are {', '.join(DEFAULT_LR)}")
-        return (DEFAULT_LR | dict(self.lr))[group]
+        for rate in rates.values():
+            if not 0 <= rate < inf:
+                raise InputError(f"lr must be 0 or more, and finite, not {rate}")
+        return (DEFAULT_LR | dict(rates))[group]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

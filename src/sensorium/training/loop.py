@@ -132,7 +132,7 @@ class Run:
         self.optimizer.load_state(found.optimizer)
         self.optimizer.load_average({k[len(AVERAGE) :]: v for k, v in found.weights.items() if k.startswith(AVERAGE)})
         if self.world.is_first:
-            self.sums += torch.tensor(state["sums"], dtype=torch.float64)
+            self.sums += torch.tensor(state["sums"], dtype=torch.float64, device=self.sums.device)
 
     def train(self, stop: threading.Event) -> TrainResult:
         start, batches = time.monotonic(), iter(self.loader)

@@ -118,7 +118,7 @@ export function seePanel(root, app) {
   function spanView(span) {
     const viewer = viewerOf(modalityOf(part));
     const again = span.reconstruction;
-    const tiles = tileGrid(span.codes);
+    const tiles = tileGrid(span);
     const figures = [
       figure(viewer.show(part, { alt: name || t("see.original") }), t("see.original"), t("see.original.note")),
       figure(tiles.element, t("see.codes"), t("see.codes.note", { count: number(tiles.count) }), "codes"),

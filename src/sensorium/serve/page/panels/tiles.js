@@ -11,21 +11,22 @@ function cellsOf(codes) {
   return codes[0].map((code, book) => ({ kind: `${book}:${code}`, name: String(code), code: code + book }));
 }
 
-/** A square where the number of tiles allows it. */
-function columnsOf(tiles) {
+/** As the codec lays its frames out; without a grid, a square where the number of tiles allows it. */
+function columnsOf(tiles, grid) {
+  if (grid?.length === 2 && grid[0] * grid[1] === tiles) return grid[1];
   const side = Math.round(Math.sqrt(tiles));
   return side * side === tiles ? side : Math.min(tiles, 8);
 }
 
 /**
- * Codes, (frames, codebooks), as a grid of tiles.
+ * Codes, (frames, codebooks), as tiles in the rows and columns of `grid`, where it has two sides.
  *
  * Returns the element, a line of detail about the tile under the pointer or focus, and a maker of frames that mark
  * the same place in a picture beside it.
  */
-export function tileGrid(codes) {
+export function tileGrid({ codes, grid }) {
   const cells = cellsOf(codes);
-  const columns = columnsOf(cells.length);
+  const columns = columnsOf(cells.length, grid);
   const rows = Math.ceil(cells.length / columns);
   const detail = h("p", { class: "detail", "aria-hidden": "true" }, t("see.hover"));
   const pointers = [];
