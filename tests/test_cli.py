@@ -216,7 +216,7 @@ def test_train_without_a_codec_can_read_and_write(run, monkeypatch):
     from sensorium import api
     from sensorium.vocabulary import Vocabulary
 
-    def grow(model, codecs, learn):
+    def grow(model, codecs, **options):
         vocabulary = Vocabulary.build(300, [codec.facts for codec in codecs])
         raise InputError(f"{vocabulary.reader('image').facts.name} and {vocabulary.writer('image').facts.name}")
 
@@ -230,7 +230,7 @@ def test_a_grown_model_is_trained_further_with_the_codecs_it_has(run, monkeypatc
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "sensorium.json").write_text("{}")
 
-    def grow(model, codecs, learn):
+    def grow(model, codecs, **options):
         raise InputError(f"{model} and {len(codecs)} codecs")
 
     monkeypatch.setattr(api, "grow", grow)
@@ -246,7 +246,7 @@ def test_a_training_that_was_stopped_keeps_its_model_and_says_how_to_go_on(run, 
         steps=3, seconds=1.0, tokens=9, stopped="signal", loss=None, kinds={}, energy=Energy(), checkpoint=tmp_path
     )
     exported = []
-    monkeypatch.setattr(api, "grow", lambda model, codecs, learn: SimpleNamespace(export=exported.append))
+    monkeypatch.setattr(api, "grow", lambda model, codecs, **options: SimpleNamespace(export=exported.append))
     monkeypatch.setattr(api, "train", lambda grown, data, **options: result)
     told = run("train", "base", "chats.jsonl", "--out", "run")
     assert told.exit_code == 130

@@ -248,6 +248,14 @@ def test_a_base_that_is_not_there_or_damaged_is_explained(tmp_path):
         grow(tmp_path, CODECS)
 
 
+def test_the_same_seed_grows_the_same_rows():
+    one, same, other = (
+        grow(tiny_base("llama"), CODECS, learn="adapter", seed=seed).train_state() for seed in (1, 1, 2)
+    )
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one[next(iter(one))], other[next(iter(one))])
+
+
 def test_a_base_is_grown_only_once_in_place():
     base = tiny_base("llama")
     grow(base, CODECS)

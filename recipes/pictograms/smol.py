@@ -123,12 +123,9 @@ class Training:
 
     @cached_property
     def grown(self) -> Grown:
-        import torch
-
-        torch.manual_seed(self.config.seed)
-        return grow(
-            smol_base(), [trained_codec(READER)], learn="adapter", init=self.init, lora_rank=self.config.lora_rank
-        )
+        config = self.config
+        codecs = [trained_codec(READER)]
+        return grow(smol_base(), codecs, "adapter", self.init, config.lora_rank, config.seed)
 
     def conversations(self) -> Iterator[Conversation]:
         for index in range(self.config.conversations):

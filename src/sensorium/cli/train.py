@@ -50,7 +50,7 @@ def train(
 
     options.quiet()
     added = codec or ([] if is_model(model) else IN_THE_BOX)
-    grown = api.grow(model, codecs=[api.codec(name) for name in added], learn=learn)
+    grown = api.grow(model, codecs=[api.codec(name) for name in added], learn=learn, seed=seed)
     settings = options.given(max_steps=max_steps, lr=lr, threads=threads, seed=seed)
     result = api.train(grown, data, minutes=minutes, out=out, rows=rows, row_tokens=row_tokens, **settings)
     if os.environ.get("RANK", "0") != "0":  # under torchrun, the first process speaks and writes

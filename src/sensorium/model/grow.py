@@ -176,6 +176,7 @@ def grow(
     learn: Learn = "rows",
     init: Init = "codebook",
     lora_rank: int = 16,
+    seed: int = 0,
 ) -> Grown:
     """Give a causal LM new modalities, or train a grown one further.
 
@@ -188,6 +189,7 @@ def grow(
         init: new rows start at the mean of the text rows (``"mean"``), or spread around it along a random
             projection of the codecs' features (``"codebook"``).
         lora_rank: rank of the LoRA matrices.
+        seed: of the first new rows and LoRA matrices.
 
     Raises:
         InputError: no codec, clashing codecs, an unknown mode, or a base that cannot be loaded.
@@ -201,4 +203,6 @@ def grow(
     start = base if isinstance(base, (Base, Model)) else Model.load(base) if is_model(base) else load_base(base)
     if not codecs and not isinstance(start, Model):
         raise InputError("give at least one codec to grow a model by")
-    return Grown(start, codecs, learn, init, lora_rank)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Grown(start, codecs, learn, init, lora_rank)

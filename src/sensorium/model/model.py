@@ -219,13 +219,16 @@ def resolve(name: str | PathLike[str]) -> Path:
     from huggingface_hub import snapshot_download
 
     boxed = sorted(path.parent.name for path in IN_THE_BOX.glob(f"*/{HEAD_FILE}"))
+    unknown = InputError(
+        f"no model named {str(name)!r}: not a folder, not on the Hub, and not one of those in the box "
+        f"({', '.join(boxed) or 'none'})"
+    )
+    if str(name).count("/") != 1:  # not the form OWNER/MODEL: there is no need to ask the Hub
+        raise unknown
     try:
         folder = Path(snapshot_download(str(name)))
     except Exception as error:  # the hub client raises many kinds, all meaning: not to be had
-        raise InputError(
-            f"no model named {str(name)!r}: not a folder, not on the Hub, and not one of those in the box "
-            f"({', '.join(boxed) or 'none'})"
-        ) from error
+        raise unknown from error
     if not (folder / HEAD_FILE).is_file():
         raise InputError(f"{name} is a model on the Hub but not a Sensorium model; grow it first")
     return folder

@@ -78,7 +78,8 @@ class SideRows(nn.Module):
     def start_at(self, rows_NH: Tensor) -> None:
         """Begin at rows of an earlier training; codecs that came later keep their own start."""
         for part, rows in zip(self.parts, rows_NH.float().split(self._known(len(rows_NH))), strict=False):
-            part.start_at(rows[:1] if len(part.free) == 1 else rows)
+            assert isinstance(part, CodebookRows)
+            part.start_at(rows[: len(part.free)])
 
     def _known(self, rows: int) -> list[int]:
         """How many ids each part has, up to this many in all."""
