@@ -409,6 +409,19 @@ FOCUSED = """() => {
 
 
 @slow
+def test_a_picture_that_is_still_being_opened_goes_with_the_message(visit):
+    page = visit()
+    page.get_by_label("Your message").fill("What is this?")
+    page.evaluate("""() => {
+      const read = FileReader.prototype.readAsDataURL;
+      FileReader.prototype.readAsDataURL = function (file) { setTimeout(() => read.call(this, file), 700); };
+    }""")
+    attach(page, file("sea.png", png("blue")))
+    page.keyboard.press("Enter")
+    answers(page).get_by_text("a blue square").wait_for()
+
+
+@slow
 @pytest.mark.parametrize("panel", ["chat", "draw", "board", "see"])
 def test_it_fits_a_phone_and_everything_has_a_name(visit, panel):
     page = visit(locale="fr-FR", **PHONE)

@@ -8,6 +8,7 @@ import { modalityOfFile, viewerOf } from "../viewers/index.js";
 /** Fills `form`. Calls send(content, {want}) and stop(); the result lets the panel steer it. */
 export function composer(form, app, { send, stop }) {
   let attached = []; // [{part, name}]
+  let opening = Promise.resolve(); // settles when all files so far are opened
   let busy = false;
   let draft = "";
   let want = "";
@@ -91,7 +92,12 @@ export function composer(form, app, { send, stop }) {
     return h("div", { class: "kind grow" }, select);
   }
 
-  async function attach(files) {
+  function attach(files) {
+    opening = opening.then(() => open(files));
+    return opening;
+  }
+
+  async function open(files) {
     for (const file of files) {
       const modality = modalityOfFile(file, media());
       try {
@@ -121,7 +127,9 @@ export function composer(form, app, { send, stop }) {
     shelf.hidden = items.length === 0;
   }
 
-  function submit() {
+  /** Sends what was attached before, too, however long it takes to open. */
+  async function submit() {
+    await opening;
     const words = draft.trim();
     if (busy || (!words && !attached.length)) return;
     const content = [...attached.map(({ part }) => part), ...(words ? [textPart(words)] : [])];
