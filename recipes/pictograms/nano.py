@@ -49,6 +49,7 @@ STAGES = (
     {"read": 0.16, "names": 0.68, "draw": 0.14, "pair": 0.01, "text": 0.01},
     {"read": 0.16, "names": 0.57, "draw": 0.14, "mixed": 0.06, "pair": 0.02, "text": 0.05},
     {"read": 0.16, "names": 0.61, "draw": 0.12, "mixed": 0.05, "pair": 0.01, "text": 0.05},
+    {"read": 0.07, "names": 0.38, "draw": 0.50, "mixed": 0.03, "pair": 0.01, "text": 0.01},
 )
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 app = typer.Typer(add_completion=False, help=__doc__)
