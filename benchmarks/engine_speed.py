@@ -26,6 +26,7 @@ from transformers import logging as transformers_logging
 
 from sensorium.generate import Engine, Sampling, make_engine
 from sensorium.generate.engine import Ranges
+from sensorium.generate.onnx_engine import WHOLE_FROM
 
 SHAPES = {
     "nano": (3500, 13804, dict(hidden_size=256, num_hidden_layers=7, intermediate_size=704, num_attention_heads=8)),
@@ -46,8 +47,6 @@ ENGINES = ("torch", "onnx", "onnx-int8")
 TRANSFORMERS = "transformers.generate"
 BYTES_PER_WEIGHT = {"onnx-int8": 1 + 4 / 32}
 """8 bits and a float32 scale for 32 weights; float32 otherwise."""
-NARROW = 4
-"""From a quarter of all rows on, the int8 engine computes the whole head."""
 
 
 @dataclass
@@ -109,7 +108,8 @@ class Subject:
         wanted = sum(stop - start for start, stop in self.kinds[kind])
         if engine == TRANSFORMERS:
             return 4 * (body + rows * width)
-        if engine == "onnx-int8" and wanted * NARROW > rows:
+        precision = {"onnx": "fp32", "onnx-int8": "int8"}.get(engine)
+        if precision and wanted > rows * WHOLE_FROM[precision]:
             return each * (body + rows * width)
         return each * body + 4 * wanted * width
 
