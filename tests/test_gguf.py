@@ -37,7 +37,7 @@ TEXTS = (
 def grown(kind: str = "llama", learn: str = "full"):
     """A tiny random model that writes more than one id over and over."""
     torch.manual_seed(3)
-    model = grow(tiny_base(kind, seed=1), [ToyCodec()], learn=learn).fold()
+    model = grow(tiny_base(kind, seed=1), [ToyCodec()], learn=learn, seed=3).fold()
     with torch.no_grad():
         for name, parameter in model.lm.named_parameters():
             if "lora_B" in name:
