@@ -74,6 +74,9 @@ class OnnxEngine(TorchEngine):
 
     def batch(self) -> Batch:
         """See `TorchEngine.batch`."""
+        return self._rows()
+
+    def _rows(self) -> RowBatch:
         return OnnxBatch(self._start, self._head, self.lm.device)
 
     def _start(self, prompts: list[Ids]) -> OnnxDecoder:

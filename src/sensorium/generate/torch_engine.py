@@ -71,7 +71,7 @@ class TorchEngine:
             InputError: an empty prompt, or lists of different lengths.
         """
         check_batch(prompts, grammars, negatives)
-        batch = RowBatch(self._start, self._head, self.lm.device)
+        batch = self._rows()
         yield from batch.join(
             [
                 Answer(
@@ -89,7 +89,10 @@ class TorchEngine:
 
     def batch(self) -> Batch:
         """An empty batch for answers that come and go."""
-        return RowBatch(self._start, self._head, self.lm.device) if is_lean(self.lm) else Turns(self)
+        return self._rows() if is_lean(self.lm) else Turns(self)
+
+    def _rows(self) -> RowBatch:
+        return RowBatch(self._start, self._head, self.lm.device)
 
     def _start(self, prompts: list[Ids]) -> Any:
         return LeanDecoder(self.lm, prompts) if is_lean(self.lm) else PlainDecoder(self.lm, prompts)

@@ -39,17 +39,19 @@ class Grown(nn.Module):
 
     def __init__(self, base: Base | Model, codecs: Sequence[Codec], learn: Learn, init: Init, lora_rank: int):
         super().__init__()
+        self.sampling: dict[str, Any]
         self.lm, self.tokenizer, self.learn = base.lm, base.tokenizer, learn
         before = base if isinstance(base, Model) else None
         if before is None:
             assert isinstance(base, Base)
             self.base_name, self.base_fingerprint = base.name, fingerprint(base.lm)
-            self.sampling: dict[str, Any] = {}
+            self.has_adapter, self.sampling = False, {}
             text_size = max(len(self.tokenizer), self.lm.get_input_embeddings().weight.shape[0])
             fold.widen_text_rows(self.lm, text_size)
         else:
             self.base_name, self.base_fingerprint = before.base_name, before.base_fingerprint or fingerprint(self.lm)
-            self.sampling, text_size = dict(before.sampling), before.vocabulary.text_size
+            self.has_adapter, self.sampling = before.has_adapter, dict(before.sampling)
+            text_size = before.vocabulary.text_size
             codecs = [*before.codecs.values(), *codecs]
         self.codecs = {codec.facts.name: codec for codec in codecs}
         self.vocabulary = Vocabulary.build(text_size, [codec.facts for codec in codecs])
@@ -63,8 +65,7 @@ class Grown(nn.Module):
         for side, known_NH in zip((self.embedding, self.head), rows, strict=True):
             if len(known_NH):
                 side.rows.start_at(known_NH)
-        self.has_adapter = learn == "adapter" or (before is not None and before.has_adapter)
-        self._choose_what_trains(lora_rank, has_one=before is not None and before.has_adapter)
+        self._choose_what_trains(lora_rank)
 
     def _split(self, init: Init) -> None:
         embedding, head = self.lm.get_input_embeddings(), self.lm.get_output_embeddings()
@@ -75,10 +76,11 @@ class Grown(nn.Module):
         self.lm.set_input_embeddings(SplitEmbedding(embedding, rows_in))
         self.lm.set_output_embeddings(SplitHead(head, rows_out))
 
-    def _choose_what_trains(self, lora_rank: int, has_one: bool) -> None:
+    def _choose_what_trains(self, lora_rank: int) -> None:
         self.lm.requires_grad_(self.learn == "full")
-        if self.learn == "adapter" and not has_one:
+        if self.learn == "adapter" and not self.has_adapter:
             fold.add_adapter(self.lm, ADAPTER, lora_rank)
+            self.has_adapter = True
         for name, parameter in self.lm.named_parameters():
             if self.learn == "adapter" and "lora_" in name:
                 parameter.requires_grad_(True)

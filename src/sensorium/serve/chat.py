@@ -52,12 +52,7 @@ async def _start(body: ChatRequest, request: Request, server: Server, served: Se
 
 
 async def _whole(body: ChatRequest, server: Server, served: Served, writing: Writing) -> ChatReply:
-    try:
-        written = await writing.all(body.wanted)
-    finally:
-        writing.cancel()
-    usage = writing.usage()
-    server.metrics.count(served.name, usage)
+    written, usage = await server.written(served, writing, body.wanted)
     choices = await served.at_desk(
         lambda: [_choice(index, one, served, bool(body.logprobs)) for index, one in enumerate(written)]
     )

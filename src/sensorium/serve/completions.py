@@ -66,12 +66,7 @@ def _echo(prompt: str | list[int], served: Served) -> str:
 async def _whole(
     body: CompletionRequest, server: Server, served: Served, writing: Writing, echoes: list[str]
 ) -> CompletionReply:
-    try:
-        written = await writing.all(body.wanted)
-    finally:
-        writing.cancel()
-    usage = writing.usage()
-    server.metrics.count(served.name, usage)
+    written, usage = await server.written(served, writing, body.wanted)
     choices = [
         CompletionChoice(
             index=index,

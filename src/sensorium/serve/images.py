@@ -55,12 +55,7 @@ def _size(size: str | None) -> tuple[int, int] | None:
 async def _whole(
     body: ImageRequest, server: Server, served: Served, writing: Writing, size: tuple[int, int] | None
 ) -> ImageReply:
-    try:
-        written = await writing.all(body.wanted)
-    finally:
-        writing.cancel()
-    usage = writing.usage()
-    server.metrics.count(served.name, usage)
+    written, usage = await server.written(served, writing, body.wanted)
     data = [await served.at_desk(_item, one, size) for one in written]  # others may have their turn in between
     return ImageReply(created=int(time.time()), data=data, usage=usage)
 

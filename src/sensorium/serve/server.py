@@ -22,9 +22,10 @@ from sensorium.serve.messages import Reader
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.registry import Registry, Served
 from sensorium.serve.scheduler import TOO_LATE
+from sensorium.serve.schemas import Usage
 from sensorium.serve.settings import Settings
 from sensorium.serve.workers import Workers
-from sensorium.serve.writing import Writing
+from sensorium.serve.writing import Writing, Written
 from sensorium.types import InputError
 
 T = TypeVar("T")
@@ -61,6 +62,16 @@ class Server:
         on_first = self.metrics.first.labels(served.name).observe
         client, started = client_of(request), started_at(request)
         return Writing(served, tasks, self.settings, client=client, started=started, on_first=on_first, **options)
+
+    async def written(self, served: Served, writing: Writing, wanted: int) -> tuple[list[Written], Usage]:
+        """The best ``wanted`` answers of each prompt, and what all took; given up, the writing ends."""
+        try:
+            written = await writing.all(wanted)
+        finally:
+            writing.cancel()
+        usage = writing.usage()
+        self.metrics.count(served.name, usage)
+        return written, usage
 
     async def finish(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
         """The result of ``work``, which is given up when the client has gone or the time is over."""
