@@ -27,6 +27,7 @@ from transformers import logging as transformers_logging
 from sensorium.generate import Engine, Sampling, make_engine
 from sensorium.generate.engine import Ranges
 from sensorium.generate.onnx_engine import WHOLE_FROM
+from sensorium.model.onnx_export import BLOCK
 
 SHAPES = {
     "nano": (3500, 13804, dict(hidden_size=256, num_hidden_layers=7, intermediate_size=704, num_attention_heads=8)),
@@ -45,8 +46,8 @@ SHAPES = {
 """Text rows, codes of one codec, and the shape of the body."""
 ENGINES = ("torch", "onnx", "onnx-int8")
 TRANSFORMERS = "transformers.generate"
-BYTES_PER_WEIGHT = {"onnx-int8": 1 + 4 / 32}
-"""8 bits and a float32 scale for 32 weights; float32 otherwise."""
+BYTES_PER_WEIGHT = {"onnx-int8": 1 + 4 / BLOCK}
+"""8 bits and a float32 scale for each block; float32 otherwise."""
 
 
 @dataclass

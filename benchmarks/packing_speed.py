@@ -30,7 +30,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from sensorium.codecs import Facts
 from sensorium.data import NO_LOSS, PackedBatch, PackedLoader, Sample, pack
-from sensorium.training import Batch, NextTokenLoss, machine
+from sensorium.device import keep_freed_memory
+from sensorium.training import Batch, NextTokenLoss
 from sensorium.vocabulary import Vocabulary
 
 TEXT, CODES = 4096, 4930
@@ -155,7 +156,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="time a compiled body too")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    machine.keep_freed_memory()
+    keep_freed_memory()
     facts = Facts(name="codes", modality="codes", codebook_sizes=(CODES,), grid=(8, 8), max_frames=64)
     vocabulary = Vocabulary.build(TEXT, [facts])
     model = Plain(vocabulary)

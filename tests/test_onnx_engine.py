@@ -15,7 +15,7 @@ from sensorium.generate.continuous import Answer
 from sensorium.generate.decoder import PlainDecoder
 from sensorium.generate.sampling import Sampling
 from sensorium.generate.torch_engine import TorchEngine
-from sensorium.model.onnx_export import PRECISIONS, cached_onnx, export_onnx, quantised, weights_digest
+from sensorium.model.onnx_export import BLOCK, PRECISIONS, cached_onnx, export_onnx, quantised, weights_digest
 from sensorium.stream import Grammar, Rendered
 from sensorium.types import Conversation, InputError, as_message
 from sensorium.vocabulary import Vocabulary
@@ -149,8 +149,8 @@ def test_weights_are_rounded_to_the_nearest_of_255_steps():
     weight_NK[2] = 0
     steps_NGB, scale_NG = quantised(weight_NK)
     back = ((steps_NGB.astype(np.float32) - 128) * scale_NG[..., None]).reshape(5, -1)
-    assert steps_NGB.shape == (5, 3, 32)
-    assert (np.abs(back[:, :70] - weight_NK) <= np.repeat(scale_NG, 32, axis=1)[:, :70] / 2 + 1e-6).all()
+    assert steps_NGB.shape == (5, 2, BLOCK)
+    assert (np.abs(back[:, :70] - weight_NK) <= np.repeat(scale_NG, BLOCK, axis=1)[:, :70] / 2 + 1e-6).all()
     assert not back[:, 70:].any()
 
 

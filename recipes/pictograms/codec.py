@@ -1,8 +1,10 @@
 """The codec `image`, with which nano writes pictures: 64 codes of a trained FSQ autoencoder.
 
 ``python -m recipes.pictograms.codec train --minutes 38`` trains it, going on from its last checkpoint when started
-again; `recipes.pictograms.nano` takes it into the package. ``... report`` measures it on pictures it has not seen,
-``... baseline`` k-means with as many codes. The codec for reading is in `recipes.pictograms.reading`.
+again, and with ``--from-box`` from the weights in the package, so that codes keep about their meaning. ``... codes``
+writes all drawings in codes; `recipes.pictograms.nano` takes the codec into the package. ``... report`` measures it on
+pictures it has not seen, ``... baseline`` k-means with as many codes. The codec for reading is in
+`recipes.pictograms.reading`.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,12 @@ from sensorium.codecs import Codec, load_codec
 from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
 from sensorium.codecs.fsq_net import FsqNet
 from sensorium.codecs.kmeans import KMeansCodec
+from sensorium.codecs.refine import refined
 from sensorium.codecs.report import code_use, codec_row, collisions, table, write_report
 from sensorium.codecs.training import CodecTraining, Sample, train_codec
-from sensorium.files import cache_dir
+from sensorium.device import computing
+from sensorium.files import atomic_file, cache_dir
+from sensorium.types import InputError
 
 SHAPE = FSQConfig(
     name="image",
@@ -38,7 +43,10 @@ SHAPE = FSQConfig(
     encoder_blocks=(1, 1),
     decoder_widths=(64, 128),
     decoder_blocks=(1, 4),
+    refine_steps=40,
 )
+REFINE_STEPS = 16
+"""Of the codes of drawings to learn; there are many."""
 
 
 class Drawings:
@@ -114,17 +122,38 @@ def training_pictures(pictures: Sequence[Picture], without: Sequence[str] = ()) 
     return [p for p in pictures if p.split == "train" and not p.held_out and p.family not in without]
 
 
-def train(drawings: Drawings, minutes: float, checkpoint: Path | None = None) -> FsqNet:
+def train(drawings: Drawings, minutes: float, checkpoint: Path | None = None, start: FsqNet | None = None) -> FsqNet:
     """Train the codec on drawings: as true to the pixels as 64 codes allow."""
     torch.manual_seed(0)
     net = SHAPE.net()
-    training = CodecTraining(minutes=minutes, batch=32, lr=1e-2)
+    if start is not None:
+        net.load_state_dict(start.state_dict())
+    training = CodecTraining(minutes=minutes, batch=64, lr=1e-2)
     train_codec(net, drawings.changed(varied), picture_loss, training, checkpoint=checkpoint)
     return net
 
 
 def picture_loss(net: Any, batch: dict[str, Any]) -> dict[str, Tensor]:
     return {"picture": reconstruction(batch["x"], net(batch["x"])[0])}
+
+
+def write_codes(codec: FSQCodec, drawn: Sequence[int]) -> np.ndarray:
+    """(pictures, frames, 1) codes of the pictures of the table that are ``drawn``; zeros for the rest.
+
+    Refined like the codec's own, but in large batches, with fewer steps, and in bfloat16 where that is fast.
+    """
+    pixels, net, side = load_pixels(), codec.net, codec.settings.grid
+    found = np.zeros((len(pixels), side, side), np.int64)
+    for rows in batches(np.array(drawn)):
+        x = pixels_to_net(torch.from_numpy(pixels[rows]))
+        with torch.no_grad(), computing("auto", x.device):
+            values = refined(net.quantiser, net.decoder, x, net.encoder(x), REFINE_STEPS)
+        found[rows] = net.quantiser.encode(values).numpy()
+    return found.reshape(len(pixels), -1, 1)
+
+
+def batches(pixels: np.ndarray, size: int = 256) -> Iterator[np.ndarray]:
+    return (pixels[at : at + size] for at in range(0, len(pixels), size))
 
 
 def kmeans_baseline(pictures: Sequence[Picture], pixels: np.ndarray) -> KMeansCodec:
@@ -149,6 +178,19 @@ def report(codec: Codec, pictures: Sequence[Picture], pixels: np.ndarray, folder
         file.write("\n" + line)
 
 
+def drawn_codes() -> np.ndarray:
+    """(pictures, 64, 1) codes that ``... codes`` wrote; zeros where a picture is not drawn."""
+    from safetensors.numpy import load_file
+
+    if not codes_file().exists():
+        raise InputError(f"{codes_file()} is missing; run python -m recipes.pictograms.codec codes")
+    return load_file(codes_file())["codes"]
+
+
+def codes_file() -> Path:
+    return codec_folder(SHAPE.name) / "codes.safetensors"
+
+
 def codec_folder(name: str) -> Path:
     """Where a codec's checkpoint lies, and in ``codec/`` the trained codec."""
     return cache_dir() / "pictograms" / "codecs" / name
@@ -160,6 +202,13 @@ def trained_codec(name: str) -> Codec:
     return load_codec(here) if here.exists() else boxed_codec(name)
 
 
+def fsq(codec: Codec) -> FSQCodec:
+    """The codec, if it is of the family that this recipe trains."""
+    if not isinstance(codec, FSQCodec):
+        raise InputError(f"the codec {codec.facts.name!r} is of the family {codec.family!r}, not fsq")
+    return codec
+
+
 def load_pixels() -> np.ndarray:
     """(N, 64, 64, 3) uint8, mapped from the file."""
     return np.load(cache_dir() / "pictograms" / "pixels-64.npy", mmap_mode="r")
@@ -167,8 +216,9 @@ def load_pixels() -> np.ndarray:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("what", choices=["train", "report", "baseline"])
+    parser.add_argument("what", choices=["train", "codes", "report", "baseline"])
     parser.add_argument("--minutes", type=float, default=38, help="wall time of the training")
+    parser.add_argument("--from-box", action="store_true", help="start from the weights in the package")
     parser.add_argument("--out", type=Path, default=Path("results") / "codecs", help="folder for the report")
     options = parser.parse_args(argv)
     pictures, pixels = load_pictures(), load_pixels()
@@ -178,9 +228,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         unseen = [pixels[p.picture] for p in pictures if p.split == "test" and not p.held_out]
         print(table([codec_row(kmeans_baseline(pictures, pixels), unseen)[0]]))
     else:
-        drawings = Drawings(pixels, training_pictures(pictures), evenness=0.5)
-        net = train(drawings, options.minutes, codec_folder(SHAPE.name) / "state.safetensors")
-        FSQCodec(SHAPE, net).save(codec_folder(SHAPE.name) / "codec")
+        improve(options, training_pictures(pictures), pixels)
+
+
+def improve(options: argparse.Namespace, pictures: Sequence[Picture], pixels: np.ndarray) -> None:
+    """The commands that need training pictures."""
+    from safetensors.numpy import save_file
+
+    place, numbers = codec_folder(SHAPE.name), [picture.picture for picture in pictures]
+    if options.what == "codes":
+        with atomic_file(codes_file()) as file:
+            save_file({"codes": write_codes(fsq(trained_codec(SHAPE.name)), numbers).astype(np.int32)}, file)
+        return
+    drawings = Drawings(pixels, pictures, evenness=0.5)
+    start = fsq(boxed_codec(SHAPE.name)).net if options.from_box else None
+    net = train(drawings, options.minutes, place / "state.safetensors", start)
+    FSQCodec(SHAPE, net).save(place / "codec")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """nano, the model in the box: a small Llama trained from scratch on pictograms, in stages.
 
-python -m recipes.pictograms.nano codes              # encode every picture with both codecs
+python -m recipes.pictograms.nano looks              # look at every picture with the reading codec
 python -m recipes.pictograms.nano shards 0           # write a stage's training conversations as token shards
 python -m recipes.pictograms.nano train 0 --minutes 30
 ...                                                  # and so on for each stage, which starts from the one before
@@ -22,17 +22,16 @@ import typer
 from recipes.pictograms import tasks
 from recipes.pictograms.align import align
 from recipes.pictograms.augment import augment
-from recipes.pictograms.codec import load_pixels, trained_codec
+from recipes.pictograms.codec import batches, drawn_codes, fsq, load_pixels, trained_codec
 from recipes.pictograms.colours import coloured
 from recipes.pictograms.concepts import Concepts, load_pictures
 from recipes.pictograms.tokenizer import save_tokenizer, train_tokenizer
 
-from sensorium.codecs import Codec
-from sensorium.codecs.fsq import net_to_pixels, pixels_to_net
+from sensorium.codecs.fsq import FSQCodec, net_to_pixels, pixels_to_net
 from sensorium.codecs.semantic import SemanticCodec
 from sensorium.data import PackedLoader, TokenShards, write_shards
 from sensorium.files import atomic_file, cache_dir
-from sensorium.model import Base, Grown, grow
+from sensorium.model import Base, Grown, Model, grow
 from sensorium.training import NextTokenLoss, TrainConfig, fit
 from sensorium.training.checkpoint import load_latest
 from sensorium.training.loop import AVERAGE
@@ -50,9 +49,11 @@ STAGES = (
     {"read": 0.16, "names": 0.57, "draw": 0.14, "mixed": 0.06, "pair": 0.02, "text": 0.05},
     {"read": 0.16, "names": 0.61, "draw": 0.12, "mixed": 0.05, "pair": 0.01, "text": 0.05},
     {"read": 0.07, "names": 0.38, "draw": 0.50, "mixed": 0.03, "pair": 0.01, "text": 0.01},
+    {"read": 0.08, "names": 0.34, "draw": 0.53, "mixed": 0.02, "pair": 0.01, "text": 0.02},
 )
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 app = typer.Typer(add_completion=False, help=__doc__)
+FromBox = Annotated[bool, typer.Option("--from-box", help="Go on from the model in the package, with its tokenizer.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +91,9 @@ def folder() -> Path:
     return cache_dir() / "pictograms" / "nano"
 
 
-def codecs() -> tuple[Codec, SemanticCodec]:
+def codecs() -> tuple[FSQCodec, SemanticCodec]:
     """The one that writes and the one that reads."""
-    writer, reader = trained_codec(WRITER), trained_codec(READER)
+    writer, reader = fsq(trained_codec(WRITER)), trained_codec(READER)
     if not isinstance(reader, SemanticCodec):
         raise InputError(f"the reading codec is of the family {reader.family!r}; train recipes.pictograms.reading")
     return writer, reader
@@ -100,10 +101,10 @@ def codecs() -> tuple[Codec, SemanticCodec]:
 
 @dataclass(frozen=True)
 class Codes:
-    """What both codecs make of every picture of the table.
+    """What both codecs make of the pictures of the table.
 
     Args:
-        written: (pictures, 64, 1) codes of the writing codec.
+        written: (pictures, 64, 1) codes of the writing codec, for pictures that are learned to draw.
         values: (looks, pictures, channels) values of the reading codec before they are quantised; the first look is at
             the picture as it is.
         reader: quantises them.
@@ -119,7 +120,7 @@ class Codes:
     def load(cls, reader: SemanticCodec, noise: Sequence[float]) -> Codes:
         from safetensors.numpy import load_file
 
-        return cls(load_file(looks_file(WRITER))["codes"], load_file(looks_file(READER))["values"], reader, noise)
+        return cls(drawn_codes(), load_file(looks_file())["values"], reader, noise)
 
     @property
     def read(self) -> np.ndarray:
@@ -144,13 +145,8 @@ class Codes:
         return part.with_codes(self.reader.quantise(values[None]), READER)
 
 
-def looks_file(codec: str) -> Path:
-    return folder() / f"looks-{codec}.safetensors"
-
-
-def write_codes(codec: Codec) -> np.ndarray:
-    """(pictures, frames, codebooks) codes of every picture of the table."""
-    return np.concatenate([np.stack(codec.encode(list(np.array(batch)))) for batch in batches(load_pixels())])
+def looks_file() -> Path:
+    return folder() / f"looks-{READER}.safetensors"
 
 
 def read_values(codec: SemanticCodec, looks: int, seed: int) -> np.ndarray:
@@ -171,15 +167,11 @@ def changed(pixels_BSS3: np.ndarray, generator: np.random.Generator) -> np.ndarr
     return net_to_pixels(augment(pixels_to_net(torch.from_numpy(pixels_BSS3)), generator)).numpy()
 
 
-def batches(pixels: np.ndarray, size: int = 256) -> Iterator[np.ndarray]:
-    return (pixels[at : at + size] for at in range(0, len(pixels), size))
-
-
 class Training:
     """The parts of one training run, each made when first asked for."""
 
-    def __init__(self, config: Nano):
-        self.config = config
+    def __init__(self, config: Nano, from_box: bool = False):
+        self.config, self.from_box = config, from_box
 
     @cached_property
     def codes(self) -> Codes:
@@ -203,6 +195,10 @@ class Training:
 
     @cached_property
     def grown(self) -> Grown:
+        if self.from_box:
+            model = Model.load("nano")
+            model.codecs |= {codec.facts.name: codec for codec in codecs()}
+            return grow(model, learn="full")
         return grow(Base(_body(self.config, self.tokenizer), self.tokenizer), codecs(), learn="full")
 
     def conversations(self, stage: int) -> Iterator[Conversation]:
@@ -254,26 +250,24 @@ def training_config(minutes: float, gentle: bool = False) -> TrainConfig:
 
 
 @app.command()
-def codes() -> None:
-    """Look at every picture of the table with both codecs."""
+def looks() -> None:
+    """Look at every picture of the table with the reading codec."""
     from safetensors.numpy import save_file
 
-    writer, reader = codecs()
-    found = {WRITER: {"codes": write_codes(writer).astype(np.int32)}}
-    found[READER] = {"values": read_values(reader, Nano().looks, Nano.seed)}
-    for name, looks in found.items():
-        with atomic_file(looks_file(name)) as path:
-            save_file(looks, path)
-        typer.echo(f"{name}: {', '.join(f'{what} {array.shape}' for what, array in looks.items())}")
+    values = read_values(codecs()[1], Nano().looks, Nano.seed)
+    with atomic_file(looks_file()) as path:
+        save_file({"values": values}, path)
+    typer.echo(f"wrote {looks_file()}, {values.shape}")
 
 
 @app.command()
 def shards(
     stage: Annotated[int, typer.Argument(help="Stage of the training, from 0.")] = 0,
     count: Annotated[int, typer.Option(help="Training conversations.")] = Nano.conversations,
+    from_box: FromBox = False,
 ) -> None:
     """Write a stage's training conversations as token shards."""
-    training = Training(Nano(conversations=count))
+    training = Training(Nano(conversations=count), from_box)
     grown = training.grown
     place = write_shards(training.conversations(stage), grown.stream, grown.codecs, folder() / f"shards-{stage}")
     typer.echo(f"wrote {place}")
@@ -285,12 +279,13 @@ def train(
     minutes: Annotated[float, typer.Option(help="Time of this stage, earlier runs of it included.")] = 30,
     aligned: Annotated[bool, typer.Option(help="Start the reading codec's rows at the words of names.")] = False,
     gentle: Annotated[bool, typer.Option(help="Polish weights that have been cooled down.")] = False,
+    from_box: FromBox = False,
 ) -> None:
     """Train one stage, or go on from its last checkpoint; a later stage starts from the one before."""
     config = Nano()
-    training = Training(config)
+    training = Training(config, from_box)
     grown = training.grown
-    if stage and load_latest(run_folder(stage) / "checkpoints") is None:
+    if stage and not from_box and load_latest(run_folder(stage) / "checkpoints") is None:
         grown.load_train_state(grown.train_state() | fitting(trained_weights(stage - 1), grown))
         if aligned:
             align(grown, READER, training.concepts, training.codes.read)
@@ -322,11 +317,12 @@ def fitting(weights: dict[str, Any], grown: Grown) -> dict[str, Any]:
 def export(
     out: Annotated[Path, typer.Option(help="Folder of the model.")] = PACKAGE / "nano",
     stage: Annotated[int, typer.Option(help="Stage whose last checkpoint is taken.")] = len(STAGES) - 1,
+    from_box: FromBox = False,
 ) -> None:
     """Write the last checkpoint as a plain Hugging Face folder, in half precision."""
     import torch
 
-    grown = Training(Nano()).grown
+    grown = Training(Nano(), from_box).grown
     grown.load_train_state(trained_weights(stage))
     model = grown.fold()
     model.sampling = {"image": {"temperature": 0.3, "guidance": 1.5}}

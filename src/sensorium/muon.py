@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sensorium.device import has_fast_bfloat16
+
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
@@ -18,8 +20,8 @@ class Muon(torch.optim.Optimizer):
     """For matrices and convolutions (seen as output x rest); everything else belongs to another optimiser.
 
     Steps are scaled so that their root mean square is about 0.2 lr, as Adam's are (Liu et al., arXiv 2502.16982), so
-    Adam's learning rates and weight decay serve. Weights of one shape are done together. In float32 on a CPU:
-    bfloat16, as in ``torch.optim.Muon``, is many times slower on CPUs that emulate it.
+    Adam's learning rates and weight decay serve. Weights of one shape are done together. In bfloat16, as
+    ``torch.optim.Muon``, only where that is fast: CPUs that emulate it are many times slower.
 
     Args:
         params: weights, or groups of them.
@@ -71,7 +73,7 @@ def orthogonal(matrices_NRC: Tensor, steps: int = 5) -> Tensor:
     a, b, c = NEWTON_SCHULZ
     tall = matrices_NRC.shape[1] > matrices_NRC.shape[2]
     x_NRC = matrices_NRC.mT if tall else matrices_NRC
-    x_NRC = x_NRC.bfloat16() if x_NRC.is_cuda else x_NRC
+    x_NRC = x_NRC.bfloat16() if has_fast_bfloat16(x_NRC.device.type) else x_NRC
     x_NRC = x_NRC / x_NRC.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
         gram_NRR = x_NRC @ x_NRC.mT

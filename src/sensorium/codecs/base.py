@@ -87,9 +87,12 @@ class Codec(ABC):
     Attributes:
         family: name of the entry point of the class, written into ``codec.json``.
         facts: see `Facts`.
+        effort: names in `config` that tell how hard to look for codes but leave what codes mean as it is. They may be
+            changed in a codec's folder; the fingerprint does not count them.
     """
 
     family: ClassVar[str]
+    effort: ClassVar[frozenset[str]] = frozenset()
     facts: Facts
 
     @abstractmethod
@@ -146,8 +149,9 @@ class Codec(ABC):
         return codes.astype(np.int64)
 
     def fingerprint(self) -> str:
-        """16 hex digits that change whenever the codec's config or weights change."""
-        digest = hashlib.sha256(json.dumps([self.family, self.config()], sort_keys=True).encode())
+        """16 hex digits that change whenever the codec's config (but for `effort`) or weights change."""
+        config = {key: value for key, value in self.config().items() if key not in self.effort}
+        digest = hashlib.sha256(json.dumps([self.family, config], sort_keys=True).encode())
         for key, tensor in sorted(self.tensors().items()):
             digest.update(key.encode())
             digest.update(np.ascontiguousarray(tensor).tobytes())

@@ -18,9 +18,11 @@ from torch import Tensor
 
 from sensorium.codecs.base import Codec, Facts, Use
 from sensorium.codecs.fsq_net import FsqNet
+from sensorium.codecs.refine import refined
 from sensorium.modalities.image import to_square
 
 BATCH = 8
+"""Pictures that are computed together; one at a time where refining makes a batch long."""
 Net = TypeVar("Net", bound=torch.nn.Module)
 
 
@@ -40,6 +42,8 @@ class FSQConfig:
         encoder_blocks: residual blocks at each grid size.
         decoder_widths: as for the encoder, also from fine to coarse.
         decoder_blocks: as for the encoder.
+        refine_steps: with how many steps codes are improved after the encoder's guess, see `refined`. 16 to 60 gain
+            1 to 1.5 dB of PSNR; one costs more than the guess itself. 0 takes the guess.
     """
 
     name: str = "image"
@@ -53,11 +57,12 @@ class FSQConfig:
     encoder_blocks: tuple[int, ...] = (1, 2)
     decoder_widths: tuple[int, ...] = (64, 128)
     decoder_blocks: tuple[int, ...] = (1, 3)
+    refine_steps: int = 0
 
     def net(self) -> FsqNet:
         """A fresh network of this shape."""
         keep = asdict(self)
-        for name in ("name", "modality", "use"):
+        for name in ("name", "modality", "use", "refine_steps"):
             del keep[name]
         return FsqNet(**keep)
 
@@ -77,6 +82,7 @@ class FSQCodec(Codec):
     """
 
     family: ClassVar[str] = "fsq"
+    effort: ClassVar[frozenset[str]] = frozenset({"refine_steps"})
 
     def __init__(self, config: FSQConfig, net: FsqNet | None = None) -> None:
         self.settings = config
@@ -101,9 +107,14 @@ class FSQCodec(Codec):
         pixels = [to_square(array, self.settings.size_px) for array in arrays]
         return [
             codes.reshape(-1, 1)
-            for batch in even_batches(pixels)
-            for codes in self.net.quantiser.encode(self.net.encoder(pixels_to_net(batch))).numpy()
+            for batch in even_batches(pixels, 1 if self.settings.refine_steps else BATCH)
+            for codes in self.net.quantiser.encode(self._values(pixels_to_net(batch))).numpy()
         ][: len(arrays)]
+
+    def _values(self, x_B3SS: Tensor) -> Tensor:
+        """(B, C, G, G) before quantisation."""
+        z_BCGG, steps = self.net.encoder(x_B3SS), self.settings.refine_steps
+        return refined(self.net.quantiser, self.net.decoder, x_B3SS, z_BCGG, steps) if steps else z_BCGG
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -154,15 +165,15 @@ def rounded(net: Net) -> Net:
     return net
 
 
-def even_batches(arrays: Sequence[np.ndarray]) -> Iterator[Tensor]:
-    """Stacks of always `BATCH` arrays, the last filled up with zeros.
+def even_batches(arrays: Sequence[np.ndarray], size: int = BATCH) -> Iterator[Tensor]:
+    """Stacks of always ``size`` arrays, the last filled up with zeros.
 
     Libraries add in another order for another batch size; a value at the border of two levels would then change
     its code with the company it is in.
     """
-    for start in range(0, len(arrays), BATCH):
-        batch = np.zeros((BATCH, *arrays[0].shape), arrays[0].dtype)
-        for place, array in enumerate(arrays[start : start + BATCH]):
+    for start in range(0, len(arrays), size):
+        batch = np.zeros((size, *arrays[0].shape), arrays[0].dtype)
+        for place, array in enumerate(arrays[start : start + size]):
             batch[place] = array
         yield torch.from_numpy(batch)
 

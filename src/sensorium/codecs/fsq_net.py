@@ -130,7 +130,7 @@ class Encoder(nn.Module):
 
     def forward(self, x_B3SS: Tensor) -> Tensor:
         folded = F.pixel_unshuffle(x_B3SS, self.patch_px).contiguous(memory_format=torch.channels_last)
-        return self.even(self.body(folded))
+        return self.even(self.body(folded).float())
 
 
 class Decoder(nn.Module):
@@ -148,7 +148,7 @@ class Decoder(nn.Module):
 
     def forward(self, q_BCGG: Tensor) -> Tensor:
         q_BCGG = q_BCGG.contiguous(memory_format=torch.channels_last)
-        return F.pixel_shuffle(self.body(q_BCGG), self.patch_px)
+        return F.pixel_shuffle(self.body(q_BCGG).float(), self.patch_px)
 
 
 class FsqNet(nn.Module):

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sensorium.device import Dtype, computing, keep_freed_memory
 from sensorium.files import atomic_file
 from sensorium.muon import Muon
 from sensorium.types import InputError
@@ -37,6 +38,7 @@ class CodecTraining:
         seed: of the batches and of the first weights.
         save_every_s: seconds between checkpoints.
         say_every_s: seconds between progress lines.
+        dtype: in which the network computes, see `sensorium.device`; weights and the loss stay in float32.
     """
 
     minutes: float
@@ -50,6 +52,7 @@ class CodecTraining:
     seed: int = 0
     save_every_s: float = 120.0
     say_every_s: float = 30.0
+    dtype: Dtype = "auto"
 
     def done(self, seconds: float, steps: int) -> float:
         """Share of the training that has passed; 1 or more is the end."""
@@ -92,6 +95,7 @@ def train_codec(
     Raises:
         InputError: the checkpoint belongs to another network or is damaged.
     """
+    keep_freed_memory()
     torch.set_flush_denormal(True)  # numbers of next to nothing would slow a CPU down
     optimisers = make_optimisers(net, config)
     run = TrainingRun(rng=np.random.default_rng(config.seed))
@@ -101,7 +105,9 @@ def train_codec(
     net.train()
     clock, sums = _Clock(run.seconds), _Means()
     while (done := config.done(clock.seconds(), run.steps)) < 1:
-        terms = loss(net, sample(run.rng, config.batch))
+        batch = sample(run.rng, config.batch)
+        with computing(config.dtype, torch.device("cpu")):
+            terms = loss(net, batch)
         _step(net, optimisers, sum(terms.values(), torch.zeros(())), config.lr_at(done), config.clip)
         run.steps, run.seconds = run.steps + 1, clock.seconds()
         sums.add(terms)

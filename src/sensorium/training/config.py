@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any, Literal, get_args
 
+from sensorium.device import Dtype
 from sensorium.types import InputError
 
 Schedule = Literal["linear", "cosine", "trapezoid", "constant"]
 Optimiser = Literal["adamw", "muon"]
-Dtype = Literal["float32", "bfloat16"]
 
 DEFAULT_LR = {"rows": 2e-3, "adapter": 5e-4, "body": 3e-4}
 
@@ -41,7 +41,8 @@ class TrainConfig:
         seed: of everything random in the run but the loader, which has its own.
         threads: CPU threads; None leaves them as they are.
         device: ``"auto"`` takes a GPU where there is one.
-        dtype: in which the model computes; weights stay as they are.
+        dtype: in which the model computes; weights stay as they are. ``"auto"`` is bfloat16 where the device is fast
+            in it (GPUs from 2020, CPUs with AMX), else float32.
         compile: compile the body with torch.compile, which takes a minute or two and needs a C++ compiler.
 
     Raises:
@@ -65,7 +66,7 @@ class TrainConfig:
     seed: int = 0
     threads: int | None = None
     device: str = "auto"
-    dtype: Dtype = "float32"
+    dtype: Dtype = "auto"
     compile: bool = False
 
     def __post_init__(self) -> None:

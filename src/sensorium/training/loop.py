@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from sensorium.device import computing
 from sensorium.training import checkpoint, machine
 from sensorium.training.config import TrainConfig
 from sensorium.training.energy import Energy, Meter
@@ -76,11 +77,10 @@ class Step(nn.Module):
 
     def __init__(self, grown: Any, loss: Loss, config: TrainConfig):
         super().__init__()
-        self.grown, self.loss = grown, loss
-        self.dtype = None if config.dtype == "float32" else getattr(torch, config.dtype)
+        self.grown, self.loss, self.dtype = grown, loss, config.dtype
 
     def forward(self, batch: Batch) -> BatchLoss:
-        with torch.autocast(batch.ids_BT.device.type, self.dtype, enabled=self.dtype is not None):
+        with computing(self.dtype, batch.ids_BT.device):
             return self.loss(self.grown, batch)
 
 

@@ -1,11 +1,9 @@
-"""The machine a run has: device, threads, memory, and how many processes share the work."""
+"""The machine a run has: device, threads, and how many processes share the work."""
 
 from __future__ import annotations
 
 import copy
-import ctypes
 import os
-import platform
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from sensorium.device import device_of, keep_freed_memory
 from sensorium.training.config import TrainConfig
-from sensorium.types import InputError
 
 
 @dataclass(frozen=True)
@@ -84,21 +82,6 @@ def world(config: TrainConfig) -> Iterator[World]:
             dist.destroy_process_group()
 
 
-def device_of(name: str) -> torch.device:
-    """The device named, ``"auto"`` being a GPU where there is one.
-
-    Raises:
-        InputError: it is not there.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try 'cpu'") from error
-    return torch.device(name)
-
-
 def copied(grown: Any) -> Any:
     """A copy of a grown model's weights, to be sharded; tokenizer, codecs and vocabulary are shared."""
     shared = (grown.codecs, grown.tokenizer, grown.vocabulary, grown.stream)
@@ -147,17 +130,3 @@ def seed_all(seed: int, step: int, rank: int) -> None:
     random.seed(int(words[0]))
     np.random.seed(int(words[0]))
     torch.manual_seed(int(words[1]))
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep freed memory instead of giving it back to the system after every operation.
-
-    Activations of a few megabytes are otherwise mapped and cleared anew all the time, 5-10 % of a step.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    mallopt = ctypes.CDLL(None).mallopt
-    trim_threshold, top_pad, mmap_max = -1, -2, -4
-    mallopt(mmap_max, 0)
-    mallopt(trim_threshold, 2**31 - 1)
-    mallopt(top_pad, 2**26)
