@@ -59,7 +59,8 @@ def computing(dtype: Dtype, device: torch.device) -> torch.autocast:
 def keep_freed_memory() -> None:
     """Have glibc keep freed memory instead of giving it back to the system after every operation.
 
-    Activations of a few megabytes are otherwise mapped and cleared anew all the time, 5-10 % of a step.
+    Activations of a few megabytes are otherwise mapped and cleared anew all the time, 5-10 % of a step. Where their
+    sizes change, call `give_back_freed_memory` now and then.
     """
     if platform.libc_ver()[0] != "glibc":
         return
@@ -68,3 +69,9 @@ def keep_freed_memory() -> None:
     mallopt(mmap_max, 0)
     mallopt(trim_threshold, 2**31 - 1)
     mallopt(top_pad, 2**26)
+
+
+def give_back_freed_memory() -> None:
+    """Return to the system what lies free between pieces of memory in use; it grows where their sizes change."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from sensorium.device import computing
+from sensorium.device import computing, give_back_freed_memory
 from sensorium.training import checkpoint, machine
 from sensorium.training.config import TrainConfig
 from sensorium.training.energy import Energy, Meter
@@ -30,6 +30,8 @@ from sensorium.training.schedule import lr_share
 from sensorium.types import InputError
 
 AVERAGE = "ema/"
+TIDY_EVERY = 100
+"""Steps; batches differ in their number of targets, and free memory would grow by a gigabyte a minute."""
 
 
 class Loader(Protocol):
@@ -146,6 +148,8 @@ class Run:
             self._one_step(packed)
             if self.step % self.config.log_every == 0:
                 self._log()
+            if self.step % TIDY_EVERY == 0 and self.world.device.type == "cpu":
+                give_back_freed_memory()
             if self._save_is_due():
                 self._save()
 
