@@ -8,6 +8,7 @@ import pytest
 from toys import ToyCodec, tiny_base
 
 from sensorium import api
+from sensorium.codecs.fsq import FSQCodec, FSQConfig
 from sensorium.model import Base, grow
 from sensorium.types import InputError
 
@@ -54,3 +55,12 @@ def test_documents_that_would_be_mixed_get_rows_of_their_own(tmp_path, monkeypat
     else:
         assert taken[0].documents > 2
         assert not caplog.text
+
+
+def test_a_codec_of_the_box_is_nanos_where_others_have_one_of_that_name(tmp_path, monkeypatch):
+    for number, model in enumerate(("amber", "nano", "smol"), start=2):
+        FSQCodec(FSQConfig(name="toy", levels=(number, 3))).save(tmp_path / model / "codecs" / "toy")
+    monkeypatch.setattr(api, "IN_THE_BOX", tmp_path)
+    assert api.codec("toy").facts.codebook_sizes == (9,)
+    with pytest.raises(InputError, match="toy"):
+        api.codec("other")

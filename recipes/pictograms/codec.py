@@ -29,7 +29,7 @@ from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruct
 from sensorium.codecs.fsq_net import FsqNet
 from sensorium.codecs.kmeans import KMeansCodec
 from sensorium.codecs.refine import refined
-from sensorium.codecs.report import code_use, codec_row, collisions, table, write_report
+from sensorium.codecs.report import codec_row, table, write_report
 from sensorium.codecs.training import CodecTraining, Sample, train_codec
 from sensorium.device import computing
 from sensorium.files import atomic_file, cache_dir
@@ -163,19 +163,9 @@ def kmeans_baseline(pictures: Sequence[Picture], pixels: np.ndarray) -> KMeansCo
 
 
 def report(codec: Codec, pictures: Sequence[Picture], pixels: np.ndarray, folder: Path) -> None:
-    """Fidelity on unseen concepts of the training families; code use on those and all held-out families."""
-    name = codec.facts.name
-    concepts = [pixels[p.picture] for p in pictures if p.split == "test" and not p.held_out]
-    print(table(write_report(codec, concepts, folder / name)))
-    unseen = [pixels[p.picture] for p in pictures if p.split == "test" or p.held_out]
-    codes = codec.encode(unseen)
-    used, entropy = code_use(codes, codec.facts.codebook_sizes)
-    same = collisions(unseen, codes)
-    line = f"All {len(unseen)} unseen pictures: {used:.1%} of the codes used, {entropy:.2f} bits a code, "
-    line += f"{same} pictures share their codes with a different one.\n"
-    print(line)
-    with (folder / name / "report.md").open("a", encoding="utf-8") as file:
-        file.write("\n" + line)
+    """Fidelity and use of the codes on unseen concepts of the training families."""
+    unseen = [pixels[p.picture] for p in pictures if p.split == "test" and not p.held_out]
+    print(table(write_report(codec, unseen, folder / codec.facts.name)))
 
 
 def drawn_codes() -> np.ndarray:

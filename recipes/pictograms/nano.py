@@ -50,6 +50,7 @@ STAGES = (
     {"read": 0.16, "names": 0.61, "draw": 0.12, "mixed": 0.05, "pair": 0.01, "text": 0.05},
     {"read": 0.07, "names": 0.38, "draw": 0.50, "mixed": 0.03, "pair": 0.01, "text": 0.01},
     {"read": 0.08, "names": 0.34, "draw": 0.53, "mixed": 0.02, "pair": 0.01, "text": 0.02},
+    {"read": 0.10, "names": 0.46, "draw": 0.38, "mixed": 0.03, "pair": 0.01, "text": 0.02},
 )
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 app = typer.Typer(add_completion=False, help=__doc__)

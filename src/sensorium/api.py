@@ -33,8 +33,10 @@ def load(name: str | PathLike[str], base: str | Path | Base | None = None, engin
 
 
 def codec(name: str | PathLike[str]) -> Codec:
-    """A trained codec: one in the box by name (``"image"``), or a folder that `Codec.save` wrote."""
-    boxed = {path.parent.name: path.parent for path in sorted(IN_THE_BOX.glob("*/codecs/*/codec.json"))}
+    """A trained codec: one in the box by name (``"image"``; nano's, where several models have one of that name), or a
+    folder that `Codec.save` wrote."""
+    found = sorted(IN_THE_BOX.glob("*/codecs/*/codec.json"), key=lambda path: path.parts[-4] == "nano")
+    boxed = {path.parent.name: path.parent for path in found}
     if str(name) in boxed:
         return load_codec(boxed[str(name)])
     if Path(name).is_dir():
