@@ -90,9 +90,8 @@ function sentenceOf(error) {
 
 async function connect() {
   try {
-    const models = await api.models();
+    await fillModels(await api.models());
     $("offline").hidden = true;
-    await fillModels(models);
   } catch (error) {
     $("offline").hidden = false;
     $("offline").querySelector("p").textContent = fail(error);
