@@ -38,7 +38,6 @@ const history = historyList($("conversations"), $("new-conversation"), app);
 fillLanguages();
 app.conversationsChanged();
 showPanel();
-await connect();
 
 window.addEventListener("hashchange", showPanel);
 $("retry").addEventListener("click", connect);
@@ -61,6 +60,7 @@ document.addEventListener("paste", (event) => {
   event.preventDefault();
   receive(event.clipboardData.files);
 });
+await connect();
 
 /** Dropped or pasted files go to the panel in sight, or into a message. */
 function receive(files) {
@@ -100,15 +100,16 @@ async function connect() {
 
 async function fillModels(models) {
   const kept = localStorage.getItem(MODEL);
+  const first = models.find(({ id }) => id === kept) ?? models[0];
+  await choose(first);
   const select = $("model");
   select.replaceChildren(...models.map(({ id }) => h("option", { value: id }, id)));
-  select.value = models.some(({ id }) => id === kept) ? kept : (models[0]?.id ?? "");
+  select.value = first?.id ?? "";
   select.onchange = () => {
     localStorage.setItem(MODEL, select.value);
     choose(models.find(({ id }) => id === select.value));
   };
   $("model-choice").hidden = models.length < 2;
-  await choose(models.find(({ id }) => id === select.value));
 }
 
 async function choose(model) {
