@@ -1,4 +1,4 @@
-"""The device: number formats."""
+"""The device: which one, number formats, memory."""
 
 from __future__ import annotations
 

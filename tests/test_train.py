@@ -247,7 +247,7 @@ def test_other_weights_of_a_codec_are_refused(tmp_path, monkeypatch):
 def test_the_time_budget_is_kept_over_all_resumes(tmp_path):
     _, result = train(tmp_path, max_steps=None, minutes=1 / 60, pause_s=0.02)
     assert result.stopped == "time"
-    assert 1 <= result.seconds < 20
+    assert 1 <= result.seconds < 10
     _, again = train(tmp_path, max_steps=None, minutes=1 / 60)
     assert again.steps == result.steps
     more_s = result.seconds + 0.5  # a busy machine may overrun the first budget

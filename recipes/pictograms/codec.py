@@ -137,12 +137,12 @@ def picture_loss(net: Any, batch: dict[str, Any]) -> dict[str, Tensor]:
     return {"picture": reconstruction(batch["x"], net(batch["x"])[0])}
 
 
-def write_codes(codec: FSQCodec, drawn: Sequence[int]) -> np.ndarray:
+def write_codes(codec: FSQCodec, pixels: np.ndarray, drawn: Sequence[int]) -> np.ndarray:
     """(pictures, frames, 1) codes of the pictures of the table that are ``drawn``; zeros for the rest.
 
     Refined like the codec's own, but in large batches, with fewer steps, and in bfloat16 where that is fast.
     """
-    pixels, net, side = load_pixels(), codec.net, codec.settings.grid
+    net, side = codec.net, codec.settings.grid
     found = np.zeros((len(pixels), side, side), np.int64)
     for rows in batches(np.array(drawn)):
         x = pixels_to_net(torch.from_numpy(pixels[rows]))
@@ -153,6 +153,7 @@ def write_codes(codec: FSQCodec, drawn: Sequence[int]) -> np.ndarray:
 
 
 def batches(pixels: np.ndarray, size: int = 256) -> Iterator[np.ndarray]:
+    """Slices of at most ``size``, in order."""
     return (pixels[at : at + size] for at in range(0, len(pixels), size))
 
 
@@ -163,9 +164,13 @@ def kmeans_baseline(pictures: Sequence[Picture], pixels: np.ndarray) -> KMeansCo
 
 
 def report(codec: Codec, pictures: Sequence[Picture], pixels: np.ndarray, folder: Path) -> None:
-    """Fidelity and use of the codes on unseen concepts of the training families."""
-    unseen = [pixels[p.picture] for p in pictures if p.split == "test" and not p.held_out]
-    print(table(write_report(codec, unseen, folder / codec.facts.name)))
+    """Fidelity and use of the codes on unseen concepts."""
+    print(table(write_report(codec, unseen_concepts(pictures, pixels), folder / codec.facts.name)))
+
+
+def unseen_concepts(pictures: Sequence[Picture], pixels: np.ndarray) -> list[np.ndarray]:
+    """Pictures of concepts that were not trained on, drawn by the training families."""
+    return [pixels[p.picture] for p in pictures if p.split == "test" and not p.held_out]
 
 
 def drawn_codes() -> np.ndarray:
@@ -215,8 +220,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.what == "report":
         report(trained_codec(SHAPE.name), pictures, pixels, options.out)
     elif options.what == "baseline":
-        unseen = [pixels[p.picture] for p in pictures if p.split == "test" and not p.held_out]
-        print(table([codec_row(kmeans_baseline(pictures, pixels), unseen)[0]]))
+        print(table([codec_row(kmeans_baseline(pictures, pixels), unseen_concepts(pictures, pixels))[0]]))
     else:
         improve(options, training_pictures(pictures), pixels)
 
@@ -228,7 +232,7 @@ def improve(options: argparse.Namespace, pictures: Sequence[Picture], pixels: np
     place, numbers = codec_folder(SHAPE.name), [picture.picture for picture in pictures]
     if options.what == "codes":
         with atomic_file(codes_file()) as file:
-            save_file({"codes": write_codes(fsq(trained_codec(SHAPE.name)), numbers).astype(np.int32)}, file)
+            save_file({"codes": write_codes(fsq(trained_codec(SHAPE.name)), pixels, numbers).astype(np.int32)}, file)
         return
     drawings = Drawings(pixels, pictures, evenness=0.5)
     start = fsq(boxed_codec(SHAPE.name)).net if options.from_box else None
