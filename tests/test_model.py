@@ -189,6 +189,23 @@ def test_a_codec_that_disagrees_with_the_model_is_refused(saved):
         Model.load(saved)
 
 
+def test_format_1_is_still_read(saved):
+    """It wrote out every fact, with null where the length is free."""
+    expected = Model.load(saved)
+    head = saved / "sensorium.json"
+    data = json.loads(head.read_text())
+    defaults = {"frame_rate_hz": None, "use": "both", "grid": None}
+    data["vocabulary"]["codecs"] = [defaults | facts for facts in data["vocabulary"]["codecs"]]
+    head.write_text(json.dumps(data | {"format": 1}))
+    for file in saved.glob("codecs/*/codec.json"):
+        codec = json.loads(file.read_text())
+        file.write_text(json.dumps(codec | {"facts": defaults | codec["facts"]}))
+    loaded = Model.load(saved)
+    assert loaded.vocabulary == expected.vocabulary
+    ids = torch.arange(20)[None]
+    assert torch.equal(loaded.lm(ids).logits, expected.lm(ids).logits)
+
+
 def test_a_damaged_head_file_and_a_foreign_format_are_refused(saved):
     head = saved / "sensorium.json"
     data = json.loads(head.read_text())
