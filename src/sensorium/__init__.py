@@ -16,12 +16,12 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from sensorium.types import Conversation, InputError, Message, Part, Reply
+from sensorium.types import Conversation, InputError, Message, Part, Reply, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sensorium.api import codec, grow, load, train
+    from sensorium.api import codec, grow, load, register, train
     from sensorium.generate import Assistant
 
     Image: Callable[..., Part]
@@ -37,13 +37,15 @@ __all__ = [
     "Part",
     "Reply",
     "Series",
+    "Signal",
     "codec",
     "grow",
     "load",
+    "register",
     "train",
 ]
 
-_LAZY = {"load": "api", "grow": "api", "train": "api", "codec": "api", "Assistant": "generate"}
+_LAZY = {"load": "api", "grow": "api", "train": "api", "codec": "api", "register": "api", "Assistant": "generate"}
 
 
 def __getattr__(name: str) -> Any:
