@@ -19,6 +19,9 @@ from sensorium.files import atomic_file
 from sensorium.source import MAX_BYTES, Source
 from sensorium.types import InputError, Signal
 
+COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#a21caf", "#b45309", "#0e7490")
+"""Of lines and marks in previews, in turn."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
