@@ -19,6 +19,9 @@ from sensorium.files import atomic_file
 from sensorium.source import MAX_BYTES, Source
 from sensorium.types import InputError, Signal
 
+COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#a21caf", "#b45309", "#0e7490")
+"""Of lines and marks in previews, in turn."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
@@ -106,6 +109,10 @@ class Modality(ABC):
 
     def fit(self, signal: Signal, wish: Wish) -> Signal:
         """A canonical signal brought nearer to a wish, e.g. resampled; unchanged where nothing is wished."""
+        return signal
+
+    def mend(self, signal: Signal) -> Signal:
+        """What a model has written, made canonical, e.g. corners that it swapped; a codec's decode may call it."""
         return signal
 
     def open(self, data: Any, wish: Wish = Wish()) -> Signal:
