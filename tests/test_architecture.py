@@ -17,7 +17,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # A room imports only from rooms before it (docs/design.md).
 ROOMS = (
     "plugins", "types", "files", "device", "muon", "modalities", "codecs", "vocabulary", "stream", "model", "data",
-    "training", "generate",
+    "training", "engines", "generate",
     "embed", "evaluate", "reason", "insight", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip
 MAY_NAME_MODALITIES = ("modalities", "codecs", "__init__", "cli", "doctor", "serve")

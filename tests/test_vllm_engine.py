@@ -12,12 +12,9 @@ import torch
 from toys import ToyCodec, tiny_configs
 from transformers import AutoModelForCausalLM
 
-from sensorium.generate.continuous import Answer
-from sensorium.generate.engines import make_engine
-from sensorium.generate.remote import Run
-from sensorium.generate.sampling import Sampling
-from sensorium.generate.torch_engine import TorchEngine
-from sensorium.generate.vllm_engine import VllmEngine
+from sensorium.engines import Sampling, TorchEngine, Turn, generate, make_engine, stream
+from sensorium.engines.remote import Run
+from sensorium.engines.vllm_engine import VllmEngine
 from sensorium.stream import Grammar
 from sensorium.types import InputError
 from sensorium.vocabulary import Vocabulary
@@ -117,9 +114,12 @@ def rules(want: str | None, budget: int = 40) -> Grammar:
     return Grammar(VOCABULARY, TEXT_STOP, (STOP,), want=want, budget=budget)
 
 
-def write(engine, want: str | None, sampling: Sampling = GREEDY) -> list[tuple[list[int], str]]:
-    made = engine.generate(PROMPTS, [rules(want, sampling.max_tokens) for _ in PROMPTS], sampling)
-    return [(one.ids, one.finish) for one in made]
+def turns(want: str | None, sampling: Sampling = GREEDY, negative=None, adapter: bool = True) -> list[Turn]:
+    return [Turn(prompt, rules(want, sampling.max_tokens), sampling, negative, adapter) for prompt in PROMPTS]
+
+
+def write(engine, want: str | None, **options) -> list[tuple[list[int], str]]:
+    return [(one.ids, one.finish) for one in generate(engine, turns(want, **options))]
 
 
 @pytest.mark.parametrize("want", ["grid", "wave", "dots", "text", None])
@@ -170,24 +170,24 @@ def test_scores_equal_those_of_torch(lm, server):
 
 def test_answers_come_and_go_in_a_batch(lm, server):
     engine = VllmEngine(lm, server.url)
-    batch, written = engine.batch(), {row: [] for row in range(len(PROMPTS))}
-    for row, prompt in enumerate(PROMPTS):
-        batch.join([Answer(row, prompt, rules("dots"), GREEDY)])
-        for token in batch.step():
-            written[token.row].append(token.id)
-    batch.drop([1])
+    batch, asked = engine.batch(), turns("dots")
+    written = {turn: [] for turn in asked}
+    batch.join(asked[:1])
+    for token in batch.step():
+        written[token.turn].append(token.id)
+    batch.join(asked[1:])
+    batch.drop([asked[1]])
     while len(batch):
         for token in batch.step():
-            written[token.row].append(token.id)
+            written[token.turn].append(token.id)
     alone = [ids for ids, _ in write(TorchEngine(lm), "dots")]
-    assert (written[0], written[2]) == (alone[0], alone[2])
-    assert written[1] == alone[1][: len(written[1])] != alone[1]
+    assert [written[turn] for turn in asked] == [alone[0], [], alone[2]]
 
 
 def test_closing_the_stream_ends_the_requests(lm, server):
-    stream = VllmEngine(lm, server.url).stream(PROMPTS, [rules("grid") for _ in PROMPTS], GREEDY)
-    next(stream)
-    stream.close()
+    tokens = stream(VllmEngine(lm, server.url), turns("grid"))
+    next(tokens)
+    tokens.close()
     threading.Event().wait(0.5)
     asked = len(server.asked)
     threading.Event().wait(0.5)
@@ -195,10 +195,14 @@ def test_closing_the_stream_ends_the_requests(lm, server):
 
 
 def test_the_adapter_is_asked_by_its_name(lm, server, monkeypatch):
-    monkeypatch.setattr("sensorium.generate.remote.adapter_is_on", lambda lm: True)
-    write(VllmEngine(lm, server.url, "tiny", api_key="secret"), "dots")
+    monkeypatch.setattr("sensorium.engines.remote.Adapter.__bool__", lambda _: True)
+    engine = VllmEngine(lm, server.url, "tiny", api_key="secret")
+    write(engine, "dots", adapter=True)
     assert {asked["model"] for asked in server.asked} == {"media"}
     assert {asked["authorization"] for asked in server.asked} == {"Bearer secret"}
+    server.asked.clear()
+    write(engine, "dots", adapter=False)
+    assert {asked["model"] for asked in server.asked} == {"tiny"}
 
 
 def test_a_refusal_is_told_plainly(lm, server):
@@ -210,13 +214,15 @@ def test_a_refusal_is_told_plainly(lm, server):
 def test_what_servers_do_not_offer_is_refused(lm, server, wrong):
     sampling = Sampling(temperature=0, max_tokens=40, **wrong)
     with pytest.raises(InputError, match=r"needs? the torch or the onnx engine"):
-        VllmEngine(lm, server.url).generate(PROMPTS, [rules("dots") for _ in PROMPTS], sampling, PROMPTS)
+        write(VllmEngine(lm, server.url), "dots", sampling=sampling, negative=[1])
 
 
 def test_engines_go_by_name(lm, server):
     assert isinstance(make_engine(lm, f"vllm={server.url}"), VllmEngine)
     assert type(make_engine(lm)) is TorchEngine
-    with pytest.raises(InputError, match="no engine named 'vllm'; there are: torch, onnx"):
+    with pytest.raises(
+        InputError, match="no engine named 'vllm'; there are: fast, llamacpp=URL, onnx, onnx-int8, torch, vllm=URL"
+    ):
         make_engine(lm, "vllm")
     with pytest.warns(UserWarning, match="writing with torch, which is slower"):  # its heads have an odd size
         assert type(make_engine(lm, "fast")) is TorchEngine

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -35,7 +34,7 @@ class Model:
         tokenizer: its tokenizer, which holds the codes' tokens.
         vocabulary, stream: the ids of codes; conversations to ids and back.
         codecs: by name.
-        has_adapter: LoRA matrices are on the model; `media` switches them on.
+        has_adapter: LoRA matrices are on the model; each turn says whether it is written with them.
         sampling: how a modality is best written, by its name, e.g. ``{"sound": {"temperature": 0.8}}``; used
             where the caller says nothing else.
     """
@@ -79,21 +78,6 @@ class Model:
         if part.is_text or part.data is not None or part.codes is None or part.codec is None:
             return part
         return replace(part, data=self.codecs[part.codec].decode([part.codes])[0])
-
-    @contextmanager
-    def media(self, about: bool) -> Any:
-        """Inside the block the adapter, if any, is on when media are ``about`` and off when they are not.
-
-        With it off, text-only answers are the base model's own.
-        """
-        if not self.has_adapter or about:
-            yield
-            return
-        self.lm.disable_adapters()
-        try:
-            yield
-        finally:
-            self.lm.enable_adapters()
 
     def save(self, folder: str | PathLike[str], dtype: torch.dtype | None = None) -> Path:
         """Write a plain Hugging Face folder, with the codecs beside it, whole or not at all.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sensorium.generate import Token
+from sensorium.engines import Token
 from sensorium.stream import Stream
 from sensorium.types import Part
 from sensorium.vocabulary import Span

@@ -1,9 +1,9 @@
 """Engines that live in another process: a server continues ids over HTTP, span by span.
 
 The rules are asked here. As long as they allow the same ids, one request writes: a whole medium of a codec with one
-codebook, or an answer's text up to where something else may begin. The answers of a batch are requested side by side,
-so the server writes them together. It draws by itself: samples follow the same distribution as those of the torch
-engine, but are not the same ones.
+codebook, or an answer's text up to where something else may begin. The turns of a batch are requested side by side, so
+the server writes them together. It draws by itself: samples follow the same distribution as those of the torch engine,
+but are not the same ones.
 """
 
 from __future__ import annotations
@@ -11,28 +11,29 @@ from __future__ import annotations
 import copy
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import Any
+from typing import Any, ClassVar
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from sensorium.generate.continuous import Batch, Turns
-from sensorium.generate.engine import Finish, Ids, Ranges, Rules, Scored, Token
-from sensorium.generate.sampling import Sampling
-from sensorium.generate.torch_engine import TorchEngine, bounded, check_batch
-from sensorium.model.fold import adapter_is_on
+from sensorium.engines.adapter import Adapter
+from sensorium.engines.engine import ranked
+from sensorium.engines.rows import Row
+from sensorium.engines.sampling import Sampling
+from sensorium.engines.turn import Failed, Ids, Rules, Scored, Token, Turn
+from sensorium.stream import Ranges
 from sensorium.types import InputError
 
 TIMEOUT_S = 600.0
+PATIENCE_S = 0.2
+"""After which a step gives up waiting for the next id, so that others can join."""
 SEED_STRIDE = 1_000_003
-"""Between the seeds of an answer's requests, so that no two draw alike."""
+"""Between the seeds of a turn's requests, so that no two draw alike."""
 
-
-Tokens = Generator[Token, None, None]
 Written = Generator[int, None, None]
 
 
@@ -70,118 +71,66 @@ class Run:
 
 
 class RemoteEngine(ABC):
-    """What the engines of all servers share; see `sensorium.generate.engine.Engine`.
+    """What the engines of all servers share; see `sensorium.engines.engine.Engine`.
 
     Args:
-        lm: the model that the server runs, for its size and whether its adapter is switched on; its weights are not
-            used.
+        lm: the model that the server runs, for its size and whether it has an adapter; its weights are not used.
         url: of the server, e.g. ``"http://localhost:8000"``.
         api_key: sent as a bearer token.
     """
 
+    at_url: ClassVar[bool] = True
+
     def __init__(self, lm: Any, url: str, api_key: str | None = None):
         self.lm, self._url, self._api_key = lm, url.rstrip("/"), api_key
 
-    generate = TorchEngine.generate  # in terms of `stream` alone
+    def batch(self) -> ServerBatch:
+        """See `Engine.batch`; the server itself joins what runs at the same time."""
+        return ServerBatch(self)
 
-    def stream(
-        self,
-        prompts: Sequence[Ids],
-        grammars: Sequence[Rules],
-        sampling: Sampling,
-        negatives: Sequence[Ids] | None = None,
-    ) -> Iterator[Token]:
-        """See `Engine.stream`.
+    def write(self, turn: Turn) -> Generator[Token, None, None]:
+        """One turn, run by run; an id without an alternative costs no request.
 
         Raises:
             InputError: the server cannot be reached or refuses, or guidance or log-probabilities are asked for, which
                 servers do not offer.
         """
-        check_batch(prompts, grammars, negatives)
-        if negatives is not None and sampling.guidance != 1:
+        if turn.guided:
             raise InputError("guidance needs the torch or the onnx engine; leave it out or at 1")
-        if sampling.logprobs is not None:
+        if turn.sampling.logprobs is not None:
             raise InputError("log-probabilities of written tokens need the torch or the onnx engine; leave them out")
-        adapted = adapter_is_on(self.lm)  # now: a request sent later must not see what other answers switch
-        queue: SimpleQueue[Token | Exception | None] = SimpleQueue()
-        stopped = Event()
-
-        def write(row: int) -> None:
-            try:
-                rules = bounded(grammars[row], sampling.max_tokens)
-                with closing(self._answer(row, prompts[row], rules, sampling, adapted)) as tokens:
-                    for token in tokens:
-                        queue.put(token)
-                        if stopped.is_set():
-                            return
-            except Exception as error:
-                queue.put(error)
-            queue.put(None)
-
-        for row in range(len(prompts)):
-            Thread(target=write, args=(row,), daemon=True).start()
-        try:
-            going = len(prompts)
-            while going:
-                item = queue.get()
-                if isinstance(item, Exception):
-                    raise item
-                if item is None:
-                    going -= 1
-                else:
-                    yield item
-        finally:
-            stopped.set()
-
-    def _answer(self, row: int, prompt: Ids, rules: Rules, sampling: Sampling, adapted: bool) -> Tokens:
-        """One answer, run by run; an id without an alternative costs no request."""
-        written: list[int] = []
-
-        def write(one: int) -> Token:
-            rules.advance(one)
-            written.append(one)
-            finish: Finish | None = None
-            if rules.done or len(written) == sampling.max_tokens:
-                finish = "stop" if one in rules.stop_ids else "length"
-            return Token(row, one, finish)
-
-        token = Token(row, -1)
-        while token.finish is None:
-            run = Run.of(rules, sampling.max_tokens - len(written))
-            ids = run.ids()
-            if len(ids) == 1:
-                yield (token := write(ids[0]))
-                continue
-            before = len(written)
-            seeded = replace(sampling, seed=(sampling.seed + row + SEED_STRIDE * before) % 2**31)
-            with closing(self._continue([*prompt, *written], run, seeded, adapted)) as made:
+        row = Row(turn)
+        while row.finish is None:
+            yield from row.forced()
+            if row.finish is not None:
+                return
+            run, before = Run.of(row.rules, row.left), len(row.known)
+            sampling = replace(turn.sampling, seed=(turn.sampling.seed + SEED_STRIDE * before) % 2**31)
+            with closing(self._continue([*turn.prompt, *row.known], run, sampling, turn.adapter)) as made:
                 for one in made:
-                    yield (token := write(one))
-                    if one in run.last or len(written) - before == run.count:
+                    yield row.write(one)
+                    if one in run.last or len(row.known) - before == run.count:
                         break
-            if len(written) == before:
+            if len(row.known) == before:
                 raise InputError(f"the server at {self._url} wrote nothing; see its log")
 
+    def _adapted(self, adapter: bool) -> bool:
+        return adapter and bool(Adapter(self.lm))
+
     @abstractmethod
-    def _continue(self, ids: list[int], run: Run, sampling: Sampling, adapted: bool) -> Written:
+    def _continue(self, ids: list[int], run: Run, sampling: Sampling, adapter: bool) -> Written:
         """Ids as the server writes them after ``ids`` during a run, with or without the adapter.
 
         Closing the iterator ends the request.
         """
 
     @abstractmethod
-    def score(self, prompt: Ids, continuations: Sequence[Ids]) -> list[float]:
+    def score(self, prompt: Ids, continuations: Sequence[Ids], adapter: bool = True) -> list[float]:
         """See `Engine.score`."""
 
-    def best(self, prompt: Ids, continuations: Sequence[Ids], wanted: int = 1) -> list[Scored]:
+    def best(self, prompt: Ids, continuations: Sequence[Ids], wanted: int = 1, adapter: bool = True) -> list[Scored]:
         """See `Engine.best`."""
-        scores = self.score(prompt, continuations)
-        order = sorted(range(len(scores)), key=lambda index: (-scores[index], index))
-        return [Scored(index, scores[index]) for index in order[:wanted]]
-
-    def batch(self) -> Batch:
-        """See `TorchEngine.batch`; the server itself joins what runs at the same time."""
-        return Turns(self)
+        return ranked(self.score(prompt, continuations, adapter), wanted)
 
     def _get(self, path: str) -> dict[str, Any]:
         with self._open(path, None) as reply:
@@ -216,6 +165,52 @@ class RemoteEngine(ABC):
             raise InputError(f"the server at {self._url} refuses ({error.code}): {_reason(error.read())}") from error
         except (URLError, OSError) as error:
             raise InputError(f"no answer from the server at {self._url}: {error}") from error
+
+
+class ServerBatch:
+    """A `Batch` of turns that are requested side by side, each by a thread of its own."""
+
+    def __init__(self, engine: RemoteEngine):
+        self._engine = engine
+        self._items: SimpleQueue[Token | Failed] = SimpleQueue()
+        self._stops: dict[Turn, Event] = {}
+
+    def __len__(self) -> int:
+        return len(self._stops)
+
+    def join(self, turns: Sequence[Turn]) -> list[Token | Failed]:
+        """See `Batch.join`."""
+        for turn in turns:
+            self._stops[turn] = Event()
+            Thread(target=self._write, args=(turn, self._stops[turn]), daemon=True).start()
+        return []
+
+    def _write(self, turn: Turn, stop: Event) -> None:
+        try:
+            with closing(self._engine.write(turn)) as tokens:
+                for token in tokens:
+                    self._items.put(token)
+                    if stop.is_set():
+                        return
+        except Exception as error:  # a server that is gone or refuses, or a defect: whatever it is, the others go on
+            self._items.put(Failed(turn, error))
+
+    def step(self) -> list[Token | Failed]:
+        """See `Batch.step`: all that has come since the last one."""
+        told: list[Token | Failed] = []
+        with suppress(Empty):
+            told.append(self._items.get(timeout=PATIENCE_S))
+            while True:
+                told.append(self._items.get_nowait())
+        told = [item for item in told if item.turn in self._stops]
+        self.drop([item.turn for item in told if isinstance(item, Failed) or item.finish is not None])
+        return told
+
+    def drop(self, turns: Iterable[Turn]) -> None:
+        """See `Batch.drop`."""
+        for turn in turns:
+            if turn in self._stops:
+                self._stops.pop(turn).set()
 
 
 def _reason(said: Any) -> str:
