@@ -11,7 +11,7 @@ from toys import ToyCodec, tiny_configs
 from transformers import AutoModelForCausalLM
 
 import sensorium as sm
-from sensorium.engines import Sampling, TorchEngine, Turn, generate, stream
+from sensorium.engines import Sampling, TorchEngine, Turn, generate, make_engine, stream
 from sensorium.engines.decoder import PlainDecoder
 from sensorium.model.onnx_export import BLOCK, PRECISIONS, cached_onnx, export_onnx, quantised, weights_digest
 from sensorium.stream import Grammar, Rendered
@@ -20,6 +20,7 @@ from sensorium.vocabulary import Vocabulary
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
+from sensorium.engines import fast
 from sensorium.engines.onnx_engine import OnnxDecoder, OnnxEngine
 from sensorium.evaluate.precision import check_precision, drift
 
@@ -250,6 +251,27 @@ def test_the_folder_runs_in_onnx_runtime_genai(tmp_path):
         generator.generate_next_token()
     theirs = tiny("llama").generate(torch.tensor([PROMPTS[2]]), max_length=30, do_sample=False)
     assert generator.get_sequence(0).tolist() == theirs[0].tolist()
+
+
+@pytest.mark.parametrize("quicker", ["onnx", "torch"])
+def test_fast_is_what_was_quicker_here_and_remembers_it(monkeypatch, tmp_path, quicker):
+    timed = []
+
+    def seconds(engine, rows):
+        timed.append((type(engine), rows))
+        slow = isinstance(engine, OnnxEngine) == (quicker == "torch")
+        return (3.0 if slow else 1.0) if rows == 1 else 2.0
+
+    monkeypatch.setattr(fast, "_seconds", seconds)
+    monkeypatch.setattr(fast, "cache_dir", lambda: tmp_path)
+    kinds = [type(make_engine(tiny("llama"), "fast")) for _ in range(2)]
+    assert kinds == [OnnxEngine if quicker == "onnx" else TorchEngine] * 2
+    assert sorted(timed, key=str) == sorted([(kind, n) for kind in (OnnxEngine, TorchEngine) for n in (1, 8)], key=str)
+
+
+def test_a_step_takes_time_in_both_engines():
+    for engine in (OnnxEngine(tiny("llama"), "int8"), TorchEngine(tiny("llama"))):
+        assert 0 < fast._seconds(engine, 2) < 1
 
 
 @pytest.mark.slow

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from toys import ToyCodec, tiny_configs
 from transformers import AutoModelForCausalLM
 
+from sensorium import plugins
 from sensorium.engines import Sampling, TorchEngine, Turn, generate, make_engine, stream
-from sensorium.engines.remote import Run
+from sensorium.engines.remote import RemoteEngine, Run
 from sensorium.engines.vllm_engine import VllmEngine
 from sensorium.stream import Grammar
 from sensorium.types import InputError
@@ -138,6 +141,67 @@ def test_a_medium_of_one_codebook_is_one_request(lm, server):
         assert asked["authorization"] is None
 
 
+@pytest.fixture
+def knowing(lm):
+    """A model that knows which codebook is next, and nothing else for sure."""
+    span, made = VOCABULARY.span("grid"), copy.deepcopy(lm)
+    first, second = (slice(*span.range(book)) for book in (0, 1))
+    with torch.no_grad():
+        for layer in made.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+        read, write = made.get_input_embeddings().weight, made.get_output_embeddings().weight
+        for here, there in ((first, second), (second, first), (slice(span.open_id, span.open_id + 1), first)):
+            side = 0 if there is first else 1
+            read[here, side], write[there, side] = 9.0, 9.0
+    return made
+
+
+def test_a_medium_of_several_codebooks_is_one_request_where_the_model_knows_them(knowing, server):
+    server.lm = knowing
+    assert write(VllmEngine(knowing, server.url, "tiny"), "grid") == write(TorchEngine(knowing), "grid")
+    assert len(server.asked) == len(PROMPTS)
+    span = VOCABULARY.span("grid")
+    for asked in server.asked:
+        assert asked["allowed_token_ids"] == list(range(span.starts[0], span.stop))
+        assert asked["max_tokens"] == 24
+
+
+def test_samples_cut_to_the_likeliest_ids_are_asked_for_codebook_by_codebook(lm, server):
+    engine = VllmEngine(lm, server.url, "tiny")
+    asked = []
+    engine._continue = lambda ids, run, sampling, adapter: (asked.append(run), (one for one in run.ids()[:1]))[1]
+    generate(engine, [Turn(PROMPTS[0], rules("grid"), Sampling(top_k=3, max_tokens=40))])
+    assert [run.count for run in asked] == [1] * 24
+
+
+class Dice(RemoteEngine):
+    """A server that draws every id from one distribution, among those it is told."""
+
+    def __init__(self, weights: torch.Tensor):
+        super().__init__(torch.nn.Identity(), "nowhere")
+        self.weights, self.generator = weights, torch.Generator().manual_seed(0)
+
+    def _continue(self, ids, run, sampling, adapter):
+        allowed = torch.tensor(run.ids())
+        for _ in range(run.count):
+            yield int(allowed[torch.multinomial(self.weights[allowed], 1, generator=self.generator)])
+
+    def score(self, *_):
+        raise NotImplementedError
+
+
+def test_ids_that_are_dropped_leave_the_distribution_as_it_is():
+    weights = torch.rand(VOCABULARY.size, generator=torch.Generator().manual_seed(1)) ** 3
+    turn, span = Turn(PROMPTS[0], rules("grid"), Sampling(max_tokens=40)), VOCABULARY.span("grid")
+    made = generate(Dice(weights), [turn] + [turn.again(number) for number in range(1, 300)])
+    codes = np.concatenate([VOCABULARY.codes("grid", one.ids[1:25]) for one in made])
+    for book, size in enumerate((24, 12)):
+        ours = np.bincount(codes[:, book], minlength=size) / len(codes)
+        theirs = weights[slice(*span.range(book))]
+        np.testing.assert_allclose(ours, theirs / theirs.sum(), atol=0.02)
+
+
 @pytest.mark.parametrize(
     ("want", "written", "count", "last"),
     [
@@ -215,6 +279,18 @@ def test_what_servers_do_not_offer_is_refused(lm, server, wrong):
     sampling = Sampling(temperature=0, max_tokens=40, **wrong)
     with pytest.raises(InputError, match=r"needs? the torch or the onnx engine"):
         write(VllmEngine(lm, server.url), "dots", sampling=sampling, negative=[1])
+
+
+def test_an_engine_can_come_from_outside(lm, monkeypatch):
+    class Mine(TorchEngine):
+        pass
+
+    names, load = plugins.names, plugins.load
+    monkeypatch.setattr(plugins, "names", lambda group: (*names(group), "mine"))
+    monkeypatch.setattr(plugins, "load", lambda group, name: Mine if name == "mine" else load(group, name))
+    assert type(make_engine(lm, "mine")) is Mine
+    with pytest.raises(InputError, match="no engine named 'mine=here'"):
+        make_engine(lm, "mine=here")
 
 
 def test_engines_go_by_name(lm, server):

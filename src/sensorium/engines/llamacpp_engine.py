@@ -18,7 +18,10 @@ RAISE = 200.0
 """More than any two logits differ, and little enough to keep their digits in float32."""
 FORCE = 1000.0
 PIECE = 16
-"""Ids of one request. The server's own streaming leaves out ids whose bytes are no whole character yet."""
+"""Ids of one request where the answer may end early: the server's own streaming leaves out ids whose bytes are no whole
+character yet, so nothing is known before all are written."""
+LONG_PIECE = 64
+"""Ids of one request inside a medium, where nothing is written in vain."""
 
 
 class LlamaCppEngine(RemoteEngine):
@@ -27,7 +30,7 @@ class LlamaCppEngine(RemoteEngine):
     def _continue(self, ids: list[int], run: Run, sampling: Sampling, adapter: bool) -> Written:
         body = {
             "prompt": ids,
-            "n_predict": min(run.count, PIECE),
+            "n_predict": min(run.count, PIECE if run.last else LONG_PIECE),
             "logit_bias": self._bias(run.ids()),
             "samplers": ["temperature", "top_k", "top_p"],
             "temperature": sampling.temperature,

@@ -1,9 +1,14 @@
 """Engines that live in another process: a server continues ids over HTTP, span by span.
 
-The rules are asked here. As long as they allow the same ids, one request writes: a whole medium of a codec with one
-codebook, or an answer's text up to where something else may begin. The turns of a batch are requested side by side, so
-the server writes them together. It draws by itself: samples follow the same distribution as those of the torch engine,
-but are not the same ones.
+The rules are asked here. As long as they allow the same ids, one request writes: an answer's text up to where
+something else may begin, or a whole medium. Inside a medium of several codebooks the server may write ids of any of
+them, and what it writes is checked: a model that has learned its codec hardly ever mistakes the codebook, and where it
+does, the id is dropped and asked for again among those that are right. That leaves every choice as it would be with the
+right ids alone, as guessing and checking does (speculative sampling, Leviathan et al. 2023, arXiv:2211.17192), but for
+samples cut to the likeliest ids (``top_k``, ``top_p``): those cost a request per codebook.
+
+The turns of a batch are requested side by side, so the server writes them together. It draws by itself: samples follow
+the same distribution as those of the torch engine, but are not the same ones.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ Written = Generator[int, None, None]
 
 @dataclass(frozen=True)
 class Run:
-    """Steps during which the same ids are allowed.
+    """Steps that one request writes.
 
     Args:
         allowed: the ids, as (start, stop) ranges.
@@ -52,22 +57,44 @@ class Run:
     last: frozenset[int]
 
     @classmethod
-    def of(cls, rules: Rules, most: int) -> Run:
-        """The steps that rules allow alike, ``most`` at most."""
-        allowed = rules.allowed()
-        singles = {start for start, stop in allowed if stop - start == 1}
-        last = singles | {one for one in rules.stop_ids if any(start <= one < stop for start, stop in allowed)}
-        usual = next((one for start, stop in allowed for one in range(start, stop) if one not in last), None)
-        count, probe = 1, copy.copy(rules)
-        while usual is not None and count < most:
-            probe.advance(usual)
-            if probe.done or probe.allowed() != allowed:
+    def of(cls, rules: Rules, most: int, mixed: bool = False) -> Run:
+        """The steps that rules allow alike, ``most`` at most.
+
+        Args:
+            mixed: inside a medium, take steps together that allow different ids, as those of its codebooks; what is
+                written must then be checked.
+        """
+        first, probe = rules.allowed(), copy.copy(rules)
+        ranges: dict[tuple[int, int], None] = {}
+        last: set[int] = set()
+        count = 0
+        while count < most and not probe.done:
+            allowed = probe.allowed()
+            ends = _ends(probe, allowed)
+            usual = next((one for start, stop in allowed for one in range(start, stop) if one not in ends), None)
+            beside = mixed and rules.inside is not None and probe.inside is not None and usual is not None
+            if count and not (allowed == first or beside):
                 break
+            ranges |= dict.fromkeys(allowed)
+            last |= ends
             count += 1
-        return cls(allowed, count, frozenset(last))
+            if usual is None:
+                break
+            probe.advance(usual)
+        return cls(tuple(ranges), count, frozenset(last))
 
     def ids(self) -> list[int]:
         return [one for start, stop in self.allowed for one in range(start, stop)]
+
+
+def _ends(rules: Rules, allowed: Ranges) -> set[int]:
+    """Ids after which other ids may be allowed: those of a range of their own, and the ends of a turn."""
+    singles = {start for start, stop in allowed if stop - start == 1}
+    return singles | {one for one in rules.stop_ids if _among(allowed, one)}
+
+
+def _among(ranges: Ranges, one: int) -> bool:
+    return any(start <= one < stop for start, stop in ranges)
 
 
 class RemoteEngine(ABC):
@@ -99,20 +126,30 @@ class RemoteEngine(ABC):
             raise InputError("guidance needs the torch or the onnx engine; leave it out or at 1")
         if turn.sampling.logprobs is not None:
             raise InputError("log-probabilities of written tokens need the torch or the onnx engine; leave them out")
-        row = Row(turn)
+        row, sampling = Row(turn), turn.sampling
+        cut = sampling.temperature > 0 and (sampling.top_k > 0 or sampling.top_p < 1)
+        mixed, requests = not cut, 0
         while row.finish is None:
             yield from row.forced()
             if row.finish is not None:
                 return
-            run, before = Run.of(row.rules, row.left), len(row.known)
-            sampling = replace(turn.sampling, seed=(turn.sampling.seed + SEED_STRIDE * before) % 2**31)
-            with closing(self._continue([*turn.prompt, *row.known], run, sampling, turn.adapter)) as made:
-                for one in made:
-                    yield row.write(one)
-                    if one in run.last or len(row.known) - before == run.count:
-                        break
-            if len(row.known) == before:
-                raise InputError(f"the server at {self._url} wrote nothing; see its log")
+            run = Run.of(row.rules, row.left, mixed)
+            seeded = replace(sampling, seed=(sampling.seed + SEED_STRIDE * requests) % 2**31)
+            before, requests = len(row.known), requests + 1
+            with closing(self._continue([*turn.prompt, *row.known], run, seeded, turn.adapter)) as made:
+                yield from self._checked(made, row, run)
+            if len(row.known) == before and not mixed:
+                raise InputError(f"the server at {self._url} wrote nothing it was allowed to; see its log")
+            mixed = not cut and len(row.known) > before
+
+    def _checked(self, made: Written, row: Row, run: Run) -> Iterator[Token]:
+        """What the server writes, up to the end of the run or to the first id that is not allowed where it stands."""
+        for number, one in enumerate(made, start=1):
+            if not _among(row.rules.allowed(), one):
+                return
+            yield row.write(one)
+            if one in run.last or number == run.count:
+                return
 
     def _adapted(self, adapter: bool) -> bool:
         return adapter and bool(Adapter(self.lm))
