@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -17,11 +18,16 @@ class Modality(ABC):
         name: as written in a part, e.g. ``Part(name, data)``.
         extensions: file suffixes it opens, lower case with the dot.
         media_types: MIME types it opens, the first is the one it prefers to write.
+        viewer: file name of the JavaScript module that shows it on the page, beside the class's own file; None for
+            a link to download.
+        words: what the page says of it, by language and key (docs/page.md lists the keys).
     """
 
     name: ClassVar[str]
     extensions: ClassVar[tuple[str, ...]]
     media_types: ClassVar[tuple[str, ...]]
+    viewer: ClassVar[str | None] = None
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     @abstractmethod
     def open(self, source: Any) -> np.ndarray:

@@ -23,6 +23,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from sensorium.files import atomic_file
 from sensorium.modalities.base import Modality
+from sensorium.modalities.image_words import WORDS
 from sensorium.types import InputError
 
 MAX_PIXELS = 64_000_000
@@ -38,6 +39,8 @@ class Image(Modality):
     name = "image"
     extensions = (*RASTER, ".svg")
     media_types = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/svg+xml")
+    viewer = "image.js"
+    words = WORDS
 
     def open(self, source: Any) -> np.ndarray:
         """(H, W, 3) uint8 of a path, bytes, data URI, Pillow image or array.

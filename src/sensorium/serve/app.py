@@ -14,7 +14,7 @@ from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
 from sensorium.generate import Assistant
-from sensorium.serve import chat, completions, errors, images, models, tokens
+from sensorium.serve import chat, completions, doors, errors, images, models, tokens
 from sensorium.serve.guard import Guard
 from sensorium.serve.messages import Reader
 from sensorium.serve.metrics import Metrics
@@ -65,7 +65,7 @@ def create_app(models_by_name: Mapping[str, Assistant | str], settings: Settings
     app.state.server = server
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     errors.install(app)
-    for topic in (chat, completions, images, tokens, models):
+    for topic in (chat, completions, images, tokens, models, doors):
         app.include_router(topic.router)
     _add_page(app)
     return app
