@@ -60,6 +60,15 @@ class FakeServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
+def asked(server: FakeServer, path: str) -> list[dict]:
+    return [body for where, body in server.asked if where == path]
+
+
+def made_by(server: FakeServer) -> list[dict]:
+    """The requests of the panel and the board that make media."""
+    return [body for body in asked(server, "/v1/chat/completions") if not body.get("stream")]
+
+
 class Handler(BaseHTTPRequestHandler):
     server: FakeServer
 
@@ -260,7 +269,12 @@ def png_of(picture: Image.Image) -> str:
 
 
 def part_of(picture: Image.Image) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png_of(picture)}"}, "codec": "squares", "codes": [7] * GRID**2}
+    return {
+        "type": "image_url",
+        "image_url": {"url": f"data:image/png;base64,{png_of(picture)}"},
+        "codec": "squares",
+        "codes": [7] * GRID**2,
+    }
 
 
 @contextmanager

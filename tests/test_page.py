@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 from in_browser import PHONE, answers, attach, chromium, file, say, until, visiting
-from page_server import COLOURS, PAGE, FakeServer, running, tokenized
+from page_server import COLOURS, PAGE, FakeServer, asked, made_by, running, tokenized
 from PIL import Image
 
 from sensorium.data import read_conversations
@@ -97,15 +97,6 @@ def png(colour: str, side_px: int = 40) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (side_px, side_px), COLOURS[colour]).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def asked(server: FakeServer, path: str) -> list[dict]:
-    return [body for where, body in server.asked if where == path]
-
-
-def made_by(server: FakeServer) -> list[dict]:
-    """The requests of the panel and the board that make media."""
-    return [body for body in asked(server, "/v1/chat/completions") if not body.get("stream")]
 
 
 slow = pytest.mark.slow

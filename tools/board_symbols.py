@@ -1,7 +1,7 @@
 """Makes the symbols of the page's board from Fluent Emoji (flat), so that they look the same without an emoji font.
 
-    npm pack @iconify-json/fluent-emoji-flat@1.2.6 && tar xzf iconify-json-fluent-emoji-flat-1.2.6.tgz
-    python tools/board_symbols.py package
+npm pack @iconify-json/fluent-emoji-flat@1.2.6 && tar xzf iconify-json-fluent-emoji-flat-1.2.6.tgz
+python tools/board_symbols.py package
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def symbols(package: Path) -> Iterator[str]:
         name = names.get("-".join(points)) or names["-".join(point for point in points if point != "fe0f")]
         name = icons["aliases"][name]["parent"] if name not in icons["icons"] else name
         body = re.sub(r'(?<=id=")|(?<=url\(#)|(?<=href="#)', f"{id_}-", icons["icons"][name]["body"])
-        yield f'<symbol id="{id_}" viewBox="0 0 {icons.get("width", icons["height"])} {icons["height"]}">{body}</symbol>'
+        yield f'<symbol id="{id_}" viewBox="0 0 {icons["height"]} {icons["height"]}">{body}</symbol>'
 
 
 def main(package: Path) -> None:

@@ -163,6 +163,7 @@ function showPanel() {
     if (key === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  $("notices").replaceChildren();
   document.body.dataset.panel = name;
   document.title = `${t(`nav.${name}`)} · Sensorium`;
   panels[name].shown?.();

@@ -54,7 +54,7 @@ export function ownWord(modality, key, values = {}, wanted = language) {
   return found && fill(found, values);
 }
 
-/** "pictures, sounds or series" */
+/** The names of modalities in a sentence, e.g. "these, those or others". */
 export const namesOf = (modalities) =>
   new Intl.ListFormat(language, { type: "disjunction" }).format(modalities.map((name) => word(name, "names")));
 

@@ -32,7 +32,7 @@ export async function chatPanel(root, app) {
     const { messages } = conversation;
     const views = messages.map((message, at) => messageView(message, { app, again: againAt(at), request: asked(at) }));
     log.replaceChildren(...(views.length ? views : [welcome()]));
-    log.scrollTop = log.scrollHeight;
+    log.scrollTop = views.length ? log.scrollHeight : 0;
   }
 
   /** The last message may be answered anew. */
@@ -70,8 +70,7 @@ export async function chatPanel(root, app) {
     );
   }
 
-  const invitation = (media) =>
-    media.length ? t("chat.welcome", { names: namesOf(media) }) : t("chat.welcome.words");
+  const invitation = (media) => (media.length ? t("chat.welcome", { names: namesOf(media) }) : t("chat.welcome.words"));
 
   /** Buttons with what a modality's words suggest to say. */
   function examples(modality, reads, writes) {

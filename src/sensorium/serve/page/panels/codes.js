@@ -66,5 +66,5 @@ export function codesView(span, mark) {
 
 function headView(head) {
   const names = Object.entries(head).map(([name, code]) => `${name} ${code}`);
-  return names.length ? h("p", { class: "small" }, t("see.head"), h("code", {}, names.join(" · "))) : null;
+  return names.length ? h("p", { class: "small" }, `${t("see.head")} `, h("code", {}, names.join(" · "))) : null;
 }

@@ -48,7 +48,7 @@ export function composer(form, app, { send, stop }) {
     input.style.height = `${input.scrollHeight}px`;
   }
 
-  /** Buttons by which media come in: one for files, one per viewer that has a camera or the like. */
+  /** Buttons by which media come in: one for files, one per viewer that records by itself. */
   function doors() {
     if (!media().length) return [];
     const chooser = h("input", { type: "file", multiple: true, hidden: true, accept: acceptOf(media()) });
@@ -58,7 +58,9 @@ export function composer(form, app, { send, stop }) {
     });
     const buttons = [
       chooser,
-      iconButton("attach", t("chat.attach", { names: namesOf(media()) }), () => chooser.click(), { class: "icon-button attach" }),
+      iconButton("attach", t("chat.attach", { names: namesOf(media()) }), () => chooser.click(), {
+        class: "icon-button attach",
+      }),
     ];
     for (const modality of media().filter((name) => viewerOf(name).capture)) {
       const capture = async () => {

@@ -9,7 +9,7 @@ import { number, t } from "../i18n.js";
 const KEPT_SETS = 20;
 const MOST = 8;
 
-/** "a cat" as a request, e.g. "Draw a cat."; what already is a request stays. */
+/** Words as the request that their modality words of them; what already begins as one stays. */
 function requestFor(kind, said) {
   const request = word(kind, "make.request", { words: said });
   const [first] = request.split(" ");

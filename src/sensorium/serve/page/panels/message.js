@@ -95,8 +95,8 @@ export class GrowingAnswer {
     const words = t("chat.making", { name: word(modality, "name") });
     const bar = h("progress", { "aria-label": words });
     if (total) Object.assign(bar, { max: total, value: done });
-    const sketch = viewerOf(modality).waiting?.({ done, total });
-    this.waiting(sketch ?? bar, words, sketch ? bar : null);
+    const own = viewerOf(modality).waiting?.({ done, total });
+    this.waiting(own ?? bar, words, own ? bar : null);
   }
 
   waiting(sign, words, bar = null) {

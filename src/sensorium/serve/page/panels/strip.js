@@ -1,4 +1,4 @@
-// Codes of a medium in time: a strip from left to right, a line for each codebook, painted in one go, however long it is.
+// Codes of a medium in time: a strip from left to right, a line for each codebook, filled in one go, however long it is.
 // It is one control: the pointer or the arrow keys move along it.
 
 import { h } from "../dom.js";
@@ -12,7 +12,7 @@ const PAGE = 10; // frames that Page Up and Page Down go
 /** The strip of a layout (see codes.js). */
 export function strip({ frames, rate_hz: rate }, detail, mark) {
   let at = 0;
-  const canvas = paint(frames);
+  const canvas = filled(frames);
   const cursor = h("div", { class: "cursor", hidden: true });
   const element = h("div", { class: "strip-view", role: "slider", tabIndex: 0, "aria-label": t("see.codes") });
   element.append(canvas, cursor);
@@ -78,10 +78,11 @@ export function strip({ frames, rate_hz: rate }, detail, mark) {
   }
 }
 
-function paint(frames) {
+function filled(frames) {
   const books = frames[0].length;
   const wide = Math.max(1, Math.floor(WIDTH_PX / frames.length));
   const canvas = h("canvas", { width: wide * frames.length, height: LINE_PX * books, "aria-hidden": "true" });
+  canvas.style.height = `${canvas.height}px`; // however narrow the page is
   const context = canvas.getContext("2d");
   const gap = wide > 8 ? 1 : 0;
   frames.forEach((frame, at) =>

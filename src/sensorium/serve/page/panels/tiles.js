@@ -7,7 +7,11 @@ import { colourOf } from "./codes.js";
 /** What the tiles of a step stand for: a frame each or, where there is one frame only, one of its codes each. */
 function cellsOf({ frames, single, rows, columns }, step) {
   if (single) {
-    return frames[0].map((code, book) => ({ kind: `${book}:${code}`, name: String(code), colours: [colourOf(code, book)] }));
+    return frames[0].map((code, book) => ({
+      kind: `${book}:${code}`,
+      name: String(code),
+      colours: [colourOf(code, book)],
+    }));
   }
   return frames.slice(step * rows * columns, (step + 1) * rows * columns).map((frame) => ({
     kind: frame.join(),
