@@ -61,7 +61,7 @@ class Modality(ABC):
         max_bytes: of the largest file that is opened.
         viewer: file name of the JavaScript module that shows it on the page, beside the class's own file; None for
             a link to download.
-        words: what the page says of it, by language and key (docs/write-a-modality.md lists the keys).
+        words: what the page says of it, by language and key (docs/page.md lists the keys).
     """
 
     name: ClassVar[str]
