@@ -385,7 +385,8 @@ def several_books(body):
     (part,) = body["messages"][0]["content"]
     span = {
         "codec": "clips", "modality": "pulse", "start": 0, "stop": 34, "bits": 144.0, "header": {},
-        "grid": [None, 2, 4], "codebook_sizes": [16, 32], "frame_rate_hz": 2.0, "codes": list(range(32)), "reconstruction": part,
+        "grid": [None, 2, 4], "codebook_sizes": [16, 32], "frame_rate_hz": 2.0,
+        "codes": list(range(32)), "reconstruction": part,
     }  # fmt: skip
     return {"ids": list(range(34)), "tokens": ["x"] * 34, "spans": [span]}
 
