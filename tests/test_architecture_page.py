@@ -15,8 +15,8 @@ CONTENT = {PAGE / "board" / "concepts.json"}
 
 KINDS = (
     "image picture photo photograph drawing draw drew drawn paint brush sketch mosaic pixel png jpeg jpg webp gif "
-    "camera portrait lightbox audio sound speech music wav mp3 ogg flac microphone waveform spectrogram video film "
-    "song movie mp4 webm csv parquet chart keypoint gesture"
+    "camera portrait lightbox audio sound speech music song wav mp3 ogg flac microphone waveform spectrogram video "
+    "film movie mp4 webm csv parquet chart keypoint gesture"
 )
 WORD = re.compile(rf"(?<![a-z])(?:{KINDS.replace(' ', '|')})(?:s|ings?|ed)?(?![a-z])", re.IGNORECASE)
 BROWSERS_NAMES = re.compile(

@@ -78,10 +78,27 @@ def test_chat_writes_a_picture_that_can_be_sent_back(client):
     (part,) = message.parts
     assert PIL.Image.open(io.BytesIO(base64.b64decode(part["image_url"]["url"].partition(",")[2]))).size == (16, 16)
     assert part["codec"] == "image"
-    assert len(part["ids"]) == 18
+    assert len(part["codes"]) == 16
     history = [*say("draw"), message.model_dump(), *say("and now?")]
     more = client.chat.completions.create(model="tiny", messages=history, max_tokens=4)
     assert more.usage.modality_tokens["prompt"]["image"] == 16
+
+
+def test_a_field_named_as_a_modality_asks_for_its_medium_as_openai_has_it_for_sound(client, server):
+    asked = dict(model="tiny", messages=say("draw"), modalities=["image"], seed=5)
+    reply = client.chat.completions.create(**asked, extra_body={"image": {"format": "jpeg", "voice": "any"}})
+    message = reply.choices[0].message.model_dump()
+    assert message["image"].keys() == {"id", "data", "expires_at", "transcript"}
+    assert PIL.Image.open(io.BytesIO(base64.b64decode(message["image"]["data"]))).format == "JPEG"
+    assert message["parts"][0]["image_url"]["url"].startswith("data:image/png")
+    chunks = client.chat.completions.create(**asked, extra_body={"image": {"format": "webp"}}, stream=True)
+    told = [choice.delta.model_dump().get("image") for chunk in chunks for choice in chunk.choices]
+    (medium,) = [one for one in told if one]
+    assert PIL.Image.open(io.BytesIO(base64.b64decode(medium["data"]))).format == "WEBP"
+    plain = client.chat.completions.create(**asked).choices[0].message.model_dump()
+    assert "image" not in plain
+    with pytest.raises(openai.BadRequestError, match="image is not written in the format 'mp9'; its formats: png, jpg"):
+        client.chat.completions.create(**asked, extra_body={"image": {"format": "mp9"}})
 
 
 def test_streamed_pieces_make_the_whole(client):
@@ -198,7 +215,7 @@ def test_tokenize_shows_spans_and_detokenize_undoes_it(server, model):
     told = server.post("/v1/tokenize", body).json()
     (span,) = told["spans"]
     assert told["tokens"][span["start"]] == "<|image|>"
-    assert told["ids"][span["stop"] - 1] == model.vocabulary.span("image").close_id
+    assert told["ids"][span["stop"] - 1] == model.vocabulary.layout("image").close_id
     assert span["bits"] == 48
     assert len(span["codes"]) == 16
     assert (span["grid"], span["codebook_sizes"], span["frame_rate_hz"]) == ([4, 4], [8], None)
@@ -237,7 +254,7 @@ def test_special_tokens_are_looked_up_once_and_not_for_every_id(server, model, m
 
 
 def test_detokenize_bounds_the_media_it_decodes(server, model):
-    medium = model.vocabulary.ids("image", [[0]] * 16)
+    medium = model.vocabulary.layout("image").ids([0] * 16)
     fine = server.post("/v1/detokenize", {"model": "tiny", "ids": medium * 64})
     assert len(fine.json()["parts"]) == 64
     refused = server.post("/v1/detokenize", {"model": "tiny", "ids": medium * 65})
@@ -319,9 +336,9 @@ def wait_until(condition, seconds: float = 30) -> bool:
 
 def slow_down(server: Running) -> None:
     """Every step of the model takes a while, so that things can happen in between."""
-    for batch in server.state.registry.get("tiny").scheduler._batches.values():
-        step = batch.step
-        batch.step = lambda step=step: (time.sleep(0.3), list(step()))[1]
+    batch = server.state.registry.get("tiny").scheduler._batch
+    step = batch.step
+    batch.step = lambda: (time.sleep(0.3), step())[1]
 
 
 @pytest.fixture(scope="module")
@@ -420,7 +437,7 @@ def test_an_opened_medium_is_kept_as_codes_alone(server, model):
             await workers.close()
 
     (part,) = asyncio.run(read()).parts()
-    (expected,) = model.encode(Conversation((as_message("user", Part("image", png())),))).parts()
+    (expected,) = model.senses.encode(Conversation((as_message("user", Part("image", png())),))).parts()
     assert part.data is None, "many opened media of one request would fill the memory"
     assert part.codes.tolist() == expected.codes.tolist()
 
