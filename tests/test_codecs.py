@@ -162,12 +162,12 @@ def test_more_centroids_reconstruct_better():
 
 
 def test_too_few_patches_are_explained():
-    with pytest.raises(InputError, match="different patches"):
+    with pytest.raises(InputError, match="different pieces"):
         KMeansCodec.fit(pictures(1), codes=10_000, size_px=32, patch_px=4)
 
 
 def test_no_pictures_are_explained():
-    with pytest.raises(InputError, match="different patches, there are 0"):
+    with pytest.raises(InputError, match="no medium to learn from"):
         KMeansCodec.fit([], codes=4, size_px=32, patch_px=4)
 
 
@@ -185,7 +185,7 @@ class Bad(KMeansCodec):
     """A codec with one fault, so that the contract is seen to catch it."""
 
     def __init__(self, good: KMeansCodec, fault: str):
-        super().__init__(good.centroids, good.size_px, good.patch_px)
+        super().__init__(good.centroids, **good.settings)
         self.fault, self.calls = fault, 0
 
     def encode(self, signals):

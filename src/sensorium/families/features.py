@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,10 +27,12 @@ class Features(ABC):
 
     Attributes:
         facts: fields of the codec's `Facts` that follow from the settings: grid, most frames, header, wish, rate.
+        width: D, None where it is not known beforehand.
         writes: whether `invert` works.
     """
 
     facts: Mapping[str, Any]
+    width: int | None = None
     writes: ClassVar[bool] = True
 
     @abstractmethod
@@ -93,22 +96,23 @@ class Patches(Features):
         if size_px % patch_px:
             raise ValueError(f"patches of {patch_px} px do not tile {size_px} px")
         self.size_px, self.patch_px, side = size_px, patch_px, size_px // patch_px
+        self.width = patch_px**2 * 3
         self.facts = {"grid": (side, side), "max_frames": side * side, "wish": Wish(size=(size_px, size_px))}
 
     def __call__(self, signal: Signal) -> tuple[list[int], np.ndarray]:
         side = self.size_px // self.patch_px
-        if signal.array.shape[:-1] != (self.size_px, self.size_px) or signal.array.dtype != np.uint8:
+        if signal.array.shape != (self.size_px, self.size_px, 3) or signal.array.dtype != np.uint8:
             raise InputError(
-                f"patches are cut from bytes ({self.size_px}, {self.size_px}, colours), "
+                f"patches are cut from RGB pictures ({self.size_px}, {self.size_px}, 3) of bytes, "
                 f"not {signal.array.dtype} {signal.array.shape}; choose other features"
             )
-        tiles = signal.array.reshape(side, self.patch_px, side, self.patch_px, -1).transpose(0, 2, 1, 3, 4)
+        tiles = signal.array.reshape(side, self.patch_px, side, self.patch_px, 3).transpose(0, 2, 1, 3, 4)
         return [], tiles.reshape(side * side, -1)
 
     def invert(self, header: np.ndarray, rows_ND: np.ndarray) -> Signal:
         side, patch = self.size_px // self.patch_px, self.patch_px
-        tiles = rows_ND.reshape(side, side, patch, patch, -1).transpose(0, 2, 1, 3, 4)
-        picture = tiles.reshape(self.size_px, self.size_px, -1)
+        tiles = rows_ND.reshape(side, side, patch, patch, 3).transpose(0, 2, 1, 3, 4)
+        picture = tiles.reshape(self.size_px, self.size_px, 3)
         return Signal(np.round(picture.clip(0, 1) * 255).astype(np.uint8))
 
 
@@ -136,6 +140,7 @@ class Windows(Features):
     ):
         self.shape, self.floats = tuple(shape), floats
         self.header = Header(hop=rows, channels=self.shape[-1], floats=floats)
+        self.width = rows * prod(self.shape)
         self.signal = Signal(np.zeros(0), rate_hz=rate_hz, channels=tuple(channels), units=tuple(units))
         self.facts = {
             "grid": (None,),

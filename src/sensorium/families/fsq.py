@@ -20,7 +20,7 @@ from torch import Tensor
 from sensorium.codecs import Facts, Learning, Media, Use
 from sensorium.families.fsq_net import Axes, FsqNet, stages
 from sensorium.families.header import Header
-from sensorium.families.net_codec import BATCH, NetCodec, even_batches, later, to_bytes, to_net
+from sensorium.families.net_codec import BATCH, NetCodec, even_batches, later, net_to_pixels, to_net
 from sensorium.families.pool import Pool
 from sensorium.families.refine import refined
 from sensorium.modalities import Wish, modality
@@ -190,7 +190,7 @@ class FSQCodec(NetCodec):
     def _restored(self, codes_BG: Tensor) -> np.ndarray:
         """(B, N, D) bytes, or numbers as the network sees them."""
         x_BDN = self.net.decoder(self.net.quantiser.decode(codes_BG))
-        return (x_BDN.movedim(1, -1) if self.settings.floats else to_bytes(x_BDN)).cpu().numpy()
+        return (x_BDN.movedim(1, -1) if self.settings.floats else net_to_pixels(x_BDN)).cpu().numpy()
 
     def _signal(self, array: np.ndarray) -> Signal:
         shape = self.settings

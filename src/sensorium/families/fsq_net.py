@@ -177,6 +177,13 @@ class Up(nn.Module):
         return unfold(self.mix(x), self.by)
 
 
+def lay_out(net: nn.Module, dims: int) -> None:
+    """Put weights of convolutions over so many axes into the memory order in which they are fast."""
+    for weight in net.parameters():
+        if weight.ndim == dims + 2:
+            weight.data = weight.data.contiguous(memory_format=LAID_OUT[dims])
+
+
 def stages(size_px: int, patch_px: int, grid: int, widths: Sizes) -> None:
     """Check that `widths` names one width per halving from ``size_px / patch_px`` down to ``grid``."""
     if size_px // patch_px != grid * 2 ** (len(widths) - 1) or size_px % patch_px:
@@ -250,7 +257,7 @@ class FsqNet(nn.Module):
         self.quantiser = Quantiser(levels, axes.dims)
         self.encoder = Encoder(axes, channels, encoder_widths, encoder_blocks, len(levels))
         self.decoder = Decoder(axes, channels, decoder_widths, decoder_blocks, len(levels))
-        self.to(memory_format=LAID_OUT[axes.dims])
+        lay_out(self, axes.dims)
 
     def forward(self, x_BDN: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Reconstruction (B, D, N), quantised values (B, C, G), values before quantisation."""

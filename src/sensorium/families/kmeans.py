@@ -45,11 +45,12 @@ class KMeansCodec(Codec):
         use: Use = "both",
         **settings: Any,
     ):
-        if centroids.ndim != 2:
-            raise InputError(f"centroids have shape (K, D), not {centroids.shape}")
+        self.of, self.settings, self.rows_of = of, settings, features(of, **settings)
+        width = self.rows_of.width or centroids.shape[-1]
+        if centroids.ndim != 2 or centroids.shape[1] != width:
+            raise InputError(f"centroids of features {of!r} have shape (K, {width}), not {centroids.shape}")
         self.centroids = np.ascontiguousarray(centroids, dtype=np.float32)
         self._search = _Nearest(torch.from_numpy(self.centroids))
-        self.of, self.settings, self.rows_of = of, settings, features(of, **settings)
         self.facts = Facts(
             name=name,
             modality=modality,
@@ -181,9 +182,7 @@ class _Nearest:
 
     def __call__(self, rows_ND: torch.Tensor) -> torch.Tensor:
         """(N,) int64, a few thousand rows at a time, which bounds the memory."""
-        return torch.cat(
-            [(self.halves_K - part @ self.centroids_KD.T).argmin(1) for part in rows_ND.split(self.rows)]
-        )
+        return torch.cat([(self.halves_K - part @ self.centroids_KD.T).argmin(1) for part in rows_ND.split(self.rows)])
 
 
 def _step(centroids_KD: torch.Tensor, seen_K: torch.Tensor, rows_ND: torch.Tensor) -> None:

@@ -116,10 +116,14 @@ def even_batches(arrays: Sequence[np.ndarray], size: int = BATCH) -> Iterator[Te
 
 def to_net(media_BND: Tensor) -> Tensor:
     """(B, N, D) to floats (B, D, N): bytes to -1..1, numbers as they are."""
-    moved = media_BND.movedim(-1, 1)
-    return moved.float() / 127.5 - 1 if moved.dtype == torch.uint8 else moved
+    return pixels_to_net(media_BND) if media_BND.dtype == torch.uint8 else media_BND.movedim(-1, 1)
 
 
-def to_bytes(x_BDN: Tensor) -> Tensor:
+def pixels_to_net(bytes_BND: Tensor) -> Tensor:
+    """Bytes (B, N, D) to floats (B, D, N) in -1..1."""
+    return bytes_BND.movedim(-1, 1).float() / 127.5 - 1
+
+
+def net_to_pixels(x_BDN: Tensor) -> Tensor:
     """Floats (B, D, N), clipped to -1..1, to bytes (B, N, D)."""
     return ((x_BDN + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).movedim(1, -1).contiguous()

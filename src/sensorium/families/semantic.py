@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from sensorium.codecs import Facts, Learning, Media
 from sensorium.families.fsq import fsq_levels, media_like, step_rows, taken
-from sensorium.families.fsq_net import LAID_OUT, NORM, Axes, Encoder, Quantiser, stages
+from sensorium.families.fsq_net import Axes, Encoder, Quantiser, lay_out, stages
 from sensorium.families.header import Header
 from sensorium.families.net_codec import BATCH, NetCodec, even_batches, later, to_net
 from sensorium.families.pool import Pool
@@ -57,7 +57,7 @@ class SemanticConfig:
         pool: steps that make a frame.
         most_frames: of the longest medium.
         inputs: channels of a medium's last axis.
-        floats: whether media are numbers, which are measured against those trained on, and not bytes.
+        floats: whether media are numbers (see `Scaled`), and not bytes.
         rate_hz: rows a second, for media in time.
     """
 
@@ -106,6 +106,28 @@ class SemanticConfig:
         )
 
 
+class Scaled(nn.Module):
+    """Numbers (B, D, N) as (B, 3 D, N): less their mean and over their spread, and both of these beside them.
+
+    The shape of a series is then seen whatever its level, and its level too, measured against the media trained on.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.usual = nn.BatchNorm1d(2 * channels, affine=False, momentum=0.03)
+
+    def forward(self, x_BDN: Tensor, there_BN: Tensor | None) -> Tensor:
+        flat_BDN = x_BDN.flatten(2)
+        weight_BN = flat_BDN.new_ones(len(x_BDN), x_BDN.shape[2]) if there_BN is None else there_BN.to(flat_BDN)
+        weight_BN = weight_BN.repeat_interleave(flat_BDN.shape[2] // weight_BN.shape[1], dim=1)[:, None]
+        weight_BN = weight_BN / weight_BN.sum(2, keepdim=True)
+        mean_BD1 = (flat_BDN * weight_BN).sum(2, keepdim=True)
+        spread_BD1 = ((flat_BDN - mean_BD1).square() * weight_BN).sum(2, keepdim=True).sqrt().clamp(min=1e-9)
+        level_BD = self.usual(torch.cat([mean_BD1.asinh(), spread_BD1.log()], dim=1).flatten(1))
+        level_BDN = level_BD.view(*level_BD.shape, *[1] * (x_BDN.ndim - 2)).expand(-1, -1, *x_BDN.shape[2:])
+        return torch.cat([((flat_BDN - mean_BD1) / spread_BD1).view_as(x_BDN), level_BDN], dim=1)
+
+
 class SemanticNet(nn.Module):
     """Media (B, D, N) to values (B * F, M * C) in -1..1, on their levels; a picture is one frame."""
 
@@ -116,16 +138,17 @@ class SemanticNet(nn.Module):
             stages(config.size_px, config.patch_px, grid, config.widths)
         channels, axes = config.codes * len(config.levels), config.axes
         self.pool, self.hop = config.pool, config.hop
-        # Numbers are measured against those trained on, so that a greater or louder medium still looks different.
-        self.usual = NORM[axes.dims](config.inputs, affine=False, momentum=0.03) if config.floats else nn.Identity()
-        self.encoder = Encoder(axes, config.inputs, config.widths, config.blocks, config.channels)
+        self.scaled = Scaled(config.inputs) if config.floats else None
+        self.encoder = Encoder(
+            axes, config.inputs * (3 if config.floats else 1), config.widths, config.blocks, config.channels
+        )
         self.wide = nn.Linear(config.channels * grid**config.space, config.hidden)
         self.drop = nn.Dropout(0.1)
         self.deep = nn.Linear(config.hidden, channels)
         # Keeps every channel near mean 0 and variance 1, so that all levels are used.
         self.even = nn.BatchNorm1d(channels, affine=False, momentum=0.03)
         self.quantiser = Quantiser(config.levels * config.codes)
-        self.to(memory_format=LAID_OUT[axes.dims])
+        lay_out(self, axes.dims)
 
     def values(self, x_BDN: Tensor, there_BN: Tensor | None = None) -> Tensor:
         """(B * F, M * C) values before quantisation, about normal over media.
@@ -133,7 +156,7 @@ class SemanticNet(nn.Module):
         Args:
             there_BN: (B, rows) which rows of a free first axis count; None for all.
         """
-        seen = F.silu(self.encoder(self.usual(x_BDN)))
+        seen = F.silu(self.encoder(x_BDN if self.scaled is None else self.scaled(x_BDN, there_BN)))
         seen = self._pooled(seen, there_BN) if self.hop else seen.flatten(1)
         return self.even(self.deep(self.drop(F.silu(self.wide(seen)))))
 
