@@ -87,7 +87,7 @@ def test_a_vq_model_by_itself_is_loaded(kind, tmp_path):
     vq.save_pretrained(tmp_path / "vq")
     codec = PretrainedCodec.from_hub(str(tmp_path / "vq"), size_px=32, name="seen")
     assert codec.facts.name == "seen"
-    assert codec.fingerprint() == PretrainedCodec(vq, 32, name="seen").fingerprint()
+    assert codec.fingerprint() == PretrainedCodec(vq, size_px=32, name="seen").fingerprint()
 
 
 def whole_model(kind: str):
@@ -124,7 +124,7 @@ def test_a_whole_model_gives_up_its_vq_model(kind, shard, tmp_path):
     whole_model(kind).save_pretrained(tmp_path / "whole", max_shard_size=shard)
     assert (tmp_path / "whole" / "model.safetensors.index.json").exists() == (shard == "300KB")
     codec = PretrainedCodec.from_hub(str(tmp_path / "whole"), size_px=16)
-    assert codec.fingerprint() == PretrainedCodec(vq_model(kind), 16).fingerprint()
+    assert codec.fingerprint() == PretrainedCodec(vq_model(kind), size_px=16).fingerprint()
 
 
 def test_what_holds_no_vq_model_is_explained(tmp_path):
@@ -139,6 +139,8 @@ def test_what_holds_no_vq_model_is_explained(tmp_path):
     (tmp_path / "vq" / "config.json").write_text(json.dumps(config | {"model_type": "llama"}))
     with pytest.raises(InputError, match="holds no known VQ model; known: janus_vqgan"):
         PretrainedCodec.from_hub(str(tmp_path / "vq"))
+    with pytest.raises(InputError, match=r"'janus_vqgan' is for image: .*codebooks"):
+        PretrainedCodec(vq, codebooks=2)
 
 
 def test_a_size_that_the_grid_does_not_divide_is_explained():
@@ -147,7 +149,7 @@ def test_a_size_that_the_grid_does_not_divide_is_explained():
 
 
 def test_without_a_size_the_trained_one_is_taken():
-    assert [PretrainedCodec(vq_model(kind)).size_px for kind in VQ_CONFIGS] == [32, 256, 32]
+    assert [PretrainedCodec(vq_model(kind)).model.size_px for kind in VQ_CONFIGS] == [32, 256, 32]
 
 
 def test_more_centroids_reconstruct_better():
