@@ -18,7 +18,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 ROOMS = (
     "plugins", "types", "files", "device", "muon", "modalities", "codecs", "vocabulary", "stream", "model", "data",
     "training", "generate",
-    "embed", "evaluate", "reason", "insight", "serve", "api", "doctor", "__init__", "cli", "__main__",
+    "embed", "evaluate", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip
 MAY_NAME_MODALITIES = ("modalities", "codecs", "__init__", "cli", "doctor", "serve")
 MODALITY_NAME = re.compile(r"(?<![a-z])(images?|audio|videos?|speech|pictures?)(?![a-z])", re.IGNORECASE)

@@ -124,8 +124,24 @@ class Assistant(Model):
         with self.media(about=self._about_media(conversation, TEXT)):
             return self.engine.score(prompt, endings)
 
+    def rank(
+        self, content: Content, answers: Sequence[str], count: int = 5, history: Sequence[Message] = ()
+    ) -> list[tuple[str, float]]:
+        """The ``count`` likeliest of the given texts as the whole answer to ``content``, best first, with their
+        log-probabilities (nats), end of turn included."""
+        conversation = self.encode(_conversation(content, history))
+        prompt = self.stream.render(conversation, reply=True).ids.tolist()
+        endings = [self._answer_ids(answer) for answer in answers]
+        with self.media(about=self._about_media(conversation, TEXT)):
+            return [(answers[one.index], one.score) for one in self.engine.best(prompt, endings, count)]
+
     def _answer_ids(self, answer: str) -> list[int]:
-        return [*self.tokenizer(answer, add_special_tokens=False)["input_ids"], self.stream.stop_ids[0]]
+        """Ids of an answer and of the end of the turn, as `Stream.render` writes them."""
+        question = as_message("user", "?")
+        before = self.stream.render(Conversation((question,)), reply=True)
+        whole = self.stream.render(Conversation((question, as_message("assistant", answer))))
+        learned = int(np.flatnonzero(whole.mask)[-1]) + 1
+        return whole.ids[len(before.ids) : learned].tolist()
 
     def reply(self, ids: Sequence[int], finish: Any) -> Reply:
         """What written ids say, its media decoded."""
