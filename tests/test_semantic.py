@@ -74,7 +74,7 @@ def test_features_tell_the_levels_apart(codec):
 
 def test_names_are_learned_from_pictures():
     same = {"family": "a", "style": "a", "category": "c", "split": "train", "names": {}, "tags": ()}
-    pictures = [Picture(picture=i, label=f"n{i}", root=f"n{i}", **same) for i in range(4)]
+    pictures = [Picture(medium=i, label=f"n{i}", group=f"n{i}", **same) for i in range(4)]
     drawings = Drawings(dots(4), pictures)
     torch.manual_seed(0)
     reader = Reader(TINY, (len(drawings.names), len(drawings.groups), len(drawings.words)))

@@ -32,4 +32,4 @@ def main_colour(pixels_SS3: np.ndarray) -> str:
 
 def coloured(pictures: Iterable[Picture], pixels: np.ndarray) -> Iterator[Picture]:
     """The pictures with their main colours."""
-    return (replace(picture, colour=main_colour(np.asarray(pixels[picture.picture]))) for picture in pictures)
+    return (replace(picture, colour=main_colour(np.asarray(pixels[picture.medium]))) for picture in pictures)

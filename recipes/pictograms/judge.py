@@ -1,13 +1,11 @@
 """The judge of drawings: a small classifier of names, trained on real drawings, apart from the models.
 
 It sees drawings of the training families only, so its own accuracy on held-out families tells how far its
-verdicts can be trusted. ``python -m recipes.pictograms.judge train --minutes 30`` trains it (a later call goes
-on from the last checkpoint), ``... judge report`` prints its accuracy.
+verdicts can be trusted. ``python -m recipes pictograms train judge`` trains it and prints that accuracy.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Sequence
@@ -15,18 +13,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from recipes.pictograms.concepts import Concepts, Picture, load_pictures
-from recipes.pictograms.intervals import Share, top
+from recipes.pictograms.concepts import Concepts, Picture, folder, load_pictures, load_pixels
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sensorium.files import atomic_folder, cache_dir
+from sensorium import evaluate
+from sensorium.data.table import grouped
+from sensorium.evaluate import Share, top
+from sensorium.files import atomic_folder
+from sensorium.recipe import Learner
 from sensorium.types import InputError
 
 # Shapes: B batch, C channels, L labels; images_B3HW float in 0..1 (1 = white paper).
 WIDTH = 40
 BATCH = 128
-FOLDER = "judge"
 
 
 class Block(nn.Module):
@@ -67,7 +67,7 @@ class JudgeNet(nn.Module):
         return self.head(self.body(self.stem(2 * images_B3HW - 1)))
 
 
-class Judge:
+class Judge(evaluate.Judge):
     """Names for pictures.
 
     Args:
@@ -84,16 +84,6 @@ class Judge:
         batches = [torch.stack([_tensor(image) for image in images[i : i + 256]]) for i in range(0, len(images), 256)]
         return torch.cat([self.net(batch).log_softmax(-1) for batch in batches]).numpy()
 
-    def ranks(self, images: Sequence[np.ndarray], labels: Sequence[str]) -> list[int]:
-        """How many names the judge holds likelier than the true one (0 = its first choice)."""
-        scores = self.log_probs(images)
-        true = [self.labels.index(label) for label in labels]
-        return [int((row > row[index]).sum()) for row, index in zip(scores, true, strict=True)]
-
-    def top(self, images: Sequence[np.ndarray], k: int = 5) -> list[list[str]]:
-        best = np.argsort(-self.log_probs(images), axis=1)[:, :k]
-        return [[self.labels[index] for index in row] for row in best]
-
     def save(self, folder: Path, notes: dict[str, float]) -> None:
         from safetensors.torch import save_file
 
@@ -104,29 +94,21 @@ class Judge:
             (out / "judge.json").write_text(json.dumps(head, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> Judge:
-        """The judge in the cache, or in ``folder``; InputError when it has not been trained."""
+    def load(cls, place: Path | None = None) -> Judge:
+        """The judge in the cache, or in ``place``; InputError when it has not been trained."""
         from safetensors.torch import load_file
 
-        folder = folder or default_folder()
-        if not (folder / "judge.json").exists():
-            raise InputError(f"no judge in {folder}; train it with `python -m recipes.pictograms.judge train`")
-        head = json.loads((folder / "judge.json").read_text(encoding="utf-8"))
+        place = place or default_folder()
+        if not (place / "judge.json").exists():
+            raise InputError(f"no judge in {place}; train it with `python -m recipes pictograms train judge`")
+        head = json.loads((place / "judge.json").read_text(encoding="utf-8"))
         net = JudgeNet(len(head["labels"]), head["width"])
-        net.load_state_dict(load_file(folder / "judge.safetensors"))
+        net.load_state_dict(load_file(place / "judge.safetensors"))
         return cls(head["labels"], net)
 
 
 def default_folder() -> Path:
-    return cache_dir() / "pictograms" / FOLDER
-
-
-def load_pixels(folder: Path | None = None) -> np.ndarray:
-    """(pictures, 64, 64, 3) uint8, read from disk as needed."""
-    path = (folder or cache_dir() / "pictograms") / "pixels-64.npy"
-    if not path.exists():
-        raise InputError(f"there are no pixels at {path}; make them with `python -m recipes.pictograms pictures`")
-    return np.load(path, mmap_mode="r")
+    return folder() / "judge"
 
 
 def train(
@@ -146,7 +128,7 @@ def train(
     """
     groups = {concept.label: concept.plain for concept in Concepts(pictures).emoji}
     judge = _take_up(folder, sorted(groups), width)
-    files = [np.array([p.picture for p in groups[label]]) for label in judge.labels]
+    files = [np.array([p.medium for p in groups[label]]) for label in judge.labels]
     generator = np.random.default_rng(seed)
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(judge.net.parameters(), lr=peak_rate, weight_decay=0.05)
@@ -196,12 +178,11 @@ def held_out_accuracy(judge: Judge, pictures: Sequence[Picture], pixels: np.ndar
     """Top-1 and top-5 on drawings of held-out families whose names the judge knows, by family."""
     known = set(judge.labels)
     shown = [p for p in pictures if p.held_out and not p.toned and p.label in known]
-    ranks = judge.ranks([pixels[p.picture] for p in shown], [p.label for p in shown]) if shown else []
-    result = {}
-    for family in sorted({p.family for p in shown}):
-        own = [rank for picture, rank in zip(shown, ranks, strict=True) if picture.family == family]
-        result[family] = (top(own, 1), top(own, 5))
-    return result
+    found = {}
+    for family, own in sorted(grouped(shown, lambda p: p.family).items()):
+        ranks = judge.ranks([pixels[p.medium] for p in own], [p.label for p in own])
+        found[family] = top(ranks, 1), top(ranks, 5)
+    return found
 
 
 def _tensor(image: np.ndarray) -> Tensor:
@@ -219,20 +200,14 @@ def _take_up(folder: Path, labels: list[str], width: int) -> Judge:
     return Judge(labels, JudgeNet(len(labels), width))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=["train", "report"])
-    parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--folder", type=Path, default=None)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    folder = arguments.folder or default_folder()
-    pictures, pixels = load_pictures(), load_pixels()
-    if arguments.action == "train":
-        train(pictures, pixels, arguments.minutes, folder, arguments.seed)
-    for family, (first, five) in held_out_accuracy(Judge.load(folder), pictures, pixels).items():
+def report(out: Path) -> None:
+    for family, (first, five) in held_out_accuracy(Judge.load(), load_pictures(), load_pixels()).items():
         print(f"{family}: top-1 {first}, top-5 {five}")
 
 
-if __name__ == "__main__":
-    main()
+def train_here(minutes: float, start: str = "") -> None:
+    train(load_pictures(), load_pixels(), minutes, default_folder())
+    report(default_folder())
+
+
+JUDGE = Learner(train=train_here, minutes=12, report=report)

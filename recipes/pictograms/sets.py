@@ -12,8 +12,10 @@ from typing import Any
 
 from recipes.pictograms.emoji import Emoji, EmojiNames, key_of, load_emoji
 from recipes.pictograms.render import icon_svg
-from recipes.pictograms.sources import EMOJI_DATA, EMOJI_SOURCES, Source, fetch
+from recipes.pictograms.sources import EMOJI_DATA, EMOJI_SOURCES, Source
 from recipes.pictograms.split import root_of
+
+from sensorium.data.fetch import fetch
 
 # Icons that show something else than the emoji whose name they bear: (style, icon) -> a better name, "" for none.
 CORRECTIONS = {

@@ -13,6 +13,7 @@ from sensorium.recipe.recipe import Learner, Recipe
 from sensorium.recipe.stages import Plan
 from sensorium.types import InputError
 
+Start = Annotated[str, typer.Option(help="A model to start from, for instance the one in the box.")]
 Minutes = Annotated[float | None, typer.Option(min=0, help="Time in all, earlier calls included.", show_default=False)]
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ def _codec(made: typer.Typer, recipe: Recipe) -> None:
         name: Annotated[str, typer.Argument()],
         action: Annotated[Literal["train", "encode", "report"], typer.Argument()],
         minutes: Minutes = None,
-        start: Annotated[str, typer.Option(help="A model in the box whose codec to start from.")] = "",
+        start: Start = "",
         out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("results") / "codecs",
     ) -> None:
         learner = _named(recipe.codecs, name, "codec")
@@ -93,12 +94,13 @@ def _train(made: typer.Typer, recipe: Recipe) -> None:
         minutes: Minutes = None,
         first: Annotated[int, typer.Option(min=0, help="First stage, from 0.")] = 0,
         last: Annotated[int | None, typer.Option(min=0, help="Last stage; all where not said.")] = None,
+        start: Start = "",
     ) -> None:
         model = _named(recipe.models, name, "model")
         if isinstance(model, Plan):
-            model.run(first, last, minutes, typer.echo)
+            model.run(first, last, minutes, start, typer.echo)
         else:
-            model.train(model.minutes if minutes is None else minutes, "")
+            model.train(model.minutes if minutes is None else minutes, start)
 
 
 def _export(made: typer.Typer, recipe: Recipe) -> None:
@@ -107,11 +109,12 @@ def _export(made: typer.Typer, recipe: Recipe) -> None:
         name: Annotated[str, typer.Argument()],
         out: Annotated[Path | None, typer.Option(help="The folder; into the package where not said.")] = None,
         stage: Annotated[int | None, typer.Option(min=0, help="As it is after this stage; the last.")] = None,
+        start: Start = "",
     ) -> None:
         model = _named(recipe.models, name, "model")
         if isinstance(model, Learner):
             raise InputError(f"{name} is used where it lies and is not exported")
-        typer.echo(f"wrote {model.write(out, stage)}")
+        typer.echo(f"wrote {model.write(out, stage, start)}")
 
 
 def _named(things: Mapping[str, T], name: str, what: str) -> T:

@@ -20,7 +20,6 @@ from sensorium.training.loop import AVERAGE
 from sensorium.types import Conversation, InputError
 
 Say = Callable[[str], None]
-BEFORE, FRESH = "before", "fresh"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,7 @@ class Stage:
     Args:
         shares: odds of the tasks its conversations are made by.
         minutes: time of the training.
-        start: "before" for the weights of the stage before, "fresh" for none, else the name of a model to go on from.
+        start: name of a model to go on from; "" for the weights of the stage before, or fresh ones in the first.
         conversations: how many are written as shards; training goes round them as long as it has time.
         lr, cooldown: where they differ from the plan's, see `TrainConfig`.
         aligned: turn the reading codec's rows to the words of names first, see `sensorium.model.align`.
@@ -39,7 +38,7 @@ class Stage:
 
     shares: Mapping[str, float]
     minutes: float
-    start: str = BEFORE
+    start: str = ""
     conversations: int = 150_000
     lr: Mapping[str, float] | None = None
     cooldown: float | None = None
@@ -80,11 +79,19 @@ class Plan:
     export: Callable[[Grown, Path], Path]
     out: Path
 
-    def run(self, first: int = 0, last: int | None = None, minutes: float | None = None, say: Say = print) -> None:
+    def run(
+        self,
+        first: int = 0,
+        last: int | None = None,
+        minutes: float | None = None,
+        start: str = "",
+        say: Say = print,
+    ) -> None:
         """Train the stages from ``first`` to ``last``.
 
         Args:
             minutes: for all of them together, each having its part; None for their own times.
+            start: name of a model that the first of them goes on from, instead of what it says itself.
 
         Raises:
             InputError: there is no such stage, or the one before ``first`` has not been trained.
@@ -93,8 +100,11 @@ class Plan:
         if not wanted or wanted[-1] >= len(self.stages) or first < 0:
             raise InputError(f"{self.name} has the stages 0 to {len(self.stages) - 1}; choose among them")
         share = 1.0 if minutes is None else minutes / sum(self.stages[number].minutes for number in wanted)
+        stages = list(self.stages)
+        stages[first] = replace(stages[first], start=start or stages[first].start)
+        plan = replace(self, stages=stages)
         for number in wanted:
-            self.train(number, share * self.stages[number].minutes, say)
+            plan.train(number, share * stages[number].minutes, say)
 
     def train(self, number: int, minutes: float, say: Say = print) -> None:
         """Train one stage, or go on from its last checkpoint, until it has had so many minutes in all."""
@@ -103,7 +113,7 @@ class Plan:
             say(f"{self.name}, stage {number}: has had its {minutes:g} minutes")
             return
         say(f"{self.name}, stage {number}: {minutes:g} minutes. {stage.note}".rstrip())
-        grown = self.grown("" if stage.start in (BEFORE, FRESH) else stage.start)
+        grown = self.body(number)
         shards = self.shards(number, grown)
         if load_latest(self.run_folder(number) / "checkpoints") is None:
             self._start(number, grown)
@@ -112,6 +122,10 @@ class Plan:
         say(str(fit(grown, loader, config, self.run_folder(number), NextTokenLoss(dict(self.weights)))))
         with atomic_file(done) as path:
             path.write_text(f"{minutes:g}", encoding="utf-8")
+
+    def body(self, number: int) -> Grown:
+        """The model that a stage trains, as it was where its history starts."""
+        return self.grown(next((one.start for one in reversed(self.stages[: number + 1]) if one.start), ""))
 
     def shards(self, number: int, grown: Grown) -> TokenShards:
         """A stage's training conversations; what is written already is found."""
@@ -123,7 +137,7 @@ class Plan:
 
     def _start(self, number: int, grown: Grown) -> None:
         stage = self.stages[number]
-        if stage.start == BEFORE and number:
+        if number and not stage.start:
             grown.load_train_state(grown.train_state() | fitting(self.weights_of(number - 1), grown))
         if stage.aligned and self.align is not None:
             self.align(grown)
@@ -142,11 +156,14 @@ class Plan:
             raise InputError(f"there is no checkpoint in {self.run_folder(number)}; train stage {number} first")
         return {name: value for name, value in found.weights.items() if not name.startswith(AVERAGE)}
 
-    def write(self, out: Path | None = None, number: int | None = None) -> Path:
-        """Export the model as it is after a stage, the last where none is named; the folder."""
+    def write(self, out: Path | None = None, number: int | None = None, start: str = "") -> Path:
+        """Export the model as it is after a stage, the last where none is named; the folder.
+
+        Args:
+            start: as `run` was told.
+        """
         number = len(self.stages) - 1 if number is None else number
-        start = self.stages[number].start
-        grown = self.grown("" if start in (BEFORE, FRESH) else start)
+        grown = self.grown(start) if start else self.body(number)
         grown.load_train_state(self.weights_of(number))
         return self.export(grown, out or self.out)
 
