@@ -96,12 +96,10 @@ def test_unseen_concepts_are_judged_by_category():
     assert results.notes["chance of the category"] == pytest.approx(1 / 3, abs=1e-3)
 
 
-def test_judge_learns_is_saved_and_judges_drawings(tmp_path, monkeypatch):
-    monkeypatch.setattr(judge, "BATCH", 16)
+def test_judge_learns_is_saved_and_judges_drawings(tmp_path):
     pictures, pixels = make_table()
-    options = {"width": 8, "peak_rate": 5e-3, "drawings": 800}
-    made = judge.train(pictures, pixels, minutes=5, folder=tmp_path / "judge", **options)
-    loaded = judge.Judge.load(tmp_path / "judge")
+    made = judge.train(pictures, pixels, minutes=5, place=tmp_path / "judge", width=8, steps=50, batch=16)
+    loaded = judge.load(tmp_path / "judge", width=8)
     images = [pixels[p.medium] for p in pictures]
     np.testing.assert_allclose(made.log_probs(images), loaded.log_probs(images), atol=1e-5)
     first, _ = judge.held_out_accuracy(loaded, pictures, pixels)["openmoji"]
@@ -126,7 +124,7 @@ def test_judge_learns_is_saved_and_judges_drawings(tmp_path, monkeypatch):
 
 def test_missing_judge_says_how_to_get_one(tmp_path):
     with pytest.raises(ValueError, match="train judge"):
-        judge.Judge.load(tmp_path)
+        judge.load(tmp_path)
 
 
 def test_contact_sheet_holds_every_drawing(tmp_path):

@@ -13,11 +13,12 @@ from recipes.pictograms.clipart import Clip, clean_stem, clean_title, read_clip
 from recipes.pictograms.concepts import load_pictures
 from recipes.pictograms.emoji import Emoji, EmojiNames, key_of
 from recipes.pictograms.icons import Namer, flag_key, wanted, whole
-from recipes.pictograms.render import Layer, draw, icon_svg, place, place_all
 from recipes.pictograms.sets import emoji_drawings, emoji_names
 from recipes.pictograms.sources import SOURCES, Package, Source
 from recipes.pictograms.split import known_root, root_of, split_of
 
+from sensorium.data.iconify import icon_svg
+from sensorium.modalities.drawings import Layer, draw, place, place_all
 from sensorium.recipe.command import main
 
 TINY = {

@@ -9,11 +9,11 @@ from random import Random
 import numpy as np
 import pytest
 from recipes.pictograms import phrases, tasks
-from recipes.pictograms.colours import main_colour
 from recipes.pictograms.concepts import Concepts, Picture
 from recipes.pictograms.phrases import phrase
 from recipes.pictograms.questions import Attribute, ask, attributes
 
+from sensorium.modalities.drawings import main_colour
 from sensorium.types import InputError
 
 NAMES = {

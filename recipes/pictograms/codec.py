@@ -7,9 +7,7 @@ The codec for reading is in `recipes.pictograms.reading`.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,8 @@ from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruct
 from sensorium.codecs.kmeans import KMeansCodec
 from sensorium.codecs.refine import refined
 from sensorium.codecs.report import codec_row, table, write_report
-from sensorium.codecs.training import CodecTraining, Sample, train_codec
-from sensorium.data.table import Pool, even_weights
+from sensorium.codecs.training import CodecTraining, train_codec
+from sensorium.data.labelled import Labelled
 from sensorium.device import computing
 from sensorium.files import atomic_file
 from sensorium.modalities.augment import varied
@@ -48,58 +46,10 @@ REFINE_STEPS = 16
 """Of the codes of drawings to learn; there are many."""
 
 
-class Drawings:
-    """Training pictures and their labels, sampled per concept: first a name, then a family, then a drawing.
-
-    Args:
-        pixels: (N, 64, 64, 3) uint8, row = number of the picture; may be a memory map.
-        pictures: those to draw from.
-        evenness: 1 draws every name equally often; 0 by its number of drawings.
-    """
-
-    def __init__(self, pixels: np.ndarray, pictures: Sequence[Picture], evenness: float = 1.0) -> None:
-        self.names, self.name = np.unique([p.label for p in pictures], return_inverse=True)
-        self.groups, self.group = np.unique([p.category for p in pictures], return_inverse=True)
-        self.pixels = np.ascontiguousarray(pixels[[p.medium for p in pictures]])
-        self.words, self.word_share = word_shares(self.names.tolist(), pictures)
-        self.pool = Pool(pictures, even_weights(pictures, lambda p: p.label, lambda p: p.style, evenness))
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def sample(self, rng: np.random.Generator, size: int) -> dict[str, Any]:
-        """A batch: ``x`` floats (B, 3, 64, 64) in -1..1, ``name`` and ``group`` class numbers (B,),
-        ``words`` shares (B, words)."""
-        rows = self.pool.draw(rng, size)
-        return {
-            "x": pixels_to_net(torch.from_numpy(self.pixels[rows])),
-            "name": torch.from_numpy(self.name[rows]),
-            "group": torch.from_numpy(self.group[rows]),
-            "words": torch.from_numpy(self.word_share[self.name[rows]]),
-        }
-
-    def changed(self, change: Callable[[Tensor, np.random.Generator], Tensor]) -> Sample:
-        """`sample` followed by a random change of the pictures."""
-
-        def sample(rng: np.random.Generator, size: int) -> dict[str, Any]:
-            batch = self.sample(rng, size)
-            return batch | {"x": change(batch["x"], rng)}
-
-        return sample
-
-
-def word_shares(names: Sequence[str], pictures: Sequence[Picture], least: int = 4) -> tuple[list[str], np.ndarray]:
-    """Words of names and tags that several names share, and how each name divides among them, (names, words)."""
-    told: dict[str, set[str]] = {name: set(re.findall(r"\w{2,}", name.lower())) for name in names}
-    for p in pictures:
-        told[p.label].update(word for tag in p.tags for word in re.findall(r"\w{2,}", tag.lower()))
-    counts = Counter(word for words in told.values() for word in words)
-    words = sorted(word for word, count in counts.items() if count >= least)
-    at = {word: i for i, word in enumerate(words)}
-    share = np.zeros((len(names), len(words)), np.float32)
-    for i, name in enumerate(names):
-        share[i, [at[word] for word in told[name] if word in at]] = 1
-    return words, share / np.maximum(share.sum(1, keepdims=True), 1)
+def drawings(pictures: Sequence[Picture], evenness: float = 1.0) -> Labelled[Picture]:
+    """Training pictures, their names, categories and words, sampled first by name, then by family."""
+    by = {"group": lambda p: p.category}
+    return Labelled(load_pixels(), pictures, pixels_to_net, lambda p: p.style, by, lambda p: p.tags, evenness)
 
 
 def training_pictures(pictures: Sequence[Picture], without: Sequence[str] = ()) -> list[Picture]:
@@ -113,13 +63,13 @@ def train(minutes: float, start: str = "") -> None:
     Args:
         start: a model from whose codec to start, so that codes keep about their meaning.
     """
-    drawings = Drawings(load_pixels(), training_pictures(load_pictures()), evenness=0.5)
+    shown = drawings(training_pictures(load_pictures()), evenness=0.5)
     torch.manual_seed(0)
     net, place = SHAPE.net(), codec_folder(SHAPE.name)
     if start:
         net.load_state_dict(fsq(load_codec(resolve(start) / "codecs" / SHAPE.name)).net.state_dict())
     training = CodecTraining(minutes=minutes, batch=64, lr=1e-2)
-    train_codec(net, drawings.changed(varied), picture_loss, training, checkpoint=place / "state.safetensors")
+    train_codec(net, shown.changed(varied), picture_loss, training, checkpoint=place / "state.safetensors")
     FSQCodec(SHAPE, net).save(place / "codec")
 
 

@@ -33,7 +33,7 @@ class Picture(Row):
         names, tags: by language; in English.
         toned: whether it is a skin-tone variant.
         named: where the label is from: "emoji", "own", or "" where there is none.
-        colour: name of the colour of most of it, where there is one (see `recipes.pictograms.colours`).
+        colour: name of the colour of most of it, where there is one (`main_colour`).
     """
 
     family: str = ""

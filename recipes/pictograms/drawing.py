@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 from recipes.pictograms.concepts import Concept, Concepts, Picture, concepts_of
-from recipes.pictograms.judge import Judge
 from recipes.pictograms.phrases import phrase
 from recipes.pictograms.tasks import drawing_prompt, named
 
-from sensorium.evaluate import Mean, Results, Share, distinctness, spread, top
+from sensorium.evaluate import Judge, Mean, Results, Share, distinctness, spread, top
 from sensorium.evaluate.scorers import asked
 from sensorium.modalities.sheet import contact_sheet
 from sensorium.types import Part

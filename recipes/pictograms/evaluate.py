@@ -14,6 +14,7 @@ from random import Random
 from typing import Annotated, Any
 
 import numpy as np
+from recipes.pictograms import judge
 from recipes.pictograms.concepts import (
     EMOJI_STYLES,
     Concept,
@@ -24,7 +25,6 @@ from recipes.pictograms.concepts import (
     load_pixels,
 )  # fmt: skip
 from recipes.pictograms.drawing import Drawing, attempts_report, drawing_report
-from recipes.pictograms.judge import Judge
 from recipes.pictograms.phrases import category_words, phrase
 from recipes.pictograms.tasks import categorised, named
 from typer import Argument, Option
@@ -79,9 +79,9 @@ def measure(model: Any, only: Sequence[str], count: int, asked: Drawing) -> Resu
                 where = "held-out family" if held_out else "seen family"
                 sorting(results, model, pictures, pixels, shown, where)
     if "draw" in only:
-        drawing_report(results, model, Judge.load(), pictures, pixels, asked)
+        drawing_report(results, model, judge.load(), pictures, pixels, asked)
     if "attempts" in only:
-        attempts_report(results, model, Judge.load(), pictures, asked)
+        attempts_report(results, model, judge.load(), pictures, asked)
     return results
 
 

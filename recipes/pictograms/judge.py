@@ -6,10 +6,9 @@ verdicts can be trusted. ``python -m recipes pictograms train judge`` trains it 
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,16 +16,14 @@ from recipes.pictograms.concepts import Concepts, Picture, folder, load_pictures
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sensorium import evaluate
+from sensorium.codecs.training import CodecTraining, train_codec
+from sensorium.data.labelled import Labelled
 from sensorium.data.table import grouped
-from sensorium.evaluate import Share, top
-from sensorium.files import atomic_folder
+from sensorium.evaluate import Classifier, Judge, Share, top
 from sensorium.recipe import Learner
-from sensorium.types import InputError
 
 # Shapes: B batch, C channels, L labels; images_B3HW float in 0..1 (1 = white paper).
 WIDTH = 40
-BATCH = 128
 
 
 class Block(nn.Module):
@@ -62,49 +59,17 @@ class JudgeNet(nn.Module):
         self.head = nn.Sequential(
             nn.Conv2d(6 * width, 2 * width, 1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(2 * width * 16, labels)
         )
+        for module in (self.stem, self.head):
+            module.adam = True  # type: ignore[assignment]
 
     def forward(self, images_B3HW: Tensor) -> Tensor:
         return self.head(self.body(self.stem(2 * images_B3HW - 1)))
 
 
-class Judge(evaluate.Judge):
-    """Names for pictures.
-
-    Args:
-        labels: the names it knows.
-        net: its network.
-    """
-
-    def __init__(self, labels: Sequence[str], net: JudgeNet):
-        self.labels, self.net = list(labels), net.eval()
-
-    @torch.no_grad()
-    def log_probs(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """(N, labels) log-probabilities of uint8 RGB pictures of any size, scaled to 64 x 64 px."""
-        batches = [torch.stack([_tensor(image) for image in images[i : i + 256]]) for i in range(0, len(images), 256)]
-        return torch.cat([self.net(batch).log_softmax(-1) for batch in batches]).numpy()
-
-    def save(self, folder: Path, notes: dict[str, float]) -> None:
-        from safetensors.torch import save_file
-
-        with atomic_folder(folder) as out:
-            state = {name: value.contiguous() for name, value in self.net.state_dict().items()}
-            save_file(state, out / "judge.safetensors")
-            head = {"labels": self.labels, "width": self.net.stem[0].out_channels, **notes}
-            (out / "judge.json").write_text(json.dumps(head, ensure_ascii=False), encoding="utf-8")
-
-    @classmethod
-    def load(cls, place: Path | None = None) -> Judge:
-        """The judge in the cache, or in ``place``; InputError when it has not been trained."""
-        from safetensors.torch import load_file
-
-        place = place or default_folder()
-        if not (place / "judge.json").exists():
-            raise InputError(f"no judge in {place}; train it with `python -m recipes pictograms train judge`")
-        head = json.loads((place / "judge.json").read_text(encoding="utf-8"))
-        net = JudgeNet(len(head["labels"]), head["width"])
-        net.load_state_dict(load_file(place / "judge.safetensors"))
-        return cls(head["labels"], net)
+def load(place: Path | None = None, width: int = WIDTH) -> Classifier:
+    """The judge in the cache, or in ``place``; InputError when it has not been trained."""
+    make = "python -m recipes pictograms train judge"
+    return Classifier.load(place or default_folder(), lambda labels: JudgeNet(labels, width), to_net, make)
 
 
 def default_folder() -> Path:
@@ -115,50 +80,41 @@ def train(
     pictures: Sequence[Picture],
     pixels: np.ndarray,
     minutes: float,
-    folder: Path,
-    seed: int = 0,
+    place: Path,
     width: int = WIDTH,
-    peak_rate: float = 2e-3,
-    drawings: int | None = None,
+    steps: int | None = None,
+    batch: int = 128,
 ) -> Judge:
-    """Train for some minutes, or at most ``drawings``, on the training families; save into ``folder``.
+    """Train for some minutes in all, or some steps, on the training families, and save into ``place``.
 
-    Names are sampled, not files. The learning rate rises, then falls to nothing at the end. A folder that already
-    holds a judge of the same names is taken up again.
+    Names are sampled, not files.
     """
-    groups = {concept.label: concept.plain for concept in Concepts(pictures).emoji}
-    judge = _take_up(folder, sorted(groups), width)
-    files = [np.array([p.medium for p in groups[label]]) for label in judge.labels]
-    generator = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    optimizer = torch.optim.AdamW(judge.net.parameters(), lr=peak_rate, weight_decay=0.05)
-    start, saved, seen, smooth = time.monotonic(), time.monotonic(), 0, 0.0
-    judge.net.train().to(memory_format=torch.channels_last)  # a third faster on a CPU
-    while (done := max((time.monotonic() - start) / (60 * minutes), seen / (drawings or float("inf")))) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = peak_rate * min(done / 0.05, (1 - done) / 0.95)
-        labels = generator.integers(len(files), size=BATCH)
-        rows = np.array([generator.choice(files[label]) for label in labels])
-        images = augment(torch.from_numpy(pixels[rows]).permute(0, 3, 1, 2).float() / 255)
-        images = images.contiguous(memory_format=torch.channels_last)
-        loss = F.cross_entropy(judge.net(images), torch.from_numpy(labels), label_smoothing=0.1)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        seen += BATCH
-        smooth = 0.98 * smooth + 0.02 * loss.item() if seen > BATCH else loss.item()
-        if time.monotonic() - saved > 120:
-            judge.save(folder, {"loss": smooth})
-            saved = time.monotonic()
-            print(f"{100 * done:5.1f} %  {seen} drawings  loss {smooth:.3f}", flush=True)
-    judge.net.eval()
-    judge.save(folder, {"loss": smooth, "minutes": minutes, "drawings": seen})
-    print(f"done: {seen} drawings of {len(files)} names, loss {smooth:.3f}", flush=True)
+    known = [p for concept in Concepts(pictures).emoji for p in concept.plain]
+    shown = Labelled(pixels, known, to_net, source=lambda p: "", classes={})
+    torch.manual_seed(0)
+    net = JudgeNet(shown.counts[0], width).to(memory_format=torch.channels_last)  # a third faster on a CPU
+    config = CodecTraining(minutes=minutes, steps=steps, batch=batch, lr=1e-2, adam_share=0.2)
+    train_codec(net, shown.changed(augment), name_loss, config, checkpoint=place / "state.safetensors")
+    judge = Classifier(shown.classes["name"], net, to_net)
+    judge.save(place)
     return judge
 
 
-def augment(images_B3HW: Tensor) -> Tensor:
+def name_loss(net: Any, batch: dict[str, Any]) -> dict[str, Tensor]:
+    return {"name": F.cross_entropy(net(batch["x"]), batch["name"], label_smoothing=0.1)}
+
+
+def to_net(pixels: Tensor) -> Tensor:
+    """Pictures (B, H, W, 3) uint8 as the network wants them; scaled to 64 x 64 px."""
+    x_B3HW = pixels.permute(0, 3, 1, 2).float() / 255
+    if x_B3HW.shape[-2:] != (64, 64):
+        x_B3HW = F.interpolate(x_B3HW, size=(64, 64), mode="bilinear", antialias=True, align_corners=False)
+    return x_B3HW.contiguous(memory_format=torch.channels_last)
+
+
+def augment(images_B3HW: Tensor, rng: np.random.Generator) -> Tensor:
     """Moved, scaled, turned a little, softened as a codec softens, and tinted a little; never mirrored."""
+    torch.manual_seed(int(rng.integers(2**31)))
     count = len(images_B3HW)
     angle, scale = (torch.rand(count) - 0.5) * 0.4, 0.85 + torch.rand(count) * 0.4
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
@@ -185,23 +141,8 @@ def held_out_accuracy(judge: Judge, pictures: Sequence[Picture], pixels: np.ndar
     return found
 
 
-def _tensor(image: np.ndarray) -> Tensor:
-    tensor = torch.from_numpy(np.array(image, copy=True)).permute(2, 0, 1).float()[None] / 255
-    if tensor.shape[-2:] != (64, 64):
-        tensor = F.interpolate(tensor, size=(64, 64), mode="bilinear", antialias=True, align_corners=False)
-    return tensor[0]
-
-
-def _take_up(folder: Path, labels: list[str], width: int) -> Judge:
-    if (folder / "judge.json").exists():
-        judge = Judge.load(folder)
-        if judge.labels == labels:
-            return judge
-    return Judge(labels, JudgeNet(len(labels), width))
-
-
 def report(out: Path) -> None:
-    for family, (first, five) in held_out_accuracy(Judge.load(), load_pictures(), load_pixels()).items():
+    for family, (first, five) in held_out_accuracy(load(), load_pictures(), load_pixels()).items():
         print(f"{family}: top-1 {first}, top-5 {five}")
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import torch
 from recipes.pictograms import tasks
 from recipes.pictograms.codec import drawn_codes, fsq, trained_codec
-from recipes.pictograms.colours import coloured
 from recipes.pictograms.concepts import Concepts, folder, load_pictures, load_pixels
 from recipes.pictograms.phrases import phrase
 from recipes.pictograms.reading import reading_codec, views_file
@@ -25,6 +26,7 @@ from recipes.pictograms.tokenizer import corpus
 from sensorium.codecs import Codec
 from sensorium.data.views import Numbered, Views
 from sensorium.files import atomic_folder
+from sensorium.modalities.drawings import main_colour
 from sensorium.model import Grown, Model, grow
 from sensorium.model.align import start_at_words
 from sensorium.model.fresh import fresh_base, learn_tokenizer
@@ -115,7 +117,8 @@ def encoded() -> Numbered:
 def concepts() -> Concepts:
     """What the pictures show that have codes (the table may have grown since they were encoded)."""
     known = min(len(encoded().written), encoded().views.values_VND.shape[1])
-    return Concepts(coloured([picture for picture in load_pictures() if picture.medium < known], load_pixels()))
+    pixels, pictures = load_pixels(), (picture for picture in load_pictures() if picture.medium < known)
+    return Concepts(replace(one, colour=main_colour(np.asarray(pixels[one.medium]))) for one in pictures)
 
 
 def grown(start: str) -> Grown:

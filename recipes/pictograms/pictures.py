@@ -1,7 +1,7 @@
 """The pictures table: every drawing as 64 x 64 pixels with its names, its concept and its side of the split.
 
 Written to ``cache_dir()/pictograms``: ``pictures.parquet`` (one row per picture), ``pixels-64.npy`` (uint8, N x 64 x 64
-x 3, row = the column ``picture``) and ``ATTRIBUTION.md``. A set, once drawn, is kept, so a second run is quick.
+x 3, row = the column ``medium``) and ``ATTRIBUTION.md``. A set, once drawn, is kept, so a second run is quick.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from recipes.pictograms.clipart import clipart_drawings
 from recipes.pictograms.concepts import Picture, folder
 from recipes.pictograms.emoji import EmojiNames
 from recipes.pictograms.icons import Namer, flag_drawings, icon_drawings
-from recipes.pictograms.render import SIZE_PX, draw, place_all
 from recipes.pictograms.sets import Drawing, emoji_drawings, emoji_names
 from recipes.pictograms.sources import SOURCES, Source
 from recipes.pictograms.split import split_of
@@ -23,9 +22,10 @@ from recipes.pictograms.split import split_of
 from sensorium.data.fetch import attribution
 from sensorium.data.table import write_rows
 from sensorium.files import atomic_file
+from sensorium.modalities.drawings import SIZE_PX, draw, place_all
 
 LEAST_INK_PX = 16
-DRAWING_VERSION = 1  # raise it when render.py draws differently
+DRAWING_VERSION = 1  # raise it when `sensorium.modalities.drawings` draws differently
 ABOUT = """
 Pictures were drawn from these sets at 64 x 64 pixels on white, cut to their ink and centred. Names, tags and
 groups: Unicode CLDR through emojibase-data (MIT; Unicode licence).

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from sensorium.files import atomic_file
+from sensorium.types import InputError
 
 
 class Judge(ABC):
@@ -33,6 +41,51 @@ class Judge(ABC):
         """The ``k`` likeliest names of each, best first."""
         best = np.argsort(-self.log_probs(media), axis=1)[:, :k]
         return [[self.labels[index] for index in row] for row in best]
+
+
+class Classifier(Judge):
+    """A network that was trained to name media.
+
+    Args:
+        labels: the names, in the order of its logits.
+        net: (B, ...) from ``prepare`` to logits (B, labels).
+        prepare: a batch of media of one shape as the network wants it.
+    """
+
+    def __init__(self, labels: Sequence[str], net: nn.Module, prepare: Callable[[Tensor], Tensor]):
+        self.labels, self.net, self.prepare = list(labels), net.eval(), prepare
+
+    @torch.no_grad()
+    def log_probs(self, media: Sequence[np.ndarray]) -> np.ndarray:
+        batches = (np.stack(media[at : at + 256]) for at in range(0, len(media), 256))
+        logits = [self.net(self.prepare(torch.from_numpy(batch))) for batch in batches]
+        return torch.cat(logits).log_softmax(-1).numpy()
+
+    def save(self, folder: Path) -> None:
+        with atomic_file(folder / "judge.safetensors") as path:
+            save_file({name: value.contiguous() for name, value in self.net.state_dict().items()}, path)
+        with atomic_file(folder / "judge.json") as path:
+            path.write_text(json.dumps({"labels": self.labels}, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(
+        cls, folder: Path, net: Callable[[int], nn.Module], prepare: Callable[[Tensor], Tensor], make: str
+    ) -> Classifier:
+        """A judge that `save` wrote.
+
+        Args:
+            net: the network for a number of labels.
+            make: the command that trains it, for the message.
+
+        Raises:
+            InputError: it has not been trained.
+        """
+        if not (folder / "judge.json").exists():
+            raise InputError(f"no judge in {folder}; train it with `{make}`")
+        labels = json.loads((folder / "judge.json").read_text(encoding="utf-8"))["labels"]
+        made = net(len(labels))
+        made.load_state_dict(load_file(folder / "judge.safetensors"))
+        return cls(labels, made, prepare)
 
 
 def nearest(asked: np.ndarray, known: np.ndarray, labels: Sequence[str], k: int = 5) -> list[list[str]]:
