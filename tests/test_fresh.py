@@ -47,7 +47,7 @@ def test_aligned_rows_point_to_the_words_of_the_name():
     before = {name: value.clone() for name, value in grown.lm.named_parameters() if ".rows." not in name}
     start_at_words(grown, "reads", codes, names * 3, ridge=1e-3)
     rows, table = grown.embedding.rows().detach(), grown.embedding.weight
-    first = grown.vocabulary.span("reads").starts[0] - grown.vocabulary.text_size
+    first = grown.vocabulary.layout("reads").starts[0] - grown.vocabulary.text_size
     near = []
     for number, name in enumerate(names):
         wanted = table[grown.tokenizer(name, add_special_tokens=False)["input_ids"]].mean(0) - table.mean(0)

@@ -12,6 +12,7 @@ from recipes.pictograms import evaluate, judge
 from recipes.pictograms.concepts import Picture
 from recipes.pictograms.drawing import Drawing, attempts_report, drawing_report
 
+from sensorium.engines import Scored
 from sensorium.evaluate import Results
 from sensorium.modalities.sheet import contact_sheet
 from sensorium.types import Part, Reply
@@ -44,14 +45,13 @@ class Knowing:
         self.letters = {pixels[p.medium].tobytes(): p.label[0] for p in pictures}
         self.by_name = {p.label: pixels[p.medium] for p in pictures if p.style == "fluent-flat"}
         self.codecs = {"image": SimpleNamespace(encode=list, decode=list)}
-        writer = SimpleNamespace(facts=SimpleNamespace(name="image"))
-        self.vocabulary = SimpleNamespace(writer=lambda modality: writer)
+        self.vocabulary = SimpleNamespace(writer=lambda modality: SimpleNamespace(name="image"))
 
-    def rank(self, conversation, answers, count):
+    def rank(self, conversation, answers, count, adapter):
         """Likeliest are the answers that begin with the picture's letter; all others are equally likely."""
         shown = [self.letters.get(part.data.tobytes()) for part in conversation.parts() if not part.is_text]
         right = [answer.removeprefix("a ")[0] == (shown or [None])[0] for answer in answers]
-        return sorted(zip(answers, right, strict=True), key=lambda pair: -pair[1])[:count]
+        return [Scored(index, 0.0) for index in sorted(range(len(answers)), key=lambda index: -right[index])[:count]]
 
     def score(self, conversation, answers):
         return [0.0 for _ in answers]

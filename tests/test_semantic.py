@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from sensorium.codecs.contract import check_codec
-from sensorium.codecs.fsq import pixels_to_net
-from sensorium.codecs.semantic import SemanticCodec, SemanticConfig, SemanticNet
-from sensorium.codecs.telling import Reader, losses
 from sensorium.data.labelled import Labelled
 from sensorium.data.table import Row
+from sensorium.families.fsq import pixels_to_net
+from sensorium.families.semantic import SemanticCodec, SemanticConfig, SemanticNet
+from sensorium.learning.telling import Reader, losses
 from sensorium.types import InputError
 
 TINY = SemanticConfig(

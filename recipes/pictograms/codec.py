@@ -19,18 +19,18 @@ from torch import Tensor
 
 from sensorium.api import codec as boxed_codec
 from sensorium.codecs import Codec, load_codec
-from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
-from sensorium.codecs.kmeans import KMeansCodec
-from sensorium.codecs.refine import refined
-from sensorium.codecs.report import codec_row, table, write_report
-from sensorium.codecs.training import CodecTraining, train_codec
 from sensorium.data.labelled import Labelled
 from sensorium.device import computing
+from sensorium.families.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
+from sensorium.families.kmeans import KMeansCodec
+from sensorium.families.refine import refined
 from sensorium.files import atomic_file
+from sensorium.learning.report import codec_row, table, write_report
+from sensorium.learning.training import CodecTraining, train_codec
 from sensorium.modalities.augment import varied
 from sensorium.model.model import resolve
 from sensorium.recipe import Learner
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
 SHAPE = FSQConfig(
     name="image",
@@ -115,15 +115,15 @@ def report(out: Path) -> None:
     print(table(write_report(trained_codec(SHAPE.name), unseen_pixels(), out / SHAPE.name)))
 
 
-def unseen_pixels() -> list[np.ndarray]:
+def unseen_pixels() -> list[Signal]:
     pixels = load_pixels()
-    return [pixels[p.medium] for p in load_pictures() if p.split == "test" and not p.held_out]
+    return [Signal(pixels[p.medium]) for p in load_pictures() if p.split == "test" and not p.held_out]
 
 
 def train_kmeans(minutes: float, start: str = "") -> None:
     """The baseline: as many patches in the codebook and codes in a picture as the writing codec has."""
     pixels = load_pixels()
-    trained = [pixels[p.medium] for p in training_pictures(load_pictures())]
+    trained = [Signal(pixels[p.medium]) for p in training_pictures(load_pictures())]
     codec = KMeansCodec.fit(trained, codes=prod(SHAPE.levels), size_px=64, patch_px=8, steps=150, name="kmeans")
     codec.save(codec_folder("kmeans") / "codec")
 

@@ -20,7 +20,7 @@ from recipes.pictograms.tasks import drawing_prompt, named
 from sensorium.evaluate import Judge, Mean, Results, Share, distinctness, spread, top
 from sensorium.evaluate.scorers import asked
 from sensorium.modalities.sheet import contact_sheet
-from sensorium.types import Part
+from sensorium.types import Part, Signal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ def draw_all(model: Any, labels: Sequence[str], options: Drawing) -> list[np.nda
             scorer=reads_back(model, label) if options.scorer == "reading" else None,
             seed=options.seed + number,
         )
-        drawn.append(next(part.data for part in reply.parts if not part.is_text))
+        drawn.append(next(part.array for part in reply.parts if not part.is_text))
     return drawn
 
 
@@ -155,8 +155,8 @@ def real_drawings(concepts: Sequence[Concept], pixels: np.ndarray) -> list[np.nd
 
 def through_codec(model: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Pictures encoded and decoded by the model's writing codec: the best it could draw."""
-    codec = model.codecs[model.vocabulary.writer("image").facts.name]
-    return codec.decode(codec.encode(images))
+    codec = model.codecs[model.vocabulary.writer("image").name]
+    return [decoded.array for decoded in codec.decode(codec.encode([Signal(image) for image in images]))]
 
 
 def sheet(

@@ -16,10 +16,10 @@ from recipes.pictograms.concepts import Concepts, Picture, folder, load_pictures
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sensorium.codecs.training import CodecTraining, train_codec
 from sensorium.data.labelled import Labelled
 from sensorium.data.table import grouped
 from sensorium.evaluate import Classifier, Judge, Share, top
+from sensorium.learning.training import CodecTraining, train_codec
 from sensorium.recipe import Learner
 
 # Shapes: B batch, C channels, L labels; images_B3HW float in 0..1 (1 = white paper).

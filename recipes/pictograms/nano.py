@@ -126,7 +126,8 @@ def grown(start: str) -> Grown:
     if not start:
         return grow(fresh_base(tokenizer(), hidden=256, layers=7, heads=8, intermediate=704), codecs(), learn="full")
     model = Model.load(start)
-    model.codecs |= {codec.facts.name: codec for codec in codecs()}
+    for codec in codecs():
+        model.senses = model.senses.replaced(codec)
     return grow(model, learn="full")
 
 

@@ -3,7 +3,7 @@
 ``python -m recipes pictograms codec image-read train`` trains the encoder, ``... encode`` looks at every picture of the
 table with it, in several views, and ``... report`` measures it.
 
-The encoder learns names, categories and words from the training families, see `sensorium.codecs.telling`.
+The encoder learns names, categories and words from the training families, see `sensorium.learning.telling`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import torch
 from recipes.pictograms.codec import batches, codec_folder, drawings, trained_codec, training_pictures
 from recipes.pictograms.concepts import Picture, load_pictures, load_pixels
 
-from sensorium.codecs.fsq import net_to_pixels, pixels_to_net
-from sensorium.codecs.semantic import SemanticCodec, SemanticConfig
-from sensorium.codecs.telling import Reader, losses, name_ranks
-from sensorium.codecs.training import CodecTraining, train_codec, trained_net
 from sensorium.data.labelled import Labelled
 from sensorium.data.table import grouped
 from sensorium.data.views import look
 from sensorium.evaluate import top
+from sensorium.families.fsq import net_to_pixels, pixels_to_net
+from sensorium.families.semantic import SemanticCodec, SemanticConfig
 from sensorium.files import atomic_file
+from sensorium.learning.telling import Reader, losses, name_ranks
+from sensorium.learning.training import CodecTraining, train_codec, trained_net
 from sensorium.modalities.augment import augment
 from sensorium.recipe import Learner
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
 SHAPE = SemanticConfig()
 VIEWS = 5
@@ -40,7 +40,7 @@ def report(reader: Reader, shown: Labelled[Picture], pictures: Sequence[Picture]
     at = {name: number for number, name in enumerate(shown.classes["name"])}
     seen = [p for p in pictures if p.split == "train" and not p.toned and p.label in at]
     for family, own in sorted(grouped(seen, lambda p: p.family).items()):
-        values = codec.values([pixels[p.medium] for p in own])
+        values = codec.values([Signal(pixels[p.medium]) for p in own])
         for what, levels in (("not quantised", False), ("from codes", True)):
             ranks = name_ranks(reader, values, [at[p.label] for p in own], levels)
             print(f"{family}, {what}: name top-1 {top(ranks, 1)}, top-5 {top(ranks, 5)}", flush=True)
@@ -62,7 +62,9 @@ def encode() -> None:
     from safetensors.numpy import save_file
 
     pixels = load_pixels()
-    found = look(reading_codec().values, lambda: map(np.array, batches(pixels)), changed, VIEWS, seed=0)
+    codec = reading_codec()
+    values = lambda batch: codec.values(list(map(Signal, batch)))  # noqa: E731
+    found = look(values, lambda: map(np.array, batches(pixels)), changed, VIEWS, seed=0)
     with atomic_file(views_file()) as path:
         save_file({"values": found}, path)
 

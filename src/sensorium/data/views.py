@@ -43,11 +43,11 @@ class Views:
         return self.quantise(self.values_VND[0].astype(np.float32))
 
     def read(self, number: int, random: Random) -> np.ndarray:
-        """(1, codes) codes of one look at a medium."""
+        """(codes,) codes of one look at a medium."""
         values = self.values_VND[random.randrange(len(self.values_VND)), number].astype(np.float32)
         generator = np.random.default_rng(random.getrandbits(64))
         values += random.choice(self.noise) * generator.standard_normal(values.shape, dtype=np.float32)
-        return self.quantise(values[None])
+        return self.quantise(values[None])[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class Numbered:
         if part.is_text:
             return part
         if role == "assistant":
-            return part.with_codes(np.asarray(self.written[part.data], np.int64), self.codec)
+            return part.with_codes(np.asarray(self.written[part.data], np.int64).ravel(), self.codec)
         return part.with_codes(self.views.read(part.data, random), self.views.codec)
 
 

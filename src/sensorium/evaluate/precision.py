@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from sensorium.engines.onnx_engine import session
 from sensorium.evaluate.values import Share
-from sensorium.generate.onnx_engine import session
 from sensorium.model.onnx_export import IDS, LOGITS, MASK, WHOLE, cached_onnx
 from sensorium.stream import Rendered
 from sensorium.types import InputError

@@ -63,7 +63,8 @@ class Among(Scorer):
         for one in conversations:
             prompt, truth = asked(one)
             if not known or known[-1][0] != prompt:  # blind runs ask the same again and again
-                known = [(prompt, [answer for answer, _ in model.rank(prompt, self.answers, max(self.ks))])]
+                best = model.rank(prompt, self.answers, max(self.ks), adapter=True)  # also where no medium is left
+                known = [(prompt, [self.answers[one.index] for one in best])]
             found.append(Verdict.of(known[-1][1], truth.text))
         return found
 

@@ -132,8 +132,8 @@ class Plan:
         stage = self.stages[number]
         first = sum(before.conversations for before in self.stages[:number])
         place = self.home / f"shards-{number}"
-        write_shards(self.conversations(stage, first), grown.stream, grown.codecs, place)
-        return TokenShards(place, grown.stream, grown.codecs)
+        write_shards(self.conversations(stage, first), grown.senses, place)
+        return TokenShards(place, grown.senses)
 
     def _start(self, number: int, grown: Grown) -> None:
         stage = self.stages[number]
