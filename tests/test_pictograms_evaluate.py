@@ -117,9 +117,9 @@ def test_judge_learns_is_saved_and_judges_drawings(tmp_path):
     for temperature, share in ((0, 0.0), (1, 1.0)):  # copies, then three that differ
         attempts_report(results, model, loaded, pictures, replace(options, temperature=temperature))
         condition = f"temperature {temperature}, guidance 1"
-        assert results.value("attempts at a name that differ, share", condition).value == share
-        assert (results.value("difference between two attempts, RMS", condition).value > 0) == bool(share)
-        assert results.value("attempt at a seen name, judged top-1", condition).count == 12
+        assert results.value("attempts that differ, share", condition).value == share
+        assert (results.value("difference of two attempts", condition).value > 0) == bool(share)
+        assert results.value("attempt, judged top-1", condition).count == 12
 
 
 def test_missing_judge_says_how_to_get_one(tmp_path):

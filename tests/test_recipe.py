@@ -20,6 +20,7 @@ from toys import ToyCodec, random_codes, tiny_base
 
 from sensorium.data import fetch as fetching
 from sensorium.data.fetch import Credit, Package, attribution, fetch
+from sensorium.data.labelled import Labelled, word_shares
 from sensorium.data.table import Pool, Row, even_weights, grouped, read_rows, split_of, write_rows
 from sensorium.data.views import Numbered, Views, look
 from sensorium.model import grow
@@ -127,6 +128,26 @@ def test_a_pool_samples_by_weight():
     assert 0.71 < (drawn == 0).mean() < 0.79
     with pytest.raises(InputError, match="nothing to sample from"):
         Pool([], [])
+
+
+def test_labelled_media_come_evenly_with_their_classes_and_shared_words():
+    told = [("red dog", "animal"), ("red cat", "animal"), ("red car", "thing"), ("red car", "thing")]
+    rows = [Call(medium=n, label=label, tags=("pet",), source=kind) for n, (label, kind) in enumerate(told)]
+    media = np.arange(4.0).reshape(4, 1)
+    kind = lambda row: row.source  # noqa: E731
+    made = Labelled(media, rows, lambda x: -x, kind, {"kind": kind}, tags=lambda row: row.tags)
+    assert made.classes == {"name": ["red car", "red cat", "red dog"], "kind": ["animal", "thing"]}
+    assert made.words == [] and made.counts == [3, 2, 0]  # no word is shared by four labels
+    batch = made.changed(lambda x, rng: 10 * x)(np.random.default_rng(0), 3000)
+    assert set(batch["x"].flatten().tolist()) == {0, -10, -20, -30}
+    assert np.bincount(batch["name"]) / 3000 == pytest.approx(np.full(3, 1 / 3), abs=0.04)
+    assert ((batch["name"] == 0) == (batch["kind"] == 1)).all()
+
+
+def test_words_are_those_that_labels_share():
+    words, shares = word_shares(["red dog", "red cat", "car"], [("car", ["a dog on wheels"])], least=2)
+    assert words == ["dog", "red"]
+    assert shares.tolist() == [[0.5, 0.5], [0, 1], [1, 0]]
 
 
 # --- views

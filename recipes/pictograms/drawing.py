@@ -17,7 +17,7 @@ from recipes.pictograms.concepts import Concept, Concepts, Picture, concepts_of
 from recipes.pictograms.phrases import phrase
 from recipes.pictograms.tasks import drawing_prompt, named
 
-from sensorium.evaluate import Judge, Mean, Results, Share, distinctness, spread, top
+from sensorium.evaluate import Judge, Results, Share, attempted, judged
 from sensorium.evaluate.scorers import asked
 from sensorium.modalities.sheet import contact_sheet
 from sensorium.types import Part, Signal
@@ -55,22 +55,17 @@ def drawing_report(
 def attempts_report(results: Results, model: Any, judge: Judge, pictures: Sequence[Picture], options: Drawing) -> None:
     """Several drawings of each name: how many are recognised, how many differ, and by how much."""
     seen = drawable(Concepts(pictures), judge.labels, options.names, options.seed)
-    labels = [concept.label for concept in seen for _ in range(options.attempts)]
-    drawn = draw_all(model, labels, options)
+    labels, count = [concept.label for concept in seen], options.attempts
+    drawn = draw_all(model, [label for label in labels for _ in range(count)], options)
     condition = f"temperature {options.temperature:g}, guidance {options.guidance:g}"
-    ranks = judge.ranks(drawn, labels)
-    for k in (1, 5):
-        results.add(f"attempt at a seen name, judged top-{k}", condition, top(ranks, k))
-    per_name = [drawn[at : at + options.attempts] for at in range(0, len(drawn), options.attempts)]
-    results.add("attempts at a name that differ, share", condition, Mean.of([distinctness(one) for one in per_name]))
-    far = [100 * spread(one, rms) for one in per_name] if options.attempts > 1 else [0.0]
-    results.add("difference between two attempts, RMS", condition, Mean.of(far, "% of white"))
-    sheet(drawn, [concept for concept in seen for _ in range(options.attempts)], options.out / "attempts.png")
+    made = [drawn[at : at + count] for at in range(0, len(drawn), count)]
+    attempted(results, judge, made, labels, condition, rms, "% of white")
+    sheet(drawn, [concept for concept in seen for _ in range(count)], options.out / "attempts.png")
 
 
 def rms(one: np.ndarray, other: np.ndarray) -> float:
-    """Root of the mean squared difference of two pictures, 0 to 1."""
-    return float(np.sqrt(np.mean((one / 255.0 - other / 255.0) ** 2)))
+    """Root of the mean squared difference of two pictures, 100 between black and white."""
+    return float(100 * np.sqrt(np.mean((one / 255.0 - other / 255.0) ** 2)))
 
 
 def drawable(concepts: Concepts, known: Sequence[str], count: int, seed: int) -> list[Concept]:
@@ -118,17 +113,11 @@ def report_seen(
     results: Results, model: Any, judge: Judge, seen: Sequence[Concept], drawn: Sequence[np.ndarray], pixels: np.ndarray
 ) -> list[int]:
     """The rank of every name for the judge of the model's drawing."""
-    labels = [concept.label for concept in seen]
-    real = real_drawings(seen, pixels)
-    shows = {"model": drawn, "the real drawing": real, "the real drawing through the codec": through_codec(model, real)}
-    ranks = {condition: judge.ranks(images, labels) for condition, images in shows.items()}
-    for condition, own in ranks.items():
-        for k in (1, 5):
-            results.add(f"drawing of a seen name, judged top-{k}", condition, top(own, k))
-    shifted = judge.ranks([*drawn[1:], *drawn[:1]], labels)
-    results.add("drawing of a seen name, judged top-5", "the drawing of another name", top(shifted, 5))
+    labels, real = [concept.label for concept in seen], real_drawings(seen, pixels)
+    shown = {"model": drawn, "the real drawing": real, "the real drawing through the codec": through_codec(model, real)}
+    shown["the drawing of another name"] = [*drawn[1:], *drawn[:1]]
     results.notes["names the judge chooses from"] = len(judge.labels)
-    return ranks["model"]
+    return judged(results, "drawing of a seen name", judge, shown, labels)["model"]
 
 
 def report_unseen(
