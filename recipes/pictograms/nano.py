@@ -159,7 +159,7 @@ def align(model: Grown) -> None:
 def export(model: Grown, out: Path) -> Path:
     """A plain Hugging Face folder in half precision."""
     whole = model.fold()
-    whole.sampling = {"image": {"temperature": 0.3, "guidance": 1.5}}
+    whole.senses = replace(whole.senses, sampling={"image": {"temperature": 0.3, "guidance": 1.5}})
     whole.save(out, dtype=torch.float16)
     return with_card(out, "nano_card.md")
 
