@@ -48,10 +48,11 @@ def test_wheels_are_unpacked_and_their_dependencies_left_alone(tmp_path, monkeyp
     def pip(command, folder):
         assert "--no-deps" in command and command[-1] == "birds==2.0"
         with zipfile.ZipFile(Path(command[command.index("--dest") + 1]) / "birds-2.0-py3-none-any.whl", "w") as wheel:
-            wheel.writestr("birds/calls.csv", "1,2")
+            wheel.writestr("birds/data/calls.csv", "1,2")
+            wheel.writestr("birds/code.py", "")
 
     monkeypatch.setattr(fetching, "_run", pip)
-    folder = fetch(Package(name="birds", registry="pypi", version="2.0"), tmp_path)
+    folder = fetch(Package(name="birds", registry="pypi", version="2.0", only="birds/data/"), tmp_path)
     assert [path.name for path in folder.rglob("*") if path.is_file()] == ["calls.csv"]
 
 

@@ -62,7 +62,7 @@ class Numbered:
 
     views: Views
     codec: str = ""
-    written: Sequence[np.ndarray] = ()
+    written: Sequence[np.ndarray] | np.ndarray = ()
 
     def fill(self, conversation: Conversation, random: Random) -> Conversation:
         """The conversation with codes in place of numbers: written ones in answers, one look's everywhere else."""
