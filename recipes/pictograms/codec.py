@@ -21,8 +21,9 @@ from sensorium.api import codec as boxed_codec
 from sensorium.codecs import Codec, load_codec
 from sensorium.data.labelled import Labelled
 from sensorium.device import computing
-from sensorium.families.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
+from sensorium.families.fsq import FSQCodec, FSQConfig, reconstruction
 from sensorium.families.kmeans import KMeansCodec
+from sensorium.families.net_codec import pixels_to_net
 from sensorium.families.refine import refined
 from sensorium.files import atomic_file
 from sensorium.learning.report import codec_row, table, write_report
@@ -129,7 +130,7 @@ def train_kmeans(minutes: float, start: str = "") -> None:
 
 
 def report_kmeans(out: Path) -> None:
-    print(table([codec_row(load_codec(codec_folder("kmeans") / "codec"), unseen_pixels())[0]]))
+    print(table([codec_row(load_codec(codec_folder("kmeans") / "codec"), unseen_pixels())]))
 
 
 def codes_file() -> Path:

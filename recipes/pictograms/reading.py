@@ -20,7 +20,7 @@ from sensorium.data.labelled import Labelled
 from sensorium.data.table import grouped
 from sensorium.data.views import look
 from sensorium.evaluate import top
-from sensorium.families.fsq import net_to_pixels, pixels_to_net
+from sensorium.families.net_codec import net_to_pixels, pixels_to_net
 from sensorium.families.semantic import SemanticCodec, SemanticConfig
 from sensorium.files import atomic_file
 from sensorium.learning.telling import Reader, losses, name_ranks
