@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from sensorium.modalities import modality
 from sensorium.senses import Senses
@@ -59,20 +61,16 @@ class Reader:
             if part.codes is not None and part.codec == layout.name:
                 return Part(name, codes=layout.check(part.codes), codec=layout.name)
             wish = senses.codecs[layout.name].facts.wish
-            opened = Part(name, await self._workers.open(name, await self._bytes(part), wish))
+            opened = Part(name, await self._workers.open(name, await self._bytes(name, part), wish))
             return await served.at_desk(_encoded, Message(_role(role), (opened,)), senses)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
 
-    async def _bytes(self, part: ContentPart) -> bytes:
-        value: Any = (part.model_extra or {}).get(part.type)
-        if isinstance(value, dict):
-            if isinstance(value.get("data"), str):
-                return media.from_base64(value["data"], self._settings.max_media_bytes)
-            value = value.get("url")
-        if not isinstance(value, str):
+    async def _bytes(self, name: str, part: ContentPart) -> bytes:
+        address = modality(name).part_data(part.model_extra | {"type": part.type} if part.model_extra else {})
+        if not isinstance(address, str):
             raise InputError(f'needs an address in "{part.type[:100]}", e.g. {{"url": "data:TYPE;base64,..."}}')
-        return await media.load(value, self._settings)
+        return await media.load(address, self._settings)
 
 
 def _role(name: RequestRole) -> Role:
@@ -115,3 +113,35 @@ def media_uri(part: Part) -> str:
     """A medium whose data is a signal as a data URI."""
     kind = modality(part.modality)
     return data_uri(kind.to_bytes(part.data), kind.media_types[0])
+
+
+def check_formats(formats: Mapping[str, str | None]) -> None:
+    """InputError when a modality does not write the kind of file that is asked for."""
+    for name, format_ in formats.items():
+        _media_type(name, format_)
+
+
+def media_by_name(parts: Sequence[Part], formats: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:
+    """The last medium of each modality in ``formats``, in the form that OpenAI has for sound.
+
+    Args:
+        parts: of a reply, media with their signals.
+        formats: kind of file by modality, None for its own.
+    """
+    text = "".join(part.data for part in parts if part.is_text)
+    found: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        if part.modality in formats:
+            name = part.modality
+            data = modality(name).to_bytes(part.data, _media_type(name, formats[name]))
+            encoded = base64.b64encode(data).decode("ascii")
+            found[name] = {"id": f"{name}-{uuid4().hex[:24]}", "data": encoded, "expires_at": 0, "transcript": text}
+    return found
+
+
+def _media_type(name: str, format_: str | None) -> str | None:
+    known = modality(name).suffixes
+    if format_ is not None and f".{format_}" not in known:
+        formats = ", ".join(suffix.removeprefix(".") for suffix in known)
+        raise InputError(f"{name} is not written in the format {format_[:40]!r}; its formats: {formats}")
+    return None if format_ is None else known[f".{format_}"]
