@@ -94,7 +94,7 @@ def test_a_codec_learns_from_conversations(run, tmp_path):
     assert list(found.words) == ["a red box", "a blue box"] * 3
     run("train", "chats.jsonl", "--out", "mine", "--minutes", "0.02", "--family", "semantic")
     assert load(tmp_path / "mine").facts.name == "image-read"
-    run("train", "chats.jsonl", "--out", "other", "--family", "kmeans", "--codes", "4")
+    run("train", "chats.jsonl", "--out", "other", "--family", "kmeans", "--codes", "2")
     assert "jpeg" in run("report", "other", "chats.jsonl").stdout
 
 

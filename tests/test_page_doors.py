@@ -378,3 +378,32 @@ def test_every_symbol_is_drawn_without_an_emoji_font(visit):
     assert page.locator(".board-symbol").count() >= 20
     emoji = page.evaluate(r"/\p{Extended_Pictographic}/u.test(document.querySelector('#board').textContent)")
     assert not emoji
+
+
+def several_books(body):
+    """Two grids of 2 x 4 frames after one another, two codebooks each."""
+    (part,) = body["messages"][0]["content"]
+    span = {
+        "codec": "clips", "modality": "pulse", "start": 0, "stop": 34, "bits": 144.0, "header": {},
+        "grid": [None, 2, 4], "codebook_sizes": [16, 32], "frame_rate_hz": 2.0,
+        "codes": list(range(32)), "reconstruction": part,
+    }  # fmt: skip
+    return {"ids": list(range(34)), "tokens": ["x"] * 34, "spans": [span]}
+
+
+@slow
+def test_tiles_show_every_codebook_and_grids_that_follow_one_another(visit, monkeypatch):
+    monkeypatch.setattr("page_server.tokenized", several_books)
+    page = visit()
+    choose(page, "heart")
+    page.get_by_role("link", name="What it sees").click()
+    page.set_input_files("#see-file", beats_file())
+    tiles = page.get_by_role("gridcell")
+    tiles.first.wait_for()
+    assert tiles.count() == 8 and page.get_by_role("row").count() == 2
+    assert tiles.nth(1).get_attribute("aria-label") == "Row 1, column 2: number 2 · 3."
+    assert tiles.nth(1).evaluate("tile => tile.style.background.match(/oklch/g).length") == 4  # two bands, from and to
+    page.get_by_text("32 of them, 2 for each piece").wait_for()
+    page.get_by_role("slider", name="Moment 1 of 2").press("ArrowRight")
+    page.get_by_role("slider", name="Moment 2 of 2").wait_for()
+    assert tiles.first.get_attribute("aria-label") == "Row 1, column 1: number 16 · 17."
