@@ -6,7 +6,8 @@
     model.chat(["What is this?", sm.Image("cat.png")]).text
     model.chat(["Draw a red heart"], want="image").parts[0].save("heart.png")
 
-Heavy modules are imported on first use, so that ``import sensorium`` is quick.
+Every installed modality has its short form: ``sm.Image`` is ``Part("image", ...)``, and so on. Heavy modules are
+imported on first use, so that ``import sensorium`` is quick.
 """
 
 from __future__ import annotations
@@ -19,24 +20,17 @@ from typing import TYPE_CHECKING, Any
 from sensorium.types import Conversation, InputError, Message, Part, Reply, Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sensorium.api import codec, grow, load, register, train
     from sensorium.generate import Assistant
-
-    Image: Callable[..., Part]
-    Series: Callable[..., Part]
 
 __version__ = version("sensorium")
 __all__ = [
     "Assistant",
     "Conversation",
-    "Image",
     "InputError",
     "Message",
     "Part",
     "Reply",
-    "Series",
     "Signal",
     "codec",
     "grow",
@@ -49,7 +43,6 @@ _LAZY = {"load": "api", "grow": "api", "train": "api", "codec": "api", "register
 
 
 def __getattr__(name: str) -> Any:
-    """What is imported on first use; a modality's name in capitals makes a part of it, e.g. ``sm.Image("cat.png")``."""
     if name in _LAZY:
         return getattr(import_module(f"sensorium.{_LAZY[name]}"), name)
     modalities = import_module("sensorium.modalities")

@@ -177,7 +177,3 @@ class Modality(ABC):
         if part.get("type") in (self.name, f"{self.name}_url"):
             return value.get("url", value.get("path")) if isinstance(value, Mapping) else value
         return None
-
-    def routes(self) -> Any | None:
-        """A FastAPI router with routes of its own, or None."""
-        return None

@@ -35,6 +35,7 @@ class Image(Modality):
     noun = "picture"
     extensions = (*RASTER, ".svg")
     media_types = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/svg+xml")
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = {"en": {"make.request": "Draw {words}."}}
     writes: ClassVar[Mapping[str, str]] = {
         ".png": "image/png",
         ".jpg": "image/jpeg",
