@@ -49,8 +49,8 @@ def learn_codec(
 
 
 def family_for(signal: Signal) -> str:
-    """Lists of named rows (boxes, events) are cut into even bins; everything else has a network learn it."""
-    return "uniform" if signal.labels and "uniform" in plugins.names(plugins.CODECS) else "fsq"
+    """Lists of things (boxes, events) are cut into even bins; everything else has a network learn it."""
+    return "uniform" if signal.labels or signal.frame else "fsq"
 
 
 def _train(
