@@ -16,14 +16,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import sensorium
-from sensorium.generate import Assistant, Engine, make_engine
+from sensorium.engines import Engine, generate, make_engine
+from sensorium.engines.llamacpp_engine import start_server
+from sensorium.generate import Assistant
 from sensorium.modalities import modality_of
 from sensorium.model.gguf import export_gguf, export_gguf_adapter
 from sensorium.types import TEXT, Conversation, Part, as_message
@@ -46,14 +45,12 @@ def answers(model: Assistant, engine: Engine, asked: list[Asked]) -> list[dict[s
     """Ids, text and seconds of every answer of an engine."""
     found = []
     for name, conversation, want in asked:
-        task = model.task(conversation, want, temperature=0, guidance=1, max_tokens=512)
+        turn = model.turn(conversation, want, temperature=0, guidance=1, max_tokens=512)
         start = time.perf_counter()
-        with model.media(about=task.about_media):
-            rules = model.grammar(want, task.sampling.max_tokens)
-            (made,) = engine.generate([task.prompt], [rules], task.sampling)
+        (made,) = generate(engine, [turn])
         seconds = round(time.perf_counter() - start, 3)
         text = "".join(part.data for part in model.stream.parse(made.ids) if part.is_text)
-        found.append({"asked": name, "prompt_ids": len(task.prompt), "ids": made.ids, "text": text, "s": seconds})
+        found.append({"asked": name, "prompt_ids": len(turn.prompt), "ids": made.ids, "text": text, "s": seconds})
     return found
 
 
@@ -62,18 +59,10 @@ def engine_of(model: Assistant, name: str) -> Iterator[Engine]:
     if name != "llamacpp":
         yield make_engine(model.lm, name)
         return
-    llama: Any = import_module("xllamacpp")
     with tempfile.TemporaryDirectory() as folder:
-        settings = llama.CommonParams()
-        settings.model.path = str(export_gguf(model, Path(folder) / "model.gguf"))
-        settings.n_ctx = model.lm.config.max_position_embeddings
-        settings.n_parallel, settings.port, settings.verbosity = 1, 0, 0
-        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = torch.get_num_threads()
-        if model.has_adapter:
-            adapter = llama.CommonAdapterLoraInfo()
-            adapter.path, adapter.scale = str(export_gguf_adapter(model, Path(folder) / "adapter.gguf")), 1.0
-            settings.lora_adapters = [adapter]
-        server = llama.Server(settings)
+        file = export_gguf(model, Path(folder) / "model.gguf")
+        adapter = export_gguf_adapter(model, Path(folder) / "adapter.gguf") if model.has_adapter else None
+        server = start_server(file, context=model.lm.config.max_position_embeddings, adapter=adapter)
         yield make_engine(model.lm, f"llamacpp={server.listening_address}")
         del server
 
@@ -95,7 +84,7 @@ def compare(model: Assistant, names: list[str], asked: list[Asked]) -> list[dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a model in the box, a folder, or a Hub id")
-    parser.add_argument("engines", nargs="+", help="see `sensorium.generate.make_engine`; or llamacpp alone")
+    parser.add_argument("engines", nargs="+", help="see `sensorium.engines.make_engine`; or llamacpp alone")
     parser.add_argument("--media", type=Path, nargs="*", default=[], help="files to ask about")
     parser.add_argument("--question", default="What is this?")
     parser.add_argument("--request", default="Draw a red heart.")

@@ -6,8 +6,7 @@
     model.chat(["What is this?", sm.Image("cat.png")]).text
     model.chat(["Draw a red heart"], want="image").parts[0].save("heart.png")
 
-Every installed modality has its short form: ``sm.Image`` is ``Part("image", ...)``, and so on. Heavy modules are
-imported on first use, so that ``import sensorium`` is quick.
+Heavy modules are imported on first use, so that ``import sensorium`` is quick.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ __version__ = version("sensorium")
 __all__ = [
     "Assistant",
     "Conversation",
+    "Image",
     "InputError",
     "Message",
     "Part",

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from sensorium import plugins
 from sensorium.codecs import Codec, load_codec
 from sensorium.data import PackedLoader, TokenShards, read_conversations, write_shards
+from sensorium.engines import make_engine
 from sensorium.files import cache_dir
-from sensorium.generate import Assistant, make_engine
+from sensorium.generate import Assistant
 from sensorium.modalities import Modality
 from sensorium.model import Base, Grown, Init, Learn, grow
 from sensorium.model.model import IN_THE_BOX
@@ -51,7 +52,7 @@ def load(name: str | PathLike[str], base: str | Path | Base | None = None, engin
     """A model to chat with: ``"nano"``, a folder, or a Hub id. See `sensorium.model.Model.load`.
 
     Args:
-        engine: what writes, e.g. ``"torch"``, ``"onnx"``, ``"fast"``; see `sensorium.generate.make_engine`.
+        engine: what writes, e.g. ``"torch"``, ``"onnx"``, ``"fast"``; see `sensorium.engines.make_engine`.
     """
     assistant = Assistant.load(name, base)
     assistant.engine = make_engine(assistant.lm, engine)

@@ -5,7 +5,9 @@ One file per modality, or one folder with its viewer. `sensorium.modalities.cont
 
 from __future__ import annotations
 
+import inspect
 import io
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +23,9 @@ from sensorium.types import InputError, Signal
 
 COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#a21caf", "#b45309", "#0e7490")
 """Of lines and marks in previews, in turn."""
+
+
+FILE_NAME = re.compile(r"\w[\w-]*\.js")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +66,7 @@ class Modality(ABC):
         max_bytes: of the largest file that is opened.
         viewer: file name of the JavaScript module that shows it on the page, beside the class's own file; None for
             a link to download.
-        words: what the page says of it, by language and key (docs/write-a-modality.md lists the keys).
+        words: what the page says of it, by language and key (docs/page.md lists the keys).
     """
 
     name: ClassVar[str]
@@ -177,3 +182,14 @@ class Modality(ABC):
         if part.get("type") in (self.name, f"{self.name}_url"):
             return value.get("url", value.get("path")) if isinstance(value, Mapping) else value
         return None
+
+
+def viewer_file(kind: Modality) -> Path | None:
+    """The JavaScript module of a modality; None where it names none, or there is none beside the file of its class."""
+    if kind.viewer is None or not FILE_NAME.fullmatch(kind.viewer):
+        return None
+    try:
+        path = Path(inspect.getfile(type(kind))).with_name(kind.viewer)
+    except (OSError, TypeError):  # the class was typed into a running program
+        return None
+    return path if path.is_file() else None

@@ -16,11 +16,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sensorium.generate.decoder import left_padded
-from sensorium.generate.engine import Ids
+from sensorium.engines.decoder import left_padded
+from sensorium.engines.turn import Ids
+from sensorium.model.llama_like import head_size, unlike_llama
 
-MODEL_TYPES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
-STEADY_ROPE = frozenset({"default", "linear", "llama3", "yarn"})
 ROOM = 64
 """Ids by which the cache grows."""
 
@@ -29,23 +28,21 @@ Project = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 def is_lean(lm: Any) -> bool:
     """Whether `LeanDecoder` computes the same as this model's own forward."""
-    config, body = lm.config, lm.base_model
     return (
-        config.model_type in MODEL_TYPES
+        unlike_llama(lm) is None
         and lm.dtype == torch.float32
-        and config.hidden_act == "silu"
-        and getattr(config, "sliding_window", None) is None
-        and set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
-        and getattr(body.rotary_emb, "rope_type", "") in STEADY_ROPE
         and not hasattr(lm, "hf_device_map")
-        and not any(module._forward_hooks or module._forward_pre_hooks for module in body.modules())
+        and not any(
+            module._forward_hooks or module._forward_pre_hooks or _is_unknown_adapter(module)
+            for module in lm.base_model.modules()
+        )
     )
 
 
-def _projection(module: nn.Module) -> Project:
+def _projection(module: nn.Module, adapter: bool) -> Project:
     """(rows, in), (rows, out) -> writes the product into the second."""
     if (parts := _low_rank(module)) is not None:
-        base, deltas = _projection(parts[0]), parts[1]
+        base, deltas = _projection(parts[0], adapter), parts[1] if adapter else []
         return lambda x, out: _add_low_rank(x, base(x, out), deltas)
     if type(module) is not nn.Linear:
         return lambda x, out: out.copy_(module(x))
@@ -56,10 +53,10 @@ def _projection(module: nn.Module) -> Project:
     return lambda x, out: torch.addmm(bias, x, weight, out=out)
 
 
-def _residual(module: nn.Module) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+def _residual(module: nn.Module, adapter: bool) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """(rows, out), (rows, in) -> their sum after the projection."""
     if (parts := _low_rank(module)) is not None:
-        base, deltas = _residual(parts[0]), parts[1]
+        base, deltas = _residual(parts[0], adapter), parts[1] if adapter else []
         return lambda residual, x: _add_low_rank(x, base(residual, x), deltas)
     if type(module) is not nn.Linear or module.bias is not None:
         return lambda residual, x: residual + module(x)
@@ -76,13 +73,17 @@ def _add_low_rank(x: torch.Tensor, out: torch.Tensor, deltas: Deltas) -> torch.T
     return out
 
 
+def _is_unknown_adapter(module: nn.Module) -> bool:
+    return hasattr(module, "base_layer") and _low_rank(module) is None
+
+
 def _low_rank(module: nn.Module) -> tuple[nn.Module, Deltas] | None:
     """The base layer and the active LoRA matrices of a plain LoRA layer of `peft`; None for anything else."""
     if type(module).__module__ != "peft.tuners.lora.layer" or type(module).__name__ != "Linear":
         return None
     lora: Any = module
-    if lora.disable_adapters or lora.merged:
-        return lora.base_layer, []
+    if lora.merged:
+        return None
     names = [name for name in lora.active_adapters if name in lora.lora_A]
     matrices = [half for name in names for half in (lora.lora_A[name], lora.lora_B[name])]
     plain = all(type(half) is nn.Linear and half.bias is None for half in matrices)
@@ -110,14 +111,16 @@ class _Norm:
 class _Layer:
     """The callables of one decoder layer."""
 
-    def __init__(self, layer: Any):
+    def __init__(self, layer: Any, adapter: bool):
         attention, mlp = layer.self_attn, layer.mlp
         self.before, self.between = _Norm(layer.input_layernorm), _Norm(layer.post_attention_layernorm)
-        self.q, self.k, self.v = (_projection(getattr(attention, name)) for name in ("q_proj", "k_proj", "v_proj"))
+        self.q, self.k, self.v = (
+            _projection(one, adapter) for one in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
         self.q_norm = _Norm(attention.q_norm) if hasattr(attention, "q_norm") else None
         self.k_norm = _Norm(attention.k_norm) if hasattr(attention, "k_norm") else None
-        self.o, self.down = _residual(attention.o_proj), _residual(mlp.down_proj)
-        self.gate, self.up = _projection(mlp.gate_proj), _projection(mlp.up_proj)
+        self.o, self.down = _residual(attention.o_proj, adapter), _residual(mlp.down_proj, adapter)
+        self.gate, self.up = _projection(mlp.gate_proj, adapter), _projection(mlp.up_proj, adapter)
         self.scale = attention.scaling
 
 
@@ -159,18 +162,19 @@ class _Scratch:
 
 
 class LeanDecoder:
-    """A `Decoder` for models of `MODEL_TYPES`.
+    """A `Decoder` for Llama-like models.
 
     Args:
         lm: a model for which `is_lean` holds.
         prompts: one per row, none empty; `hidden` is the state after each.
+        adapter: compute with the model's LoRA matrices, if it has any, or without.
     """
 
-    def __init__(self, lm: Any, prompts: Sequence[Ids]):
+    def __init__(self, lm: Any, prompts: Sequence[Ids], adapter: bool = True):
         body, config = lm.base_model, lm.config
         self._embedding, self._rotary = body.embed_tokens, body.rotary_emb
-        self._layers, self._norm = [_Layer(layer) for layer in body.layers], _Norm(body.norm)
-        self._heads = (config.num_attention_heads, config.num_key_value_heads, body.layers[0].self_attn.head_dim)
+        self._layers, self._norm = [_Layer(layer, adapter) for layer in body.layers], _Norm(body.norm)
+        self._heads = (config.num_attention_heads, config.num_key_value_heads, head_size(lm))
         self._inner = config.intermediate_size
         self._like = torch.empty(0, dtype=lm.dtype, device=lm.device)
         self._scratch: tuple[tuple[int, int], _Scratch] | None = None

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sensorium.generate.engine import Ids
-from sensorium.generate.remote import RemoteEngine, Run, Written
-from sensorium.generate.sampling import Sampling
-from sensorium.model.fold import adapter_is_on
+from sensorium.engines.remote import RemoteEngine, Run, Written
+from sensorium.engines.sampling import Sampling
+from sensorium.engines.turn import Ids
 
 
 class VllmEngine(RemoteEngine):
@@ -21,24 +20,24 @@ class VllmEngine(RemoteEngine):
     Args:
         lm, url, api_key: see `RemoteEngine`.
         name: the served model's name; None for the first that the server lists.
-        adapter: the name of its adapter (``--enable-lora --lora-modules NAME=FOLDER/adapter``), asked while ``lm``'s
-            own is on.
+        adapter: the name of its adapter (``--enable-lora --lora-modules NAME=FOLDER/adapter``), asked for turns with
+            the adapter.
     """
 
     def __init__(self, lm: Any, url: str, name: str | None = None, adapter: str = "media", api_key: str | None = None):
         super().__init__(lm, url, api_key)
         self._name, self._adapter = name, adapter
 
-    def _model(self, adapted: bool) -> str:
-        if adapted:
+    def _model(self, adapter: bool) -> str:
+        if self._adapted(adapter):
             return self._adapter
         if self._name is None:
             self._name = self._get("/v1/models")["data"][0]["id"]
         return self._name
 
-    def _continue(self, ids: list[int], run: Run, sampling: Sampling, adapted: bool) -> Written:
+    def _continue(self, ids: list[int], run: Run, sampling: Sampling, adapter: bool) -> Written:
         body = {
-            "model": self._model(adapted),
+            "model": self._model(adapter),
             "prompt": ids,
             "max_tokens": run.count,
             "allowed_token_ids": run.ids(),
@@ -55,15 +54,15 @@ class VllmEngine(RemoteEngine):
             for choice in event["choices"]:
                 yield from choice["token_ids"] or ()
 
-    def score(self, prompt: Ids, continuations: Sequence[Ids]) -> list[float]:
+    def score(self, prompt: Ids, continuations: Sequence[Ids], adapter: bool = True) -> list[float]:
         """See `Engine.score`."""
-        return [self._score(list(prompt), list(one)) for one in continuations]
+        return [self._score(list(prompt), list(one), adapter) for one in continuations]
 
-    def _score(self, prompt: list[int], continuation: list[int]) -> float:
+    def _score(self, prompt: list[int], continuation: list[int], adapter: bool) -> float:
         if not continuation:
             return 0.0
         body = {
-            "model": self._model(adapter_is_on(self.lm)),
+            "model": self._model(adapter),
             "prompt": prompt + continuation,
             "max_tokens": 1,
             "prompt_logprobs": 0,

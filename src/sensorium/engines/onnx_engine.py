@@ -1,6 +1,6 @@
 """The engine on ONNX Runtime: the torch engine's loop around faster arithmetic, in float32 or with 8-bit weights.
 
-Which ids are chosen, guidance, batches, cancelling: all of it is `TorchEngine`'s. Only the model's step and, where many
+Which ids are chosen, guidance, batches: all of it is `TorchEngine`'s. Only the model's step and, where many
 ids may follow, its output head run as ONNX graphs (`sensorium.model.onnx_export`). Given continuations are scored by
 torch with the unrounded weights.
 
@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from sensorium.generate.continuous import Answer, Batch, RowBatch
-from sensorium.generate.engine import Ids, Ranges, Token
-from sensorium.generate.output_head import OutputHead
-from sensorium.generate.torch_engine import TorchEngine
-from sensorium.model.fold import adapter_is_on
+from sensorium.engines.adapter import Adapter
+from sensorium.engines.output_head import OutputHead
+from sensorium.engines.rows import RowBatch
+from sensorium.engines.torch_engine import TorchEngine
+from sensorium.engines.turn import Failed, Ids, Token, Turn
 from sensorium.model.onnx_export import BODY, HEAD, HIDDEN, IDS, LOGITS, MASK, PAST, PRESENT, cached_onnx
+from sensorium.stream import Ranges
 from sensorium.types import InputError
 
 WHOLE_FROM = {"fp32": 0.5, "int8": 0.2}
@@ -39,8 +40,8 @@ class OnnxEngine(TorchEngine):
     """A causal LM of a Llama-like class, run by ONNX Runtime on the CPU.
 
     Args:
-        lm: the model, in eval mode, on the CPU. With a LoRA adapter, there are graphs with it and without it, each
-            made when first needed.
+        lm: the model, in eval mode, on the CPU. With a LoRA adapter, there are graphs with it and without it: without
+            it at once, with it when first needed.
         precision: ``"fp32"``, or ``"int8"`` for weights of 8 bits.
         threads: of one step; None for as many as torch uses, fewer for a small model.
 
@@ -55,32 +56,28 @@ class OnnxEngine(TorchEngine):
         if lm.device.type != "cpu" or lm.dtype != torch.float32:
             raise InputError(f"this engine runs float32 models on the CPU, not {lm.dtype} on {lm.device}; use torch")
         self._precision, self._threads = precision, threads or useful_threads(lm)
-        self._bodies: dict[bool, Any] = {}
-        self._prepare(adapter_is_on(lm))
+        graphs = cached_onnx(lm, precision, adapter=False)
+        self._bodies = {False: session(graphs / BODY, self._threads)}
+        self.head = WideHead(lm, session(graphs / HEAD, self._threads), WHOLE_FROM[precision])
 
-    def _prepare(self, adapted: bool) -> None:
-        graphs = cached_onnx(self.lm, self._precision)
-        self._bodies[adapted] = session(graphs / BODY, self._threads)
-        if not isinstance(self._head, WideHead):
-            share = WHOLE_FROM[self._precision]
-            self._head = WideHead(self.lm, session(graphs / HEAD, self._threads), share)
+    def _body(self, adapter: bool) -> Any:
+        if adapter not in self._bodies:
+            graphs = cached_onnx(self.lm, self._precision, adapter)
+            self._bodies[adapter] = session(graphs / BODY, self._threads)
+        return self._bodies[adapter]
 
-    def _body(self) -> Any:
-        """The session of the model as it now is, with its adapter on or off."""
-        adapted = adapter_is_on(self.lm)
-        if adapted not in self._bodies:
-            self._prepare(adapted)
-        return self._bodies[adapted]
+    def batch(self) -> RowBatch:
+        """See `Engine.batch`."""
+        return OnnxBatch(self.decoder, self.head, self.lm.device, bool(Adapter(self.lm)))
 
-    def batch(self) -> Batch:
-        """See `TorchEngine.batch`."""
-        return self._rows()
+    def decoder(self, prompts: list[Ids], adapter: bool) -> OnnxDecoder:
+        """See `TorchEngine.decoder`."""
+        return OnnxDecoder(self._body(adapter), prompts)
 
-    def _rows(self) -> RowBatch:
-        return OnnxBatch(self._start, self._head, self.lm.device)
 
-    def _start(self, prompts: list[Ids]) -> OnnxDecoder:
-        return OnnxDecoder(self._body(), prompts)
+def int8(lm: Any) -> OnnxEngine:
+    """The engine with weights of 8 bits."""
+    return OnnxEngine(lm, "int8")
 
 
 class OnnxBatch(RowBatch):
@@ -90,13 +87,13 @@ class OnnxBatch(RowBatch):
     three times slower on two cores.
     """
 
-    def join(self, answers: Sequence[Answer]) -> Iterator[Token]:
+    def join(self, turns: Sequence[Turn]) -> list[Token | Failed]:
         with one_thread():
-            return iter(list(super().join(answers)))
+            return super().join(turns)
 
-    def step(self) -> Iterator[Token]:
+    def step(self) -> list[Token | Failed]:
         with one_thread():
-            return iter(list(super().step()))
+            return super().step()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sensorium.generate.engine import Ids
+from sensorium.engines.turn import Ids
 
 
 @dataclass

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sensorium.generate.engine import Ranges
 from sensorium.model.head import final_logits
+from sensorium.stream import Ranges
 
 
 class OutputHead:

@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
-from sensorium.generate.engine import Ids, Scored
-from sensorium.generate.output_head import OutputHead
-from sensorium.generate.trie import Node, blocks, grow
+from sensorium.engines.engine import ranked
+from sensorium.engines.output_head import OutputHead
+from sensorium.engines.trie import Node, blocks, grow
+from sensorium.engines.turn import Ids, Scored
 
 BLOCK = 192
 """Nodes read in one pass when all continuations are scored."""
@@ -232,7 +233,5 @@ def best_few(lm: Any, head: OutputHead, prompt: Ids, continuations: Sequence[Ids
     """The ``wanted`` likeliest continuations, best first; of equal ones the earlier first."""
     root = _tree(tuple(map(tuple, continuations)))
     if not can_read_trees(lm, len(prompt) + sum(1 for _ in root.inner())):
-        scores = score_all(lm, head, prompt, continuations)
-        order = sorted(range(len(scores)), key=lambda index: (-scores[index], index))
-        return [Scored(index, scores[index]) for index in order[:wanted]]
+        return ranked(score_all(lm, head, prompt, continuations), wanted)
     return BestFirst(TreeReader(lm, head, prompt), root, wanted).run()

@@ -19,7 +19,7 @@ class Sampling:
         top_k: sample among this many of the likeliest ids; 0 for all.
         top_p: sample among the likeliest ids that together hold this share of the probability, in (0, 1]
             (nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751).
-        seed: row ``i`` of a batch draws from ``seed + i``, so a row does not depend on its neighbours.
+        seed: of all that is drawn; whatever else is written at the same time changes nothing.
         guidance: scale of classifier-free guidance inside media spans, 1 for none
             (Ho and Salimans 2022, arXiv:2207.12598).
         max_tokens: most ids written in one answer.
@@ -44,9 +44,9 @@ class Sampling:
         _demand(self.guidance >= 0, "guidance", self.guidance, "0 or more; 1 means none")
         _demand(self.max_tokens >= 1, "max_tokens", self.max_tokens, "1 or more")
 
-    def generator(self, row: int) -> torch.Generator:
-        """The source of randomness of one row of a batch."""
-        return torch.Generator().manual_seed((self.seed + row) % 2**63)
+    def generator(self) -> torch.Generator:
+        """The source of randomness of one answer."""
+        return torch.Generator().manual_seed(self.seed % 2**63)
 
 
 def _demand(fine: bool, name: str, value: float, wanted: str) -> None:

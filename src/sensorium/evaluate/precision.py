@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sensorium.generate.onnx_engine import session
+from sensorium.engines.onnx_engine import session
 from sensorium.model.onnx_export import IDS, LOGITS, MASK, WHOLE, cached_onnx
 from sensorium.stream import Rendered
 from sensorium.types import InputError

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import torch
 from transformers import DynamicCache
 
-from sensorium.generate.engine import Ids
+from sensorium.engines.adapter import Adapter
+from sensorium.engines.turn import Ids
 
 
 class Decoder(Protocol):
@@ -37,10 +38,11 @@ class PlainDecoder:
     Args:
         lm: the model; its body is run, its head is not.
         prompts: one per row, none empty; `hidden` is the state after each.
+        adapter: compute with the model's LoRA matrices, if it has any, or without.
     """
 
-    def __init__(self, lm: Any, prompts: Sequence[Ids]):
-        self._body = lm.base_model
+    def __init__(self, lm: Any, prompts: Sequence[Ids], adapter: bool = True):
+        self._body, self._adapter, self._adapted = lm.base_model, Adapter(lm), adapter
         self._cache = DynamicCache(config=lm.config.get_text_config())
         ids_BT, mask_BT = left_padded(prompts, lm.device)
         self._mask_BT = None if bool(mask_BT.all()) else mask_BT
@@ -58,13 +60,14 @@ class PlainDecoder:
         return self._forward(ids_BT, position_BT)
 
     def _forward(self, ids_BT: torch.Tensor, position_BT: torch.Tensor) -> torch.Tensor:
-        out = self._body(
-            input_ids=ids_BT,
-            attention_mask=self._mask_BT,
-            position_ids=position_BT,
-            past_key_values=self._cache,
-            use_cache=True,
-        )
+        with self._adapter.switched(self._adapted):
+            out = self._body(
+                input_ids=ids_BT,
+                attention_mask=self._mask_BT,
+                position_ids=position_BT,
+                past_key_values=self._cache,
+                use_cache=True,
+            )
         return out.last_hidden_state[:, -1]
 
     def keep(self, rows: Sequence[int]) -> None:
