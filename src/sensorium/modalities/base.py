@@ -9,7 +9,7 @@ import inspect
 import io
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -105,6 +105,14 @@ class Modality(ABC):
     @abstractmethod
     def measures(self, original: Signal, other: Signal) -> dict[str, float]:
         """How well ``other`` stands for the original, by named measures with their unit, e.g. ``{"psnr_db": 25.2}``."""
+
+    def overall(self, measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """`measures` of many media in one: their means, and what cannot be told by a mean."""
+        return {name: float(np.mean([one[name] for one in measured])) for name in measured[0]}
+
+    def baselines(self, original: Signal, bits: float) -> dict[str, tuple[Signal, float]]:
+        """What else would stand for a medium within so many bits, and the bits it takes, by name of the method."""
+        return {}
 
     def adopt(self, thing: Any) -> Signal:
         """An object of another library, or a structure of this modality's own, as a canonical signal."""
