@@ -194,7 +194,8 @@ class FSQCodec(NetCodec):
 
     def _signal(self, array: np.ndarray) -> Signal:
         shape = self.settings
-        return Signal(array, rate_hz=shape.rate_hz, channels=shape.channel_names, units=shape.units)
+        signal = Signal(array, rate_hz=shape.rate_hz, channels=shape.channel_names, units=shape.units)
+        return modality(shape.modality).mend(signal)
 
     def header_features(self, codebook: int) -> np.ndarray:
         return self._header.features(codebook)
