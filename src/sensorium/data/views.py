@@ -105,6 +105,18 @@ class Kept:
         return load_file(self.path)["array"]
 
 
+def remembered(path: Path, digest: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """The array in a file (npz), made again when ``digest``, which stands for all it depends on, is another."""
+    if path.exists():
+        with np.load(path) as kept:
+            if str(kept["digest"]) == digest:
+                return kept["array"]
+    array = make()
+    with atomic_file(path) as out:
+        np.savez_compressed(out, digest=digest, array=array)
+    return array
+
+
 def look(
     values: Callable[[Sequence[np.ndarray]], np.ndarray],
     media: Callable[[], Iterable[np.ndarray]],
