@@ -93,9 +93,7 @@ class SemanticConfig:
 
     def facts(self) -> Facts:
         size = (self.size_px,) * self.space or None
-        timed: dict[str, Any] = {}
-        if self.hop or self.floats:
-            timed = {"rate_hz": self.rate_hz, "channels": self.inputs}
+        timed: dict[str, Any] = {"rate_hz": self.rate_hz, "channels": self.inputs} if self.hop or self.floats else {}
         return Facts(
             name=self.name,
             modality=self.modality,

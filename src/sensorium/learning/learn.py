@@ -56,5 +56,5 @@ def family_for(signal: Signal) -> str:
 def _train(
     minutes: float, checkpoint: Path | None, say: Say, net: Any, sample: Callable, loss: Callable, **how: Any
 ) -> None:
-    settings: dict[str, Any] = {"minutes": minutes} | how
-    train_codec(net, sample, loss, CodecTraining(**settings), checkpoint=checkpoint, say=say)
+    given: dict[str, Any] = {"minutes": minutes} | how
+    train_codec(net, sample, loss, CodecTraining(**given), checkpoint=checkpoint, say=say)
