@@ -113,10 +113,19 @@ def computing(dtype: Dtype, device: torch.device) -> torch.autocast:
     Raises:
         InputError: another name.
     """
+    return torch.autocast(device.type, torch.bfloat16, enabled=format_of(dtype, device) == torch.bfloat16)
+
+
+def format_of(dtype: Dtype, device: torch.device) -> torch.dtype:
+    """The format that `computing` computes in.
+
+    Raises:
+        InputError: another name.
+    """
     if dtype not in ("auto", "float32", "bfloat16"):
         raise InputError(f"dtype must be auto, float32 or bfloat16, not {dtype!r}")
     half = dtype == "bfloat16" or (dtype == "auto" and has_fast_bfloat16(device.type))
-    return torch.autocast(device.type, torch.bfloat16, enabled=half)
+    return torch.bfloat16 if half else torch.float32
 
 
 def keep_freed_memory() -> None:

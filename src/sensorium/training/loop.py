@@ -18,10 +18,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from sensorium.device import computing, give_back_freed_memory
+from sensorium.device import computing, format_of, give_back_freed_memory
 from sensorium.training import checkpoint, machine
+from sensorium.training.attention import documents_only
 from sensorium.training.config import TrainConfig
 from sensorium.training.energy import Energy, Meter
+from sensorium.training.frozen import held_in
 from sensorium.training.losses import Batch, BatchLoss, Loss, default_loss
 from sensorium.training.machine import World
 from sensorium.training.optimizer import Optimizer
@@ -69,6 +71,10 @@ def fit(
         stop = stack.enter_context(stop_signals())
         was_training = grown.training
         stack.callback(lambda: grown.train(was_training))
+        if world.size == 1:  # shards hold one format, and gather whole rows
+            grown.to(world.device)
+            stack.enter_context(documents_only(grown))
+            stack.enter_context(held_in(format_of(config.dtype, world.device), grown))
         run = Run(grown, loader, config, Path(out), loss, world)
         stack.callback(run.close)
         return run.train(stop)
