@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import ToyCodec, random_codes, tiny_tokenizer
 
-from sensorium.generate import Token
+from sensorium.engines import Token
 from sensorium.serve.transcript import Medium, Progress, Text, Transcript
 from sensorium.stream import Stream
 from sensorium.vocabulary import Vocabulary
@@ -53,7 +53,7 @@ def ids_of(stream: Stream, *pieces: str | ToyCodec) -> list[int]:
         if isinstance(piece, str):
             ids += stream.tokenizer(piece, add_special_tokens=False)["input_ids"]
         else:
-            ids += stream.vocabulary.ids(piece.facts.name, random_codes(piece))
+            ids += stream.vocabulary.layout(piece.facts.name).ids(random_codes(piece))
     return ids
 
 

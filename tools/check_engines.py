@@ -23,8 +23,9 @@ from typing import Any
 import torch
 
 import sensorium
-from sensorium.cli.media import modality_of
-from sensorium.generate import Assistant, Engine, make_engine
+from sensorium.engines import Engine, generate, make_engine
+from sensorium.generate import Assistant
+from sensorium.modalities import modality_of
 from sensorium.model.gguf import export_gguf, export_gguf_adapter
 from sensorium.types import TEXT, Conversation, Part, as_message
 
@@ -35,9 +36,9 @@ def questions(model: Assistant, media: list[Path], question: str, request: str) 
     """What is asked: a name, the conversation, and what is wanted."""
     asked: list[Asked] = [("hello", Conversation((as_message("user", "Hello, who are you?"),)), TEXT)]
     for path in media:
-        content = [Part(modality_of(path), path), question]
+        content = [Part(modality_of(path).name, path), question]
         asked.append((path.name, Conversation((as_message("user", content),)), TEXT))
-    for modality in {span.facts.modality for span in model.vocabulary.writers()}:
+    for modality in {layout.facts.modality for layout in model.vocabulary.writers()}:
         asked.append((f"{modality}: {request}", Conversation((as_message("user", request),)), modality))
     return asked
 
@@ -46,14 +47,12 @@ def answers(model: Assistant, engine: Engine, asked: list[Asked]) -> list[dict[s
     """Ids, text and seconds of every answer of an engine."""
     found = []
     for name, conversation, want in asked:
-        task = model.task(conversation, want, temperature=0, guidance=1, max_tokens=512)
+        turn = model.turn(conversation, want, temperature=0, guidance=1, max_tokens=512)
         start = time.perf_counter()
-        with model.media(about=task.about_media):
-            rules = model.grammar(want, task.sampling.max_tokens)
-            (made,) = engine.generate([task.prompt], [rules], task.sampling)
+        (made,) = generate(engine, [turn])
         seconds = round(time.perf_counter() - start, 3)
         text = "".join(part.data for part in model.stream.parse(made.ids) if part.is_text)
-        found.append({"asked": name, "prompt_ids": len(task.prompt), "ids": made.ids, "text": text, "s": seconds})
+        found.append({"asked": name, "prompt_ids": len(turn.prompt), "ids": made.ids, "text": text, "s": seconds})
     return found
 
 
@@ -95,7 +94,7 @@ def compare(model: Assistant, names: list[str], asked: list[Asked]) -> list[dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a model in the box, a folder, or a Hub id")
-    parser.add_argument("engines", nargs="+", help="see `sensorium.generate.make_engine`; or llamacpp alone")
+    parser.add_argument("engines", nargs="+", help="see `sensorium.engines.make_engine`; or llamacpp alone")
     parser.add_argument("--media", type=Path, nargs="*", default=[], help="files to ask about")
     parser.add_argument("--question", default="What is this?")
     parser.add_argument("--request", default="Draw a red heart.")

@@ -25,15 +25,15 @@ from torch import Tensor
 
 from sensorium.api import codec as boxed_codec
 from sensorium.codecs import Codec, load_codec
-from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
-from sensorium.codecs.fsq_net import FsqNet
-from sensorium.codecs.kmeans import KMeansCodec
-from sensorium.codecs.refine import refined
-from sensorium.codecs.report import codec_row, table, write_report
-from sensorium.codecs.training import CodecTraining, Sample, train_codec
 from sensorium.device import computing
+from sensorium.families.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
+from sensorium.families.fsq_net import FsqNet
+from sensorium.families.kmeans import KMeansCodec
+from sensorium.families.refine import refined
 from sensorium.files import atomic_file, cache_dir
-from sensorium.types import InputError
+from sensorium.learning.report import codec_row, table, write_report
+from sensorium.learning.training import CodecTraining, Sample, train_codec
+from sensorium.types import InputError, Signal
 
 SHAPE = FSQConfig(
     name="image",
@@ -165,7 +165,11 @@ def kmeans_baseline(pictures: Sequence[Picture], pixels: np.ndarray) -> KMeansCo
 
 def report(codec: Codec, pictures: Sequence[Picture], pixels: np.ndarray, folder: Path) -> None:
     """Fidelity and use of the codes on unseen concepts."""
-    print(table(write_report(codec, unseen_concepts(pictures, pixels), folder / codec.facts.name)))
+    print(
+        table(
+            write_report(codec, [Signal(one) for one in unseen_concepts(pictures, pixels)], folder / codec.facts.name)
+        )
+    )
 
 
 def unseen_concepts(pictures: Sequence[Picture], pixels: np.ndarray) -> list[np.ndarray]:

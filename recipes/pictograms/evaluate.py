@@ -149,7 +149,7 @@ def category_report(
 
 
 def prompt_ids(model: Any, prompt: Conversation) -> list[int]:
-    return model.stream.render(model.encode(prompt), reply=True).ids.tolist()
+    return model.stream.render(model.senses.encode(prompt), reply=True).ids.tolist()
 
 
 def answer_ids(model: Any, answer: str) -> list[int]:
@@ -165,8 +165,7 @@ def top_answers(
     model: Any, answers: Sequence[Sequence[int]], prompts: Iterable[Conversation], k: int = 5
 ) -> list[list[int]]:
     """Numbers of the ``k`` likeliest answers to every prompt, by the exact likelihood of each."""
-    with model.media(about=True):
-        return [[one.index for one in model.engine.best(prompt_ids(model, prompt), answers, k)] for prompt in prompts]
+    return [[one.index for one in model.engine.best(prompt_ids(model, prompt), answers, k)] for prompt in prompts]
 
 
 def blind_prompts(make: Callable[[Part], Conversation]) -> dict[str, Conversation]:
@@ -239,7 +238,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=MEASURES, default=MEASURES)
-    parser.add_argument("--engine", default="torch", help="what writes, see `sensorium.generate.make_engine`")
+    parser.add_argument("--engine", default="torch", help="what writes, see `sensorium.engines.make_engine`")
     options = parser.parse_args()
     import sensorium
 

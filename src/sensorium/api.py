@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from sensorium import plugins
 from sensorium.codecs import Codec, load_codec
 from sensorium.data import PackedLoader, TokenShards, read_conversations, write_shards
+from sensorium.engines import make_engine
 from sensorium.files import cache_dir
-from sensorium.generate import Assistant, make_engine
+from sensorium.generate import Assistant
+from sensorium.modalities import Modality
 from sensorium.model import Base, Grown, Init, Learn, grow
 from sensorium.model.model import IN_THE_BOX
 from sensorium.training import TrainConfig, TrainResult, fit
@@ -18,14 +21,38 @@ from sensorium.types import InputError
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Base", "Grown", "Init", "Learn", "codec", "grow", "load", "train"]
+__all__ = ["Base", "Grown", "Init", "Learn", "codec", "codec_of", "grow", "load", "register", "train"]
+
+
+Kind = TypeVar("Kind")
+
+
+def register(thing: Kind) -> Kind:
+    """Make a modality or a codec family known in this process, e.g. from a notebook; also as a decorator.
+
+    Packages register entry points instead, see docs/codecs.md.
+
+    Args:
+        thing: a subclass of `Codec`, or a `Modality` (its class or an instance).
+
+    Raises:
+        InputError: it is neither.
+    """
+    known: Any = thing
+    if isinstance(known, type) and issubclass(known, Codec):
+        plugins.register(plugins.CODECS, known.family, known)
+    elif isinstance(known, Modality) or (isinstance(known, type) and issubclass(known, Modality)):
+        plugins.register(plugins.MODALITIES, known.name, known() if isinstance(known, type) else known)
+    else:
+        raise InputError(f"only a Codec class or a Modality can be registered, not {known!r:.80}")
+    return thing
 
 
 def load(name: str | PathLike[str], base: str | Path | Base | None = None, engine: str = "torch") -> Assistant:
     """A model to chat with: ``"nano"``, a folder, or a Hub id. See `sensorium.model.Model.load`.
 
     Args:
-        engine: what writes, e.g. ``"torch"``, ``"onnx"``, ``"fast"``; see `sensorium.generate.make_engine`.
+        engine: what writes, e.g. ``"torch"``, ``"onnx"``, ``"fast"``; see `sensorium.engines.make_engine`.
     """
     assistant = Assistant.load(name, base)
     assistant.engine = make_engine(assistant.lm, engine)
@@ -35,13 +62,33 @@ def load(name: str | PathLike[str], base: str | Path | Base | None = None, engin
 def codec(name: str | PathLike[str]) -> Codec:
     """A trained codec: one in the box by name (``"image"``; nano's, where several models have one of that name), or a
     folder that `Codec.save` wrote."""
-    found = sorted(IN_THE_BOX.glob("*/codecs/*/codec.json"), key=lambda path: path.parts[-4] == "nano")
-    boxed = {path.parent.name: path.parent for path in found}
+    boxed = _boxed()
     if str(name) in boxed:
         return load_codec(boxed[str(name)])
     if Path(name).is_dir():
         return load_codec(name)
     raise InputError(f"no codec {str(name)!r}: not a folder, and not in the box ({', '.join(sorted(boxed)) or 'none'})")
+
+
+def codec_of(modality: str) -> Codec:
+    """The codec in the box for a modality, one that writes before one that only reads.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = [load_codec(folder) for folder in _boxed().values()]
+    found = sorted((one for one in found if one.facts.modality == modality), key=lambda one: one.facts.use == "read")
+    if not found:
+        raise InputError(
+            f"there is no codec for {modality!r} in the box; train one (`sensorium codec train`) and give its folder"
+        )
+    return found[0]
+
+
+def _boxed() -> dict[str, Path]:
+    """Folders of the codecs in the box by name; of several models' the first model's, nano's before all."""
+    found = sorted(IN_THE_BOX.glob("*/codecs/*/codec.json"), key=lambda path: path.parts[-4] == "nano")
+    return {path.parent.name: path.parent for path in found}
 
 
 def train(
@@ -64,8 +111,8 @@ def train(
     """
     config = TrainConfig(minutes=minutes, **options)
     out = Path(out) if out is not None else cache_dir() / "runs" / Path(data).stem
-    shards = write_shards(read_conversations(data), grown.stream, grown.codecs, out / "shards")
-    samples = TokenShards(shards, grown.stream, grown.codecs)
+    shards = write_shards(read_conversations(data), grown.senses, out / "shards")
+    samples = TokenShards(shards, grown.senses)
     if not samples.head["learned"]:
         raise InputError(f'{data} holds no message of role "assistant", so there is nothing to learn')
     apart = grown.keeps_documents_apart()

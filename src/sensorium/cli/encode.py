@@ -9,24 +9,24 @@ import typer
 
 
 def encode(
-    medium: Annotated[Path, typer.Argument(help="A file, e.g. a picture.")],
-    codec: Annotated[str | None, typer.Option(help="A codec in the box by name, or a folder.")] = None,
+    medium: Annotated[Path, typer.Argument(help="A file, of whatever kind its suffix says.")],
+    codec: Annotated[
+        str | None, typer.Option(help="A codec in the box by name, or a folder.", show_default="the first of its kind")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Decode again and write what is left of the medium here.")] = None,
 ) -> None:
     """Print the codes of a medium as JSON.
 
-    One list of codes per frame."""
+    One flat list of codes: the header's, then frame by frame, codebook by codebook."""
     import json
 
     from sensorium import api
-    from sensorium.cli.media import modality_of
-    from sensorium.modalities import modality
+    from sensorium.modalities import modality_of
 
     kind = modality_of(medium)
-    coder = api.codec(codec or kind)
-    array = modality(kind).open(medium)
-    (codes,) = coder.encode([array])
+    coder = api.codec(codec) if codec else api.codec_of(kind.name)
+    (codes,) = coder.encode([kind.open(medium, coder.facts.wish)])
     typer.echo(json.dumps({"codec": coder.facts.name, "codes": codes.tolist()}))
     if out is not None:
-        modality(kind).save(coder.decode([codes])[0], out)
+        kind.save(coder.decode([codes])[0], out)
         typer.echo(f"wrote {out}", err=True)

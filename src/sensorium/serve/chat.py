@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from sensorium.generate import Token
+from sensorium.engines import Token
 from sensorium.serve.messages import part_to_json
 from sensorium.serve.registry import Served
 from sensorium.serve.schemas import (
@@ -20,10 +20,10 @@ from sensorium.serve.schemas import (
     ReplyMessage,
     TokenLogprob,
 )
-from sensorium.serve.server import EventStream, Server, Shared, new_id, with_media
+from sensorium.serve.server import EventStream, Server, Shared, new_id
 from sensorium.serve.tokens import readable
 from sensorium.serve.transcript import UNFINISHED, Event, Medium, Text
-from sensorium.serve.writing import Step, Writing, Written, want_of
+from sensorium.serve.writing import Step, Writing, Written
 
 router = APIRouter()
 STREAMED: dict[int | str, dict[str, Any]] = {
@@ -44,11 +44,11 @@ async def chat(body: ChatRequest, request: Request, server: Shared) -> Any:
 async def _start(body: ChatRequest, request: Request, server: Server, served: Served) -> Writing:
     sampling = body.sampling()
     server.check(body.answers, sampling.get("max_tokens"))
-    want = want_of(body.modalities, served)
+    served.model.grammar(body.modalities)  # refuses what cannot be written before media are read
     conversation = await server.reader.conversation(body.messages, served)
-    task = await served.at_desk(lambda: served.model.task(conversation, want, **sampling))
-    tasks = [with_media(server.bounded(task), body.modalities)] * body.answers
-    return server.write(request, served, tasks, modalities=body.modalities, stops=body.stops)
+    most = server.settings.max_tokens
+    turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, most, **sampling))
+    return server.write(request, served, [turn], answers=body.answers, stops=body.stops)
 
 
 async def _whole(body: ChatRequest, server: Server, served: Served, writing: Writing) -> ChatReply:
@@ -60,9 +60,8 @@ async def _whole(body: ChatRequest, server: Server, served: Served, writing: Wri
 
 
 def _choice(index: int, written: Written, served: Served, logprobs: bool) -> ChatChoice:
-    ids = iter(written.media_ids)
-    parts = [part_to_json(part, None if part.is_text else next(ids)) for part in written.parts]
-    content = written.text if written.text or not written.media_ids else None
+    parts = [part_to_json(part) for part in written.parts]
+    content = written.text if written.text or all(part.is_text for part in written.parts) else None
     logs = ChatLogprobs(content=[_logprob(token, served) for token in written.tokens]) if logprobs else None
     message = ReplyMessage(content=content, parts=parts)
     return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=written.finish)
@@ -114,7 +113,7 @@ async def _told(event: Event, served: Served) -> dict[str, Any]:
     if isinstance(event, Text):
         return {"content": event.text}
     if isinstance(event, Medium):
-        part = await served.at_desk(lambda: part_to_json(*served.model.decode([event.part]), event.ids))
+        part = await served.at_desk(lambda: part_to_json(*served.model.senses.decode([event.part])))
         return {"parts": [part.model_dump()]}
     return {"progress": {"modality": event.modality, "done": event.done, "total": event.total}}
 
