@@ -16,7 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # A room imports only from rooms before it (docs/design.md).
 ROOMS = (
-    "plugins", "types", "source", "files", "device", "muon", "modalities", "codecs", "families", "vocabulary",
+    "plugins", "types", "source", "files", "device", "modalities", "codecs", "families", "vocabulary",
     "stream", "senses", "model", "data", "training", "learning", "engines", "generate",
     "embed", "evaluate", "reason", "insight", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip

@@ -109,8 +109,8 @@ def test_frozen_weights_are_held_in_the_format_of_the_step_and_come_back_bit_for
         assert {p.dtype for p in grown.parameters() if p.requires_grad} == {torch.float32}
     for name, value in grown.named_parameters():
         assert torch.equal(value, before[name]), name
-    with pytest.raises(ValueError), held_in(torch.bfloat16, grown):
-        raise ValueError
+    with pytest.raises(ValueError, match="step"), held_in(torch.bfloat16, grown):
+        raise ValueError("step")
     assert {p.dtype for p in grown.parameters()} == {torch.float32}
 
 
@@ -129,9 +129,9 @@ def test_ids_that_compete_are_those_the_grammar_allows(facts):
     assert sorted(i for group in groups for i in group) == list(range(vocabulary.size)), "each id once"
     from sensorium.stream.grammar import Grammar
 
-    span = vocabulary.spans[0]
-    grammar = Grammar(vocabulary, vocabulary.text_size, (1,), want=None)
-    for id_ in (span.open_id, span.starts[0], span.starts[1], span.starts[0]):
+    layout = vocabulary.layouts[0]
+    grammar = Grammar(vocabulary, vocabulary.text_size, (1,))
+    for id_ in (layout.open_id, layout.starts[0], layout.starts[1], layout.starts[0]):
         allowed = {i for start, stop in grammar.allowed() for i in range(start, stop)}
         assert allowed <= next(group for group in groups if id_ in group)
         grammar.advance(id_)

@@ -13,34 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from sensorium.data.packing import Batch
 from sensorium.training.cross_entropy import cross_entropy
 from sensorium.types import InputError
 
 Among = Literal["all", "kind"]
 LOGITS_AT_ONCE = 2**28  # 1 GiB in float32
-
-
-class Batch(NamedTuple):
-    """A packed batch on the training device.
-
-    Args:
-        where_N: positions with a target, as indices into the flattened (B * T) tokens; worked out on the host,
-            so that no step waits for the device.
-        targets_N: their targets.
-    """
-
-    ids_BT: Tensor
-    position_ids_BT: Tensor
-    where_N: Tensor
-    targets_N: Tensor
-
-    @classmethod
-    def of(cls, packed: Any, rows: slice, device: torch.device) -> Batch:
-        """The given rows of a `sensorium.data.PackedBatch`."""
-        targets = packed.targets[rows].ravel()
-        where = np.flatnonzero(targets >= 0)
-        arrays = (packed.ids[rows], packed.position_ids[rows], where, targets[where])
-        return cls(*(torch.from_numpy(np.ascontiguousarray(a)).to(device, non_blocking=True) for a in arrays))
 
 
 class BatchLoss(NamedTuple):
@@ -52,15 +30,17 @@ class BatchLoss(NamedTuple):
         weight: () sum of the weights.
         nats_K: (kinds,) unweighted sum of the loss per kind, for the log.
         tokens_K: (kinds,) number of targets per kind.
+        kinds: their names, where the model does not name them; always the same.
     """
 
     total: Tensor
     weight: Tensor
     nats_K: Tensor
     tokens_K: Tensor
+    kinds: tuple[str, ...] = ()
 
 
-Loss = Callable[[Any, Batch], BatchLoss]
+Loss = Callable[[Any, Any], BatchLoss]
 
 
 class NextTokenLoss:
@@ -170,18 +150,18 @@ class NextTokenLoss:
 
 
 def competing(vocabulary: Any) -> list[list[tuple[int, int]]]:
-    """Groups of ids, as ranges, of which the grammar allows one group at a time; no id is in two.
+    """Groups of ids, as ranges; what the grammar allows at a place lies in one group, and no id is in two.
 
-    Text with the markers of media, and each codebook, the first together with the closing marker where a medium may
-    be longer or shorter.
+    Text with the markers of media, and each codebook, the first of a frame together with the closing marker where a
+    medium may be longer or shorter.
     """
     text, books = [(0, vocabulary.text_size)], []
-    for span in vocabulary.spans:
-        free = span.facts.fixed_frames is None
-        text.append((span.open_id, span.open_id + (1 if free else 2)))
-        for book in range(len(span.facts.codebook_sizes)):
-            closing = [(span.close_id, span.close_id + 1)] if free and book == 0 else []
-            books.append([*closing, span.range(book)])
+    for layout in vocabulary.layouts:
+        free = layout.min_codes < layout.max_codes
+        text.append((layout.open_id, layout.open_id + (1 if free else 2)))
+        for book in range(len(layout.sizes)):
+            closing = [(layout.close_id, layout.close_id + 1)] if free and book == layout.header_codes else []
+            books.append([*closing, layout.range(book)])
     return [text, *books]
 
 

@@ -64,6 +64,7 @@ def world(config: TrainConfig) -> Iterator[World]:
         torch.set_num_threads(config.threads)
     if device.type == "cpu":
         keep_freed_memory()
+        torch.set_flush_denormal(True)  # numbers of next to nothing would slow a CPU down
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World(device)
@@ -83,9 +84,8 @@ def world(config: TrainConfig) -> Iterator[World]:
 
 
 def copied(grown: Any) -> Any:
-    """A copy of a grown model's weights, to be sharded; tokenizer, codecs and vocabulary are shared."""
-    shared = (grown.codecs, grown.tokenizer, grown.vocabulary, grown.stream)
-    return copy.deepcopy(grown, memo={id(item): item for item in shared})
+    """A copy of a grown model's weights, to be sharded; its senses are shared."""
+    return copy.deepcopy(grown, memo={id(grown.senses): grown.senses})
 
 
 def shard(module: nn.Module, lm: Any, world: World) -> None:
