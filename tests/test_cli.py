@@ -302,7 +302,7 @@ def test_data_import_of_a_folder_passes_lint(run, tmp_path):
     [
         (("train", "media", "--out", "x", "--family", "tape"), "no codec family named 'tape'"),
         (("train", "media", "--out", "x", "--modality", "smell"), "no modality named 'smell'"),
-        (("train", "nowhere", "--out", "x"), "no image files in nowhere"),
+        (("train", "nowhere", "--out", "x"), "no media in nowhere"),
         (("train", "media", "--out", "x", "--codes", "100"), "power of two"),
         (("train", "media", "--out", "x", "--family", "pretrained"), "are not trained"),
     ],

@@ -12,7 +12,9 @@ import PIL.Image
 import pytest
 
 from sensorium import plugins
+from sensorium.cli.terminal import request_to_make
 from sensorium.codecs.contract import check_codec
+from sensorium.modalities import modality
 from sensorium.types import Signal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,6 +73,19 @@ def test_the_codec_in_the_docs_keeps_the_contract(monkeypatch):
     check_codec(codec, [picture, picture[::-1]])
     (decoded,) = codec.decode(codec.encode([Signal(picture)]))
     assert np.abs(decoded.array.astype(int) - picture).max() <= 16
+
+
+def test_the_modality_in_the_docs_goes_through_every_door(monkeypatch, tmp_path):
+    monkeypatch.setattr(plugins, "_registered", dict(plugins._registered))
+    names: dict = {}
+    for source in python_of("docs/write-a-modality.md"):
+        exec(compile(source, "docs/write-a-modality.md", "exec"), names)
+    (tmp_path / "tune.notes").write_text("60 1\n64 2")
+    part = names["sm"].Melody(tmp_path / "tune.notes")
+    codec = names["codec"]
+    (codes,) = codec.encode([modality("melody").open(part.data)])
+    assert codec.decode([codes])[0].array[:, 0].round().tolist() == [60, 64]
+    assert request_to_make("melody", "a sad tune") == "Compose a sad tune."
 
 
 BOX = ROOT / "src" / "sensorium" / "weights"

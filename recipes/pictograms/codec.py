@@ -26,9 +26,10 @@ from torch import Tensor
 from sensorium.api import codec as boxed_codec
 from sensorium.codecs import Codec, load_codec
 from sensorium.device import computing
-from sensorium.families.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
+from sensorium.families.fsq import FSQCodec, FSQConfig, reconstruction
 from sensorium.families.fsq_net import FsqNet
 from sensorium.families.kmeans import KMeansCodec
+from sensorium.families.net_codec import pixels_to_net
 from sensorium.families.refine import refined
 from sensorium.files import atomic_file, cache_dir
 from sensorium.learning.report import codec_row, table, write_report
@@ -159,7 +160,7 @@ def batches(pixels: np.ndarray, size: int = 256) -> Iterator[np.ndarray]:
 
 def kmeans_baseline(pictures: Sequence[Picture], pixels: np.ndarray) -> KMeansCodec:
     """As many patches in the codebook and codes in a picture as the writing codec, found by k-means."""
-    trained = [pixels[p.picture] for p in training_pictures(pictures)]
+    trained = [Signal(pixels[p.picture]) for p in training_pictures(pictures)]
     return KMeansCodec.fit(trained, codes=prod(SHAPE.levels), size_px=64, patch_px=8, steps=150, name="kmeans")
 
 
@@ -224,7 +225,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.what == "report":
         report(trained_codec(SHAPE.name), pictures, pixels, options.out)
     elif options.what == "baseline":
-        print(table([codec_row(kmeans_baseline(pictures, pixels), unseen_concepts(pictures, pixels))[0]]))
+        unseen = [Signal(one) for one in unseen_concepts(pictures, pixels)]
+        print(table([codec_row(kmeans_baseline(pictures, pixels), unseen)]))
     else:
         improve(options, training_pictures(pictures), pixels)
 

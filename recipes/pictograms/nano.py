@@ -28,7 +28,8 @@ from recipes.pictograms.concepts import Concepts, load_pictures
 from recipes.pictograms.tokenizer import save_tokenizer, train_tokenizer
 
 from sensorium.data import PackedLoader, TokenShards, write_shards
-from sensorium.families.fsq import FSQCodec, net_to_pixels, pixels_to_net
+from sensorium.families.fsq import FSQCodec
+from sensorium.families.net_codec import net_to_pixels, pixels_to_net
 from sensorium.families.semantic import SemanticCodec
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Base, Grown, Model, grow
