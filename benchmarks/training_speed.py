@@ -99,8 +99,10 @@ def conversations(codecs: dict[str, Any], media: int, count: int = 3000) -> Iter
 
 
 def _codes(codec: Any, generator: np.random.Generator) -> np.ndarray:
+    """Random codes of a medium, as the checkout at hand has them: flat, or (frames, codebooks) before version 2."""
     facts = codec.facts
-    return np.stack([generator.integers(0, size, facts.fixed_frames) for size in facts.codebook_sizes], axis=1)
+    codes = np.stack([generator.integers(0, size, facts.fixed_frames) for size in facts.codebook_sizes], axis=1)
+    return codes.ravel() if hasattr(codec, "layout") else codes
 
 
 def nano() -> tuple[Any, dict[str, Any], dict[str, Any]]:

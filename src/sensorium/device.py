@@ -10,14 +10,13 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from sensorium.files import atomic_file, cache_dir
+from sensorium.train_config import Dtype
 from sensorium.types import InputError
 
-Dtype = Literal["auto", "float32", "bfloat16"]
 FAST_FROM = 1.5
 """Gain of a bare product from which a training step gains too: casting and what is not a product take their share."""
 PRODUCT = ((1024, 768), (768, 1536))

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from torch import Tensor, nn
 
-from sensorium.device import Dtype
+from sensorium.train_config import Dtype
 from sensorium.training import Drawn, Terms, TrainConfig, TrainResult, fit
 from sensorium.training.checkpoint import load_latest
 from sensorium.training.nets import Sample, TermsOf

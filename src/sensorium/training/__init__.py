@@ -1,7 +1,7 @@
 """Training: one loop for all that learns, a loss per kind of token, checkpoints that resume exactly."""
 
 from sensorium.data.packing import Batch
-from sensorium.training.config import TrainConfig
+from sensorium.train_config import TrainConfig
 from sensorium.training.energy import Energy
 from sensorium.training.loop import fit
 from sensorium.training.losses import BatchLoss, Loss, NextTokenLoss, default_loss

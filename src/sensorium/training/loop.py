@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from sensorium.device import computing, give_back_freed_memory
+from sensorium.train_config import TrainConfig
 from sensorium.training import checkpoint, machine
-from sensorium.training.config import TrainConfig
 from sensorium.training.energy import Energy, Meter
 from sensorium.training.losses import BatchLoss, Loss, default_loss
 from sensorium.training.machine import World

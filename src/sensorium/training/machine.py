@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from sensorium.device import device_of, keep_freed_memory
-from sensorium.training.config import TrainConfig
+from sensorium.train_config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class World:
             value = value.clone()
             dist.all_reduce(value)
         return value
+
+    def wait(self) -> None:
+        """Until all processes are here; one may encode for an hour before."""
+        if self.size > 1:
+            dist.monitored_barrier(timeout=timedelta(days=1)) if dist.get_backend() == "gloo" else dist.barrier()
 
     def agree(self, numbers: list[float]) -> list[float]:
         """What process 0 has; times and signals differ between processes, decisions must not."""

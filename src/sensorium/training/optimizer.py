@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from sensorium.train_config import TrainConfig
 from sensorium.training import machine
-from sensorium.training.config import TrainConfig
 from sensorium.training.muon import Muon
 from sensorium.training.trainee import Trainee, no_layout_lost
 from sensorium.types import InputError

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sensorium.files import atomic_file
-from sensorium.training.config import TrainConfig
+from sensorium.train_config import TrainConfig
 from sensorium.training.energy import Energy
 from sensorium.training.schedule import progress
 

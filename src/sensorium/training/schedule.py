@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import cos, pi
 
-from sensorium.training.config import TrainConfig
+from sensorium.train_config import TrainConfig
 
 
 def progress(config: TrainConfig, step: int, seconds: float) -> float:

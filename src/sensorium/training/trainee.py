@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from sensorium.device import format_of
+from sensorium.train_config import TrainConfig
 from sensorium.training import checkpoint, machine
 from sensorium.training.attention import documents_only
-from sensorium.training.config import TrainConfig
 from sensorium.training.frozen import held_in
 from sensorium.training.machine import World
 from sensorium.types import InputError

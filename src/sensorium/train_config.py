@@ -1,4 +1,4 @@
-"""What a training run may be told."""
+"""What a training run may be told. Without torch, so that the help of a command need not wait for it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any, Literal, get_args
 
-from sensorium.device import Dtype
 from sensorium.types import InputError
 
+Dtype = Literal["auto", "float32", "bfloat16"]
 Schedule = Literal["linear", "cosine", "trapezoid", "constant"]
 Optimiser = Literal["adamw", "muon"]
 
