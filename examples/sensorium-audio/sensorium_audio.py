@@ -55,8 +55,7 @@ class Audio(Modality):
         return resampled(one, wish.rate_hz) if wish.rate_hz else one
 
     def write(self, signal: Signal, media_type: str) -> bytes:
-        buffer = io.BytesIO()
-        soundfile.write(buffer, signal.array, round(signal.rate_hz or 0), format=media_type.rpartition("/")[2])
+        soundfile.write(buffer := io.BytesIO(), signal.array, round(signal.rate_hz or 0), format=media_type[6:])
         return buffer.getvalue()
 
     def preview(self, signal: Signal, size_px: int = 256) -> np.ndarray:
@@ -64,9 +63,8 @@ class Audio(Modality):
 
     def measures(self, original: Signal, other: Signal) -> dict[str, float]:
         """Mean difference of the mel spectra, at one loudness, over the time that both last."""
-        (_, a), (_, b) = heard(original), heard(other)
-        rows = min(len(a), len(b))
-        return {"mel_difference_db": float((a[:rows] - b[:rows]).abs().mean() * 20 / np.log(10))}
+        pairs = zip(heard(original)[1], heard(other)[1], strict=False)
+        return {"mel_difference_db": float(np.mean([(a - b).abs().mean() for a, b in pairs]) * 20 / np.log(10))}
 
 
 STFT: dict[str, Any] = {"n_fft": WINDOW, "hop_length": HOP, "window": torch.hann_window(WINDOW)}
@@ -113,11 +111,12 @@ class LogMel(Codec):
     def learn(cls, media: Iterable[Signal], learning: Any = None, *, codes: int = 256, **names: Any) -> LogMel:
         """K-means, twenty rounds."""
         mel_NB = torch.cat([heard(sound)[1] for sound in media])
-        table_KB = mel_NB[torch.randperm(len(mel_NB), generator=torch.Generator().manual_seed(0))[:codes]]
+        chosen, codes = torch.Generator().manual_seed(0), (learning and learning.codes) or codes
+        table_KB = mel_NB[torch.randperm(len(mel_NB), generator=chosen)[:codes]]
         for _ in range(20):
-            mine_KN = torch.cdist(mel_NB, table_KB).argmin(1) == torch.arange(len(table_KB))[:, None]
-            pairs = zip(mine_KN, table_KB, strict=True)
-            table_KB = torch.stack([mel_NB[mine_N].mean(0) if mine_N.any() else old_B for mine_N, old_B in pairs])
+            owner_N = torch.cdist(mel_NB, table_KB).argmin(1)
+            means = [mel_NB[owner_N == k].mean(0) if k in owner_N else old_B for k, old_B in enumerate(table_KB)]
+            table_KB = torch.stack(means)
         return cls(table_KB.numpy())
 
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
