@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from media_toys import Cells
 from typer.testing import CliRunner
 
 from sensorium import plugins
@@ -60,8 +61,8 @@ def test_a_codec_of_series_is_trained_and_reported_without_naming_them(run, tmp_
     assert "| series | 6 |" in table
     assert "rmse" in table
     assert (tmp_path / "report" / "contact.png").exists()
-    more = run("train", "media", "--out", "mine", "--minutes", "0.03").stderr
-    assert "resumed" in more
+    run("train", "media", "--out", "mine", "--minutes", "0.02")
+    assert load(tmp_path / "mine").fingerprint() == codec.fingerprint(), "a run goes on where it stopped: at its end"
 
 
 def test_a_codec_that_reads_learns_from_the_names_of_folders(run, tmp_path):
@@ -91,7 +92,8 @@ def test_a_codec_learns_from_conversations(run, tmp_path):
     (tmp_path / "chats.jsonl").write_text("\n".join([*lines, lines[0]]) + "\n")
     found = find_media("chats.jsonl")
     assert found.kind == "image"
-    assert list(found.words) == ["a red box", "a blue box"] * 3
+    assert [words for _, words in found.sources()] == ["a red box", "a blue box"] * 3
+    assert [words for _, words in found.at_most(2).sources()] == ["a red box", "a blue box"]
     run("train", "chats.jsonl", "--out", "mine", "--minutes", "0.02", "--family", "semantic")
     assert load(tmp_path / "mine").facts.name == "image-read"
     run("train", "chats.jsonl", "--out", "other", "--family", "kmeans", "--codes", "2")
@@ -104,7 +106,19 @@ def test_of_mixed_media_most_are_taken_and_it_is_said(tmp_path):
     said: list[str] = []
     assert find_media(str(tmp_path), say=said.append).kind == "series"
     assert said == ["taking the 6 media of modality series, not 1 image; choose another with --modality"]
-    assert len(find_media(str(tmp_path), "image").sources) == 1
+    assert find_media(str(tmp_path), "image").count == 1
+
+
+def test_a_suffix_of_several_modalities_is_of_the_one_that_opens_it(tmp_path):
+    waves(tmp_path)
+    other = Cells("aaa", 1, "float32")
+    other.extensions = (".csv",)  # type: ignore[misc]
+    plugins.register(plugins.MODALITIES, "aaa", other)
+    try:
+        assert find_media(str(tmp_path)).kind == "series"
+        assert find_media(str(tmp_path), "aaa").count == 6, "what is asked for is not guessed"
+    finally:
+        plugins.unregister(plugins.MODALITIES, "aaa")
 
 
 def test_media_are_opened_anew_at_each_pass_and_bad_ones_told_once(tmp_path):

@@ -102,6 +102,9 @@ class Quantiser(nn.Module):
         dims: axes of the code grid.
     """
 
+    sizes: Tensor
+    strides: Tensor
+
     def __init__(self, levels: Sizes, dims: int = 2) -> None:
         super().__init__()
         self.levels = tuple(levels)
