@@ -26,11 +26,7 @@ from sensorium.recipe import Learner
 def load(place: Path | None = None, width: int = WIDTH) -> Classifier:
     """The judge in the cache, or in ``place``; InputError when it has not been trained."""
     make = "python -m recipes pictograms train judge"
-    return Classifier.load(place or default_folder(), lambda labels: NamingNet(labels, width), to_net, make)
-
-
-def default_folder() -> Path:
-    return folder() / "judge"
+    return Classifier.load(place or folder() / "judge", lambda labels: NamingNet(labels, width), to_net, make)
 
 
 def train(
@@ -43,7 +39,7 @@ def train(
     batch: int = 128,
 ) -> Judge:
     """Train for some minutes in all, or some steps, on the training families, and save; names are sampled, no files."""
-    gallery, place = gallery or Gallery(), place or default_folder()
+    gallery, place = gallery or Gallery(), place or folder() / "judge"
     known = [p for concept in gallery.concepts.emoji for p in concept.plain]
     shown = Labelled(gallery.pixels, known, to_net, source=lambda p: "", classes={})
     torch.manual_seed(0)
@@ -73,7 +69,7 @@ def held_out_accuracy(judge: Judge, gallery: Gallery) -> dict[str, tuple[Share, 
     shown = [p for p in gallery.pictures if p.held_out and not p.toned and p.label in known]
     found = {}
     for family, own in sorted(grouped(shown, lambda p: p.family).items()):
-        ranks = judge.ranks(gallery.shown(own), [p.label for p in own])
+        ranks = judge.ranks(list(gallery.shown(own)), [p.label for p in own])
         found[family] = top(ranks, 1), top(ranks, 5)
     return found
 
