@@ -22,7 +22,7 @@ from sensorium.data import fetch as fetching
 from sensorium.data.fetch import Credit, Package, attribution, fetch
 from sensorium.data.labelled import Labelled, word_shares
 from sensorium.data.table import Pool, Row, even_weights, grouped, read_rows, split_of, write_rows
-from sensorium.data.views import Numbered, Views, look
+from sensorium.data.views import Kept, Numbered, Views, look, remembered
 from sensorium.model import grow
 from sensorium.recipe import Learner, Plan, Recipe, Stage, conversations
 from sensorium.recipe.command import main
@@ -189,6 +189,26 @@ def test_the_first_look_is_at_the_media_as_they_are():
     assert found.shape == (3, 6, 1)
     assert np.array_equal(found[0], media)
     assert not np.array_equal(found[1], media) and not np.array_equal(found[1], found[2])
+
+
+def test_what_was_long_in_making_is_kept(tmp_path):
+    kept = Kept(tmp_path / "codes.safetensors", "make codes")
+    with pytest.raises(InputError, match="is missing; make it with `make codes`"):
+        kept.read()
+    kept.write(np.arange(6).reshape(2, 3))
+    assert np.array_equal(kept.read(), [[0, 1, 2], [3, 4, 5]])
+
+
+def test_an_array_is_made_again_when_what_it_depends_on_changes(tmp_path):
+    made = []
+
+    def make():
+        made.append(1)
+        return np.full(3, len(made))
+
+    path = tmp_path / "drawn.npz"
+    found = [remembered(path, digest, make).tolist() for digest in ("a", "a", "b", "b")]
+    assert found == [[1] * 3, [1] * 3, [2] * 3, [2] * 3]
 
 
 # --- conversations

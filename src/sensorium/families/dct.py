@@ -67,6 +67,7 @@ class DCTCodec(RowsCodec):
             header=(("rest", window),) if exact else (),
             max_frames=max_frames,
             frame_rate_hz=None if self.rate_hz is None else self.rate_hz / window,
+            hop=window,
         )
 
     @classmethod

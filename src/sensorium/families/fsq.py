@@ -124,6 +124,7 @@ class FSQConfig:
             grid=(None, *self.in_space) if self.hop else self.in_space,
             max_frames=(self.most_steps if self.hop else 1) * prod(self.in_space),
             frame_rate_hz=self.rate_hz / self.hop if self.hop and self.rate_hz else None,
+            hop=self.hop or None,
             use=self.use,
             wish=self.wish,
         )

@@ -108,6 +108,7 @@ class SoundModel:
             "grid": (None,),
             "max_frames": self.header.steps(round(most_s * self.rate_hz)),
             "frame_rate_hz": self.rate_hz / hop,
+            "hop": hop,
             "wish": Wish(rate_hz=float(self.rate_hz), channels=self.channels),
         }
 

@@ -99,6 +99,7 @@ class SemanticConfig:
             grid=(None,) if self.hop else (1,),
             max_frames=self.most_frames,
             frame_rate_hz=self.rate_hz / self.frame_rows if self.hop and self.rate_hz else None,
+            hop=self.frame_rows or None,
             use="read",
             wish=Wish(size=size, **timed),
         )

@@ -57,6 +57,7 @@ class UniformCodec(RowsCodec):
             max_frames=max_frames,
             min_frames=min_frames or (1 if self.categories else 2),
             frame_rate_hz=self.rate_hz,
+            hop=1,
         )
 
     def _check_bins(self) -> None:
