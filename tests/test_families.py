@@ -254,7 +254,7 @@ def test_semantic_keeps_the_contract_over_any_axes(kind):
 
 def test_semantic_codes_tell_what_the_media_are():
     """Codes of unseen slow waves are nearer to those of slow ones than of quick ones, by the codes they share."""
-    codec = learned_semantic(150)
+    codec = learned_semantic(300)
     codes = [set(enumerate(one[:2].tolist())) for one in codec.encode(waves(20, seed=5))]
     slow, quick_ones = codes[::2], codes[1::2]
 
