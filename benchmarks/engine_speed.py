@@ -38,8 +38,8 @@ from sensorium.engines.onnx_engine import WHOLE_FROM
 from sensorium.model import Model
 from sensorium.model.gguf import export_gguf
 from sensorium.model.onnx_export import BLOCK
+from sensorium.senses import Senses
 from sensorium.stream import Ranges
-from sensorium.vocabulary import Vocabulary
 
 SHAPES = {
     "nano": (3500, 13804, dict(hidden_size=256, num_hidden_layers=7, intermediate_size=704, num_attention_heads=8)),
@@ -113,13 +113,13 @@ class Subject:
             import sensorium
 
             model = sensorium.load(name)
-            widest = max(model.vocabulary.writers(), key=lambda span: span.stop - span.open_id)
+            widest = max(model.vocabulary.writers(), key=lambda layout: layout.stop - layout.open_id)
             text = ((0, model.stream.text_stop),)
-            return cls(Path(name).name, model, {"codes": (widest.range(0),), "text": text})
+            return cls(Path(name).name, model, {"codes": (widest.range(widest.header_codes),), "text": text})
         text, codes, shape = SHAPES[name]
         torch.manual_seed(0)
         lm = LlamaForCausalLM(LlamaConfig(**shape, vocab_size=text + codes, tie_word_embeddings=False)).eval()
-        model = Model(lm, byte_tokenizer(), Vocabulary(text + codes, ()), {})
+        model = Model(lm, Senses(byte_tokenizer(), text + codes, {}))
         return cls(name, model, {"codes": ((text, text + codes),), "text": ((0, text),)})
 
     def step_bytes(self, engine: str, kind: str) -> float:
@@ -256,7 +256,7 @@ def race(
     return found
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="nano, smol, or the folder of a model")
     parser.add_argument("--engines", nargs="+", default=ENGINES, help="names of engines; see `make_engine`")
@@ -266,7 +266,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="alternating runs; the median counts")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", type=Path, help="write the rows here too")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     transformers_logging.set_verbosity_error()
     memory = bandwidth(options.threads)
     print(f"{options.threads} threads, {memory / 1e9:.1f} GB/s from memory\n")

@@ -18,7 +18,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 ROOMS = (
     "plugins", "types", "source", "files", "train_config", "device", "modalities", "codecs", "families", "vocabulary",
     "stream", "senses", "model", "data", "training", "learning", "runs", "engines", "generate",
-    "embed", "evaluate", "reason", "insight", "serve", "api", "doctor", "__init__", "cli", "__main__",
+    "embed", "evaluate", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip
 MAY_NAME_MODALITIES = ("modalities", "families", "learning", "__init__", "cli", "doctor", "serve")
 MODALITY_NAME = re.compile(r"(?<![a-z])(images?|audio|videos?|speech|pictures?)(?![a-z])", re.IGNORECASE)

@@ -351,9 +351,12 @@ def test_data_import_of_a_folder_passes_lint(run, tmp_path):
     [
         (("train", "media", "--out", "x", "--family", "tape"), "no codec family named 'tape'"),
         (("train", "media", "--out", "x", "--modality", "smell"), "no modality named 'smell'"),
-        (("train", "nowhere", "--out", "x"), "no media in nowhere"),
+        (("train", "nowhere", "--out", "x"), "no media in nowhere; give a folder, a pattern or a JSONL file"),
+        (("train", "media", "--out", "x", "--modality", "series"), "no series files in media"),
         (("train", "media", "--out", "x", "--codes", "100"), "power of two"),
         (("train", "media", "--out", "x", "--family", "pretrained"), "are not trained"),
+        (("train", "media", "--out", "x", "--family", "semantic"), "one folder per name"),
+        (("fetch", "media", "--out", "x"), "no VQ model could be loaded from 'media'"),
     ],
 )
 def test_a_codec_that_cannot_be_trained_is_told(run, tmp_path, words, sentence):

@@ -145,21 +145,21 @@ def test_time_is_halved_no_oftener_than_the_hop_allows():
     np.random.default_rng(0).normal(1e7, 1, (50, 3)),
 ])  # fmt: skip
 def test_a_header_keeps_length_level_and_size(array):
-    """What comes back without any loss in between is off by less than a tenth of the spread or 1 part in 10,000."""
+    """What comes back without any loss in between is off by less than 1 part in 10,000."""
     head = Header(hop=4, channels=array.shape[1], floats=True)
     codes, whole = head.take(array.astype(np.float32))
     assert len(whole) % 4 == 0
     assert all(0 <= code < size for code, (_, size) in zip(codes, head.books, strict=True))
-    assert np.abs(whole).max() < 40
+    assert np.abs(whole).max() <= 1
     np.testing.assert_allclose(head.give(np.array(codes), whole), array, rtol=1e-4, atol=1e-9)
 
 
 def test_header_books_are_named_and_neighbours_alike():
     assert Header(hop=8).books == (("rest", 8),)
     assert Header(hop=1).books == ()
-    assert [name for name, _ in Header(channels=2, floats=True).books][:3] == ["scale.0", "offset.0", "fine.0"]
-    features = Header(hop=8).features(0)
-    assert (np.diff(features[:, 0]) > 0).all()
+    assert [name for name, _ in Header(channels=2, floats=True).books][:3] == ["scale0", "offset0", "fine0"]
+    alike = Header(hop=8).features(0) @ Header(hop=8).features(0).T
+    assert (alike[0, 1:4] < alike[0, :3]).all()
 
 
 def test_what_is_not_there_does_not_count():

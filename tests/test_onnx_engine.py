@@ -22,6 +22,7 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 from sensorium.engines import fast
 from sensorium.engines.onnx_engine import OnnxDecoder, OnnxEngine
+from sensorium.evaluate import Share
 from sensorium.evaluate.precision import check_precision, drift
 
 TEXT_SIZE, TEXT_STOP, STOP = 300, 290, 1
@@ -188,8 +189,8 @@ def samples() -> list[Rendered]:
 def test_drift_is_nothing_in_float32_and_little_in_eight_bits():
     exact, rounded = (drift(tiny("llama"), precision, samples()) for precision in PRECISIONS)
     assert exact.kl_nats < 1e-6
-    assert exact.agreement == 1
-    assert exact.positions == rounded.positions == 60
+    assert exact.agreement.value == 1
+    assert exact.accuracy.count == rounded.accuracy.count == 60
     assert 1e-6 < rounded.kl_nats < 0.05
 
 
@@ -201,7 +202,7 @@ def test_accuracy_is_the_share_of_answers_that_are_likeliest():
         said[place] = int(lm(torch.from_numpy(said[None, :place].astype(np.int64))).logits[0, -1].argmax())
     said[20:] = (said[20:] + 1) % TEXT_SIZE
     found = drift(lm, "fp32", [Rendered(said, np.isin(np.arange(30), range(10, 21)), ())])
-    assert found.accuracy == found.rounded_accuracy == pytest.approx(10 / 11)
+    assert found.accuracy == found.rounded_accuracy == Share(10, 11)
     assert found.lost == 0
 
 

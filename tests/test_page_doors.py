@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import zipfile
 
 import pulse
@@ -12,7 +14,10 @@ from fastapi.testclient import TestClient
 from in_browser import PHONE, answers, attach, chromium, file, say, until, visiting
 from page_server import asked, made_by, running
 from serving import running as serving
+from serving import tiny_assistant
 
+from sensorium import plugins
+from sensorium.data import read_conversations
 from sensorium.modalities import modality
 from sensorium.serve import doors, errors
 
@@ -137,6 +142,52 @@ def test_an_outside_modality_is_added_shown_sent_and_written(visit, server):
     written = answers(page).get_by_role("img", name="Answer to “calmly”")
     written.locator("i").nth(5).wait_for()
     assert written.locator("i").first.evaluate("bar => getComputedStyle(bar).backgroundColor") == "rgb(198, 79, 107)"
+
+
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    """A server with a tiny random model that has the modality, which is installed as any package is."""
+    installed = tmp_path / "pulse-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: pulse\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text(f"[{plugins.MODALITIES}]\npulse = pulse:pulse\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for the processes that open media
+    plugins._installed.cache_clear()
+    with serving({"heart": tiny_assistant(codecs=[pulse.beats_codec()])}, max_tokens=100) as made:
+        yield made
+    plugins._installed.cache_clear()
+
+
+@slow
+def test_the_whole_way_of_an_outside_modality_with_a_real_server(browser, real, tmp_path):
+    with visiting(browser, real.url) as visit:
+        page = visit()
+        attach(page, file("rows.beats", b"3 3\n9 1\n31 7\n4 4", ""))
+        page.get_by_role("img", name="rows.beats").locator("i").nth(7).wait_for()
+        page.get_by_label("Answer with").select_option("pulse")
+        say(page, "Another like it")
+        answers(page).get_by_role("img").locator("i").nth(5).wait_for()
+        settled(page)
+        say(page, "And one more")
+        answers(page).nth(1).get_by_role("img").locator("i").nth(5).wait_for()
+        settled(page)
+        assert page.locator(".problem").count() == 0
+        page.get_by_label("More: Another like it").click()
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Download the conversation").click()
+        saved.value.save_as(tmp_path / "beats.jsonl")
+        page.get_by_role("link", name="Make").click()
+        page.get_by_label("How should it beat?").fill("calmly")
+        page.get_by_role("button", name="Beat", exact=True).click()
+        page.get_by_role("img", name="calmly, attempt 4").locator("i").nth(5).wait_for()
+        page.get_by_role("link", name="What it sees").click()
+        page.get_by_role("button", name="Used before: pulse 1").click()
+        page.get_by_role("img", name="Made from the numbers").wait_for()
+        assert page.get_by_role("slider", name="Its numbers").is_visible()
+    (conversation,) = read_conversations(tmp_path / "beats.jsonl")
+    (part,) = conversation.messages[1].parts
+    assert part.codec == "beats" and pulse.pulse.open(part.data).array.ravel().tolist() == part.codes.tolist()
 
 
 @slow

@@ -43,7 +43,8 @@ class Learning:
     Args:
         minutes: wall time; a family without an open end stops when it is done.
         train: the one training loop: ``train(net, sample, loss, **how)`` trains a network in place for the time, and
-            goes on from this run's checkpoint. ``sample(rng, count)`` makes a batch, ``loss(net, batch)`` named terms.
+            goes on from this run's checkpoint. ``sample(rng, count)`` makes a batch, a tensor or a mapping of tensors;
+            ``loss(net, batch)`` gives named terms.
         codes: wished size of a codebook; None for the family's own default.
         say: where progress is told.
     """

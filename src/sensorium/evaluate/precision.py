@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from sensorium.engines.onnx_engine import session
+from sensorium.evaluate.values import Share
 from sensorium.model.onnx_export import IDS, LOGITS, MASK, WHOLE, cached_onnx
 from sensorium.stream import Rendered
 from sensorium.types import InputError
@@ -24,22 +25,20 @@ class Drift:
 
     Args:
         kl_nats: mean Kullback-Leibler divergence of the next id's distribution from that in float32.
-        agreement: share of positions with the same likeliest id, 0 to 1.
-        accuracy: share of positions whose likeliest id is the one that the answer has, in float32.
+        agreement: positions with the same likeliest id, of all positions that were compared.
+        accuracy: positions whose likeliest id is the one that the answer has, in float32.
         rounded_accuracy: the same in the precision.
-        positions: how many were compared.
     """
 
     kl_nats: float
-    agreement: float
-    accuracy: float
-    rounded_accuracy: float
-    positions: int
+    agreement: Share
+    accuracy: Share
+    rounded_accuracy: Share
 
     @property
     def lost(self) -> float:
         """How much of the accuracy the precision costs; negative where it gains."""
-        return self.accuracy - self.rounded_accuracy
+        return self.accuracy.value - self.rounded_accuracy.value
 
 
 @torch.inference_mode()
@@ -66,12 +65,11 @@ def drift(lm: Any, precision: str, samples: Sequence[Rendered]) -> Drift:
         agreement=_share(exact_N == rounded_N),
         accuracy=_share(exact_N == said_N),
         rounded_accuracy=_share(rounded_N == said_N),
-        positions=len(said_N),
     )
 
 
-def _share(true_N: torch.Tensor) -> float:
-    return float(true_N.double().mean())
+def _share(true_N: torch.Tensor) -> Share:
+    return Share(int(true_N.sum()), len(true_N))
 
 
 def check_precision(
@@ -89,8 +87,9 @@ def check_precision(
     found = drift(lm, precision, samples)
     if found.lost > most_lost:
         raise InputError(
-            f"{precision} makes this model worse: the likeliest token is the answer's at {found.rounded_accuracy:.1%} "
-            f"of the places, in fp32 at {found.accuracy:.1%}, and {most_lost:.1%} may be lost; use fp32"
+            f"{precision} makes this model worse: the likeliest token is the answer's at "
+            f"{found.rounded_accuracy.value:.1%} of the places, in fp32 at {found.accuracy.value:.1%}, and "
+            f"{most_lost:.1%} may be lost; use fp32"
         )
     if found.kl_nats > most_kl_nats:
         raise InputError(

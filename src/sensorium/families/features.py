@@ -75,7 +75,7 @@ class Function(Features):
 
     def __init__(self, function: Callable[[Signal], np.ndarray], most_rows: int = 4096, rate_hz: float | None = None):
         self.function = function
-        self.facts = {"grid": (None,), "max_frames": most_rows, "frame_rate_hz": rate_hz}
+        self.facts = {"grid": (None,), "max_frames": most_rows, "frame_rate_hz": rate_hz, "hop": 1}
 
     def __call__(self, signal: Signal) -> tuple[list[int], np.ndarray]:
         return [], np.asarray(self.function(signal), dtype=np.float32)

@@ -122,6 +122,7 @@ class FSQConfig:
             grid=(None, *self.in_space) if self.hop else self.in_space,
             max_frames=(self.most_steps if self.hop else 1) * prod(self.in_space),
             frame_rate_hz=self.rate_hz / self.hop if self.hop and self.rate_hz else None,
+            hop=self.hop or None,
             use=self.use,
             wish=self.wish,
         )
@@ -194,7 +195,8 @@ class FSQCodec(NetCodec):
 
     def _signal(self, array: np.ndarray) -> Signal:
         shape = self.settings
-        return Signal(array, rate_hz=shape.rate_hz, channels=shape.channel_names, units=shape.units)
+        signal = Signal(array, rate_hz=shape.rate_hz, channels=shape.channel_names, units=shape.units)
+        return modality(shape.modality).mend(signal)
 
     def header_features(self, codebook: int) -> np.ndarray:
         return self._header.features(codebook)
@@ -215,13 +217,13 @@ class FSQCodec(NetCodec):
         net = config.net()
         rows = min(int(pool.lengths.max()), WINDOW * config.hop) if config.hop else int(pool.lengths[0])
 
-        def sample(rng: np.random.Generator, batch: int) -> tuple[Tensor, Tensor]:
+        def sample(rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
             windows, there, _ = pool.windows(rng, batch, rows, config.hop or rows)
-            return to_net(torch.from_numpy(windows)), torch.from_numpy(there)
+            return {"x": to_net(torch.from_numpy(windows)), "there": torch.from_numpy(there)}
 
-        def loss(net: Any, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-            x_BDN, there_BT = batch
-            return {"reconstruction": reconstruction(x_BDN, net(x_BDN)[0], there_BT if config.hop else None)}
+        def loss(net: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+            there_BT = batch["there"] if config.hop else None
+            return {"reconstruction": reconstruction(batch["x"], net(batch["x"])[0], there_BT)}
 
         learning.train(net, sample, loss)
         return cls(config, net)

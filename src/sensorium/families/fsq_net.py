@@ -102,6 +102,9 @@ class Quantiser(nn.Module):
         dims: axes of the code grid.
     """
 
+    sizes: Tensor
+    strides: Tensor
+
     def __init__(self, levels: Sizes, dims: int = 2) -> None:
         super().__init__()
         self.levels = tuple(levels)
@@ -137,7 +140,7 @@ class Quantiser(nn.Module):
 
     def decode(self, codes_BG: Tensor) -> Tensor:
         """Values (B, C, G) of codes (B, G)."""
-        return self.values((codes_BG.unsqueeze(1) // self.strides % self.sizes.long()).float())
+        return self.values((codes_BG.unsqueeze(1) // self.strides % torch.as_tensor(self.sizes).long()).float())
 
 
 class Block(nn.Module):

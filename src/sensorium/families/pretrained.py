@@ -55,7 +55,8 @@ class PretrainedCodec(Codec):
         except TypeError as error:
             raise InputError(f"a model of type {self.kind!r} is for {use.modality}: {error}") from error
         modality = modality or use.modality
-        self.facts = Facts(name=name or modality, modality=modality, **self.model.facts)
+        facts: dict[str, Any] = self.model.facts
+        self.facts = Facts(name=name or modality, modality=modality, **facts)
 
     @classmethod
     def from_hub(cls, source: str, **settings: Any) -> Self:

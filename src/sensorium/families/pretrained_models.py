@@ -38,8 +38,8 @@ class PictureModel:
             raise InputError(f"this VQ model needs pictures whose side is a multiple of {shrink} px, not {size_px}")
         self.vq, self.size_px, self.side = vq, size_px, size_px // shrink
         self.in_grids = vq.config.model_type == "emu3_vqgan"
-        self.settings = {"size_px": size_px}
-        self.facts = {
+        self.settings: dict[str, Any] = {"size_px": size_px}
+        self.facts: dict[str, Any] = {
             "codebook_sizes": (vq.quantize.embedding.num_embeddings,),
             "grid": (self.side, self.side),
             "max_frames": self.side**2,
@@ -101,13 +101,14 @@ class SoundModel:
         self.codebooks = codebooks or len(self.known)
         hop = samples_of_frame(config)
         self.header = Header(hop=hop)
-        self.settings = {"codebooks": self.codebooks, "most_s": most_s}
-        self.facts = {
+        self.settings: dict[str, Any] = {"codebooks": self.codebooks, "most_s": most_s}
+        self.facts: dict[str, Any] = {
             "codebook_sizes": tuple(len(vectors) for vectors in self.known[: self.codebooks]),
             "header": self.header.books,
             "grid": (None,),
             "max_frames": self.header.steps(round(most_s * self.rate_hz)),
             "frame_rate_hz": self.rate_hz / hop,
+            "hop": hop,
             "wish": Wish(rate_hz=float(self.rate_hz), channels=self.channels),
         }
 

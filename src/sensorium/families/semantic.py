@@ -93,7 +93,7 @@ class SemanticConfig:
 
     def facts(self) -> Facts:
         size = (self.size_px,) * self.space or None
-        timed = {"rate_hz": self.rate_hz, "channels": self.inputs} if self.hop or self.floats else {}
+        timed: dict[str, Any] = {"rate_hz": self.rate_hz, "channels": self.inputs} if self.hop or self.floats else {}
         return Facts(
             name=self.name,
             modality=self.modality,
@@ -101,6 +101,7 @@ class SemanticConfig:
             grid=(None,) if self.hop else (1,),
             max_frames=self.most_frames,
             frame_rate_hz=self.rate_hz / self.frame_rows if self.hop and self.rate_hz else None,
+            hop=self.frame_rows or None,
             use="read",
             wish=Wish(size=size, **timed),
         )
@@ -250,16 +251,17 @@ class SemanticCodec(NetCodec):
         longest = -(-int(pool.lengths.max()) // max(config.frame_rows, 1))
         rows = config.frame_rows * min(longest, FRAMES) or int(pool.lengths[0])
 
-        def sample(rng: np.random.Generator, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+        def sample(rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
             windows, there, numbers = pool.windows(rng, batch, rows, config.hop or rows)
             shares = np.zeros((batch, count), np.float32)
             for row, number in enumerate(numbers):
                 shares[row, classes_of[number]] = 1 / max(len(classes_of[number]), 1)
-            return to_net(torch.from_numpy(windows)), torch.from_numpy(there), torch.from_numpy(shares)
+            x_BDN = to_net(torch.from_numpy(windows))
+            return {"x": x_BDN, "there": torch.from_numpy(there), "words": torch.from_numpy(shares)}
 
-        def loss(teller: Any, batch: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
-            x_BDN, there_BN, share_BW = batch
-            return {"words": F.cross_entropy(teller(x_BDN, there_BN if config.hop else None), share_BW)}
+        def loss(teller: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+            logits_BW = teller(batch["x"], batch["there"] if config.hop else None)
+            return {"words": F.cross_entropy(logits_BW, batch["words"])}
 
         learning.train(teller, sample, loss)
         return cls(config, teller.net)

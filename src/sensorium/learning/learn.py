@@ -49,11 +49,12 @@ def learn_codec(
 
 
 def family_for(signal: Signal) -> str:
-    """Lists of named rows (boxes, events) are cut into even bins; everything else has a network learn it."""
-    return "uniform" if signal.labels and "uniform" in plugins.names(plugins.CODECS) else "fsq"
+    """Lists of things (boxes, events) are cut into even bins; everything else has a network learn it."""
+    return "uniform" if signal.labels or signal.frame else "fsq"
 
 
 def _train(
     minutes: float, checkpoint: Path | None, say: Say, net: Any, sample: Callable, loss: Callable, **how: Any
 ) -> None:
-    train_codec(net, sample, loss, CodecTraining(**{"minutes": minutes} | how), checkpoint=checkpoint, say=say)
+    given: dict[str, Any] = {"minutes": minutes} | how
+    train_codec(net, sample, loss, CodecTraining(**given), checkpoint=checkpoint, say=say)

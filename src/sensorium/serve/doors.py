@@ -52,7 +52,7 @@ async def modalities() -> ModalityList:
 async def viewer(name: str, file: str) -> FileResponse:
     """The viewer of a modality; the address never becomes a path, it is only compared with the one there is."""
     kind = _installed(name) if name in modality_names() else None
-    path = kind and viewer_file(kind)
+    path = None if kind is None else viewer_file(kind)
     if path is None or file != path.name:
         raise ApiError(404, "no modality that is installed has this viewer", code="not_found")
     return FileResponse(path, media_type="text/javascript; charset=utf-8", headers={"Cache-Control": "no-cache"})

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from recipes.pictograms.concepts import Concepts
-from recipes.pictograms.phrases import phrase
 from torch import Tensor
 
-from sensorium.model import Grown
+from sensorium.model.grow import Grown
 
 
-def align(grown: Grown, codec: str, concepts: Concepts, read: np.ndarray, ridge: float = 1.0) -> None:
-    """Start a codec's input rows so that a picture's codes together point to the words of its name.
+def start_at_words(grown: Grown, codec: str, codes_NK: np.ndarray, names: Sequence[str], ridge: float = 1.0) -> None:
+    """Start a codec's input rows so that a medium's codes together point to the words of its name.
 
-    Ridge regression maps the features of training pictures' codes to the mean embedding of the tokens of their names
-    (a linear translation between two embedding spaces, as in Mikolov et al., arXiv 1309.4168); every code gets its
-    share of that map, times the number of codes. This is only where training starts.
+    Ridge regression maps the features of known media's codes to the mean embedding of the tokens of their names (a
+    linear translation between two embedding spaces, as in Mikolov et al., arXiv 1309.4168); every code gets its share
+    of that map, times the number of codes. This is only where training starts.
 
     Args:
-        codec: name of the codec; its codebooks have features.
-        read: (pictures, 1, codes) codes of every picture of the table.
+        codec: name of the codec; its media have one frame, and its codebooks have features.
+        codes_NK: codes of N media in K codebooks.
+        names: what each of the media is called.
     """
     rows = codebooks(grown, codec)
     table = grown.embedding.weight.detach()
     mean = table.mean(0)
-    pictures = [(p.picture, c.label) for c in concepts.emoji for p in c.plain]
-    codes = torch.from_numpy(read[[number for number, _ in pictures], 0].astype(np.int64))
+    codes = torch.from_numpy(np.asarray(codes_NK, np.int64))
     seen = torch.cat([part.features[codes[:, i]] for i, part in enumerate(rows)], dim=1)
-    told = {label: _name_embedding(grown, table, phrase(label)) for label in {label for _, label in pictures}}
-    wanted = torch.stack([told[label] for _, label in pictures]) - mean
+    told = {name: _name_embedding(grown, table, name) for name in set(names)}
+    wanted = torch.stack([told[name] for name in names]) - mean
     solved = torch.linalg.solve(seen.T @ seen + ridge * torch.eye(seen.shape[1]), seen.T @ wanted)
     with torch.no_grad():
         for part, shared in zip(rows, solved.chunk(len(rows)), strict=True):

@@ -1,26 +1,46 @@
-"""SVG drawings to 64 x 64 pictures on white, all families at one scale.
+"""SVG drawings to square pictures on white, whole sets at one scale, and the colour that fills most of one.
 
 Sets leave different room around their drawings. A set's usual extent (its 90th percentile) is made to fill the picture
-up to the margin, so a family's inner differences in size ("small square", "large square") stay visible while the
-families agree with one another; what would still stick out is made smaller, and every drawing is centred.
+up to the margin, so a set's inner differences in size ("small square", "large square") stay visible while the sets
+agree with one another; what would still stick out is made smaller, and every drawing is centred.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from sensorium.types import InputError
 
 SIZE_PX = 64
 MARGIN_PX = 3
 CANVAS_PX = 128
 LARGEST_CANVAS_PX = 1024
 USUAL_EXTENT = 90  # percentile
+# Upper end of each hue in degrees.
+HUES = ((14, "red"), (40, "orange"), (68, "yellow"), (165, "green"), (255, "blue"), (292, "purple"), (344, "pink"))
+LEAST_SHARE = 0.45
+PAPER = 245  # a pixel all of whose channels are at least this is paper, no ink
+
+
+def main_colour(pixels_SS3: np.ndarray) -> str:
+    """Name of the colour of most of the ink of a drawing (S, S, 3) uint8; "" when there is none."""
+    ink_P3 = pixels_SS3[(pixels_SS3 < PAPER).any(2)]
+    if not len(ink_P3):
+        return ""
+    hue, saturation, value = np.asarray(Image.fromarray(ink_P3[None]).convert("HSV"))[0].astype(float).T
+    ends, names = zip(*HUES, strict=True)
+    said = np.array([*names, "red"])[np.searchsorted(ends, hue * 360 / 256)]
+    said[(value < 150) & np.isin(said, ["red", "orange"])] = "brown"
+    said[saturation < 50] = "grey"
+    said[value < 60] = "black"
+    found, counts = np.unique(said, return_counts=True)
+    return str(found[counts.argmax()]) if counts.max() >= LEAST_SHARE * len(ink_P3) else ""
 
 
 @dataclass(frozen=True)
@@ -29,34 +49,6 @@ class Layer:
 
     rgba: Image.Image
     extent: float
-
-
-def icon_svg(icons: Mapping[str, Any], name: str) -> str:
-    """An icon of an Iconify set (``icons.json``) as an SVG document; aliases may mirror or turn their parent."""
-    chain = _resolve(icons, name)
-    box = {"left": 0, "top": 0, "width": icons.get("width", 16), "height": icons.get("height", 16), **chain}
-    left, top, width, height = (box[side] for side in ("left", "top", "width", "height"))
-    body = chain["body"]
-    middle = (left + width / 2, top + height / 2)
-    turns = []
-    if chain.get("rotate"):
-        turns.append(f"rotate({90 * chain['rotate']} {middle[0]} {middle[1]})")
-    if chain.get("hFlip") or chain.get("vFlip"):
-        x, y = (-1 if chain.get("hFlip") else 1), (-1 if chain.get("vFlip") else 1)
-        turns.append(f"translate({middle[0] * (1 - x)} {middle[1] * (1 - y)}) scale({x} {y})")
-    if turns:
-        body = f'<g transform="{" ".join(turns)}">{body}</g>'
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="{left} {top} {width} {height}">{body}</svg>'
-    )
-
-
-def _resolve(icons: Mapping[str, Any], name: str) -> dict[str, Any]:
-    if name in icons["icons"]:
-        return dict(icons["icons"][name])
-    alias = icons["aliases"][name]
-    return {**_resolve(icons, alias["parent"]), **{k: v for k, v in alias.items() if k != "parent"}}
 
 
 def draw(svg: str, fit: bool = False) -> Layer | None:
@@ -79,8 +71,6 @@ def _ink(svg: str, width_px: int) -> Layer | None:
     try:
         import resvg_py
     except ImportError as error:
-        from sensorium.types import InputError
-
         raise InputError("drawing SVG needs resvg; install it with `pip install 'sensorium[svg]'`") from error
     svg = re.sub(r"currentColor", "#444", svg)
     try:
