@@ -96,6 +96,15 @@ def test_the_modality_in_the_docs_goes_through_every_door(monkeypatch, tmp_path)
     assert request_to_make("melody", "a sad tune") == "Compose a sad tune."
 
 
+def test_the_examples_of_series_boxes_and_actions_run(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for source in python_of("docs/modalities.md"):
+        exec(compile(source, "docs/modalities.md", "exec"), names)
+    for part in (names["part"], names["bare"]):
+        assert part.modality == "series"
+
+
 BOX = ROOT / "src" / "sensorium" / "weights"
 
 
