@@ -1,0 +1,92 @@
+"""What the model is taught: naming, telling what happens, going on, and writing a series from words."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+from recipes.sensors.facts import MOST, PLACES, TRENDS, Shape, made, shape_of
+from recipes.sensors.sets import LabelledSet
+
+from sensorium.types import Conversation, Part, as_message
+
+COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "many")
+GO_ON = ("Go on.", "Go on with this series.", "What comes next?", "Forecast the next values.")
+_LIST = ("{question} Choose: {classes}.", "{question} One of: {classes}.")
+_ASK: dict[str, tuple[str, ...]] = {
+    "trend": ("Does it rise or fall?", "What is the trend?", "Which way does the series go?"),
+    "peaks": ("How many peaks?", "How many peaks are there?", "Count the peaks."),
+    "cycles": ("How many periods?", "How many periods are there?", "Does it repeat, and how often?"),
+    "place": ("Where is it highest?", "Where is the highest value?", "When does it reach its maximum?"),
+    "all": ("What happens?", "What happens in this series?", "Describe the series."),
+}
+_WISH = ("Write a series that {}.", "Make a series that {}.", "I need a series that {}.")
+
+
+def counted(number: int, what: str) -> str:
+    """ "no peaks", "one peak", "three peaks", "many peaks"."""
+    return f"{COUNTS[min(number, MOST + 1)]} {what}{'' if number == 1 else 's'}"
+
+
+def told(shape: Shape) -> dict[str, str]:
+    """The short answer to each kind of question."""
+    answers = {
+        "trend": f"It {shape.trend}.",
+        "peaks": f"It has {counted(shape.peaks, 'peak')}.",
+        "cycles": f"It has {counted(shape.cycles, 'period')}.",
+        "place": f"It is highest {shape.place}.",
+    }
+    told_all = f"It {shape.trend}, has {counted(shape.peaks, 'peak')} and is highest {shape.place}."
+    return answers | {"all": told_all}
+
+
+def ask(source: LabelledSet, random: Random) -> str:
+    """The set's question; every other time with its classes, in any order."""
+    if random.random() < 0.5:
+        return source.question
+    classes = random.sample(source.classes, len(source.classes))
+    return random.choice(_LIST).format(question=source.question, classes=", ".join(classes))
+
+
+def naming(question: str, media: list[Part], answer: str) -> Conversation:
+    """The media first, so that a model reads them before it knows what is asked."""
+    return Conversation((as_message("user", [*media, question]), as_message("assistant", answer)))
+
+
+def telling(kind: str, media: list[Part], shape: Shape, random: Random) -> Conversation:
+    return naming(random.choice(_ASK[kind]), media, told(shape)[kind])
+
+
+def going_on(before: Part, after: Part, random: Random) -> Conversation:
+    return Conversation((as_message("user", [before, random.choice(GO_ON)]), as_message("assistant", after)))
+
+
+def wish_for(shape: Shape, random: Random) -> str:
+    """One or two of the facts that a written series can be checked by."""
+    wishes = [f"{shape.trend}", f"has {counted(shape.peaks, 'peak')}", f"is highest {shape.place}"]
+    picked = random.sample(wishes, random.choice((1, 2, 2)))
+    return random.choice(_WISH).format(" and ".join(picked))
+
+
+def fulfilled(wish: str, values: np.ndarray) -> bool:
+    """Whether a series (time, channels) has every fact that the wish names."""
+    shape = shape_of(values)
+    checks: list[tuple[tuple[str, ...], str]] = [
+        (TRENDS, shape.trend),
+        (tuple(counted(n, "peak") for n in range(MOST + 2)), counted(shape.peaks, "peak")),
+        (PLACES, shape.place),
+    ]
+    return all(_named(wish, words) in (None, fact) for words, fact in checks)
+
+
+def _named(wish: str, words: tuple[str, ...]) -> str | None:
+    return next((word for word in words if f" {word}" in wish), None)
+
+
+def writing(wish: str, series: Part) -> Conversation:
+    return Conversation((as_message("user", wish), as_message("assistant", series)))
+
+
+def made_up(rng: np.random.Generator, length: int) -> np.ndarray:
+    """A made-up series of any trend and up to six peaks."""
+    return made(int(rng.integers(0, 7)), TRENDS[rng.integers(3)], length, rng)
