@@ -8,7 +8,7 @@ import pytest
 from toys import ToyCodec, tiny_base
 
 from sensorium import api
-from sensorium.codecs.fsq import FSQCodec, FSQConfig
+from sensorium.families.fsq import FSQCodec, FSQConfig
 from sensorium.model import Base, grow
 from sensorium.types import InputError
 

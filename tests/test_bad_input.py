@@ -14,7 +14,7 @@ import pytest
 from PIL import Image as Pillow
 
 from sensorium.codecs import load_codec
-from sensorium.codecs.kmeans import KMeansCodec
+from sensorium.families.kmeans import KMeansCodec
 from sensorium.files import atomic_file
 from sensorium.modalities import modality
 from sensorium.modalities.image import MAX_PIXELS, to_square

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from sensorium.codecs.contract import check_codec
-from sensorium.codecs.kmeans import KMeansCodec
-from sensorium.codecs.pretrained import PretrainedCodec, _classes
+from sensorium.families.kmeans import KMeansCodec
+from sensorium.families.pretrained import PretrainedCodec, _classes
 from sensorium.types import InputError
 
 SHAPE = {"base_channels": 32, "channel_multiplier": [1, 2], "num_res_blocks": 1}

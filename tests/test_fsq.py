@@ -13,9 +13,9 @@ from recipes.pictograms.codec import picture_loss, sampling_weights, training_pi
 from recipes.pictograms.concepts import Picture
 
 from sensorium.codecs.contract import check_codec
-from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net
-from sensorium.codecs.fsq_net import Quantiser
-from sensorium.codecs.report import (
+from sensorium.families.fsq import FSQCodec, FSQConfig, pixels_to_net
+from sensorium.families.fsq_net import Quantiser
+from sensorium.learning.report import (
     ReportRow,
     codec_row,
     collisions,
@@ -26,7 +26,7 @@ from sensorium.codecs.report import (
     table,
     write_report,
 )
-from sensorium.codecs.training import CodecTraining, train_codec
+from sensorium.learning.training import CodecTraining, train_codec
 from sensorium.modalities.image import to_square
 from sensorium.types import InputError
 

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 from recipes.pictograms.nano import READER, WRITER, Codes
 
-from sensorium.codecs.semantic import SemanticCodec, SemanticConfig
+from sensorium.families.semantic import SemanticCodec, SemanticConfig
 from sensorium.types import Conversation, Message, Part, as_message
 
 SHAPE = SemanticConfig(size_px=16, codes=3, widths=(8, 8), blocks=(1, 1), channels=8, hidden=16)

@@ -10,8 +10,8 @@ from recipes.pictograms.concepts import Picture
 from recipes.pictograms.reading import Reader, losses
 
 from sensorium.codecs.contract import check_codec
-from sensorium.codecs.fsq import pixels_to_net
-from sensorium.codecs.semantic import SemanticCodec, SemanticConfig, SemanticNet
+from sensorium.families.fsq import pixels_to_net
+from sensorium.families.semantic import SemanticCodec, SemanticConfig, SemanticNet
 from sensorium.types import InputError
 
 TINY = SemanticConfig(

@@ -25,14 +25,14 @@ from torch import Tensor
 
 from sensorium.api import codec as boxed_codec
 from sensorium.codecs import Codec, load_codec
-from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
-from sensorium.codecs.fsq_net import FsqNet
-from sensorium.codecs.kmeans import KMeansCodec
-from sensorium.codecs.refine import refined
-from sensorium.codecs.report import codec_row, table, write_report
-from sensorium.codecs.training import CodecTraining, Sample, train_codec
 from sensorium.device import computing
+from sensorium.families.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
+from sensorium.families.fsq_net import FsqNet
+from sensorium.families.kmeans import KMeansCodec
+from sensorium.families.refine import refined
 from sensorium.files import atomic_file, cache_dir
+from sensorium.learning.report import codec_row, table, write_report
+from sensorium.learning.training import CodecTraining, Sample, train_codec
 from sensorium.types import InputError
 
 SHAPE = FSQConfig(

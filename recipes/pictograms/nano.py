@@ -27,9 +27,9 @@ from recipes.pictograms.colours import coloured
 from recipes.pictograms.concepts import Concepts, load_pictures
 from recipes.pictograms.tokenizer import save_tokenizer, train_tokenizer
 
-from sensorium.codecs.fsq import FSQCodec, net_to_pixels, pixels_to_net
-from sensorium.codecs.semantic import SemanticCodec
 from sensorium.data import PackedLoader, TokenShards, write_shards
+from sensorium.families.fsq import FSQCodec, net_to_pixels, pixels_to_net
+from sensorium.families.semantic import SemanticCodec
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Base, Grown, Model, grow
 from sensorium.training import NextTokenLoss, TrainConfig, fit

@@ -5,7 +5,7 @@ checkpoint); `recipes.pictograms.nano` takes the codec into the package. ``... r
 
 The encoder learns names, categories and words from the training families, through the quantised values: pictures of
 the same name must get codes that point the same way. The codec keeps none of these lists, see
-`sensorium.codecs.semantic`.
+`sensorium.families.semantic`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from recipes.pictograms.intervals import top
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sensorium.codecs.semantic import SemanticCodec, SemanticConfig, SemanticNet
-from sensorium.codecs.training import CodecTraining, train_codec, trained_net
+from sensorium.families.semantic import SemanticCodec, SemanticConfig, SemanticNet
+from sensorium.learning.training import CodecTraining, train_codec, trained_net
 
 SHAPE = SemanticConfig()
 SMOOTHING = 0.1

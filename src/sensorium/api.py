@@ -64,8 +64,8 @@ def train(
     """
     config = TrainConfig(minutes=minutes, **options)
     out = Path(out) if out is not None else cache_dir() / "runs" / Path(data).stem
-    shards = write_shards(read_conversations(data), grown.stream, grown.codecs, out / "shards")
-    samples = TokenShards(shards, grown.stream, grown.codecs)
+    shards = write_shards(read_conversations(data), grown.senses, out / "shards")
+    samples = TokenShards(shards, grown.senses)
     if not samples.head["learned"]:
         raise InputError(f'{data} holds no message of role "assistant", so there is nothing to learn')
     apart = grown.keeps_documents_apart()

@@ -1,12 +1,12 @@
 """The nouns of a conversation: parts, messages, conversations, replies.
 
-A part is text or a medium of a named modality. The data of a medium may be a path, bytes, or an array;
-its modality opens it. Codes, once known, travel with the part.
+A part is text or a medium of a named modality. The data of a medium may be a path, bytes, or an array; its
+modality opens it, which gives a `Signal`. Codes, once known, travel with the part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, Literal
@@ -25,13 +25,63 @@ class InputError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
+class Signal:
+    """The canonical array of a medium, with what an array cannot say.
+
+    Args:
+        array: shape and dtype are the modality's.
+        rate_hz: rows (first axis) a second, for media in time.
+        channels: names of the last axis; empty when it has none.
+        units: one per channel, e.g. ``"m/s2"``; empty when not known.
+        frame: (width, height) of what the numbers are measured in, for boxes and points.
+        labels: one per row, for media that are lists of named things.
+    """
+
+    array: np.ndarray
+    rate_hz: float | None = None
+    channels: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    frame: tuple[float, float] | None = None
+    labels: tuple[str, ...] = ()
+
+    def with_array(self, array: np.ndarray) -> Signal:
+        return replace(self, array=array)
+
+    def meta(self) -> dict[str, Any]:
+        """All but the array, as JSON; what is not known is left out."""
+        named = {"rate_hz": self.rate_hz, "channels": self.channels, "units": self.units}
+        named |= {"frame": self.frame, "labels": self.labels}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in named.items() if v not in (None, ())}
+
+    @classmethod
+    def of(cls, array: np.ndarray, meta: Mapping[str, Any]) -> Signal:
+        """The inverse of `meta`."""
+        given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in meta.items()}
+        return cls(array, **given)
+
+    def __eq__(self, other: object) -> bool:
+        """Same numbers and same meaning."""
+        if not isinstance(other, Signal):
+            return NotImplemented
+        return self.meta() == other.meta() and np.array_equal(self.array, other.array)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        meta = "".join(f", {name}={value!r}" for name, value in self.meta().items())
+        return f"Signal({_brief(self.array)}{meta})"
+
+
+@dataclass(frozen=True, eq=False)
 class Part:
     """One piece of a message.
 
     Args:
         modality: ``"text"`` or the name of a registered modality.
-        data: a string for text; a path, bytes or an array for a medium. None when only codes are known.
-        codes: (frames, codebooks) integers, when the medium has already been encoded.
+        data: a string for text; for a medium a path, bytes, a data URI, an array or a `Signal` (in replies always
+            that). None when only codes are known.
+        codes: one flat array of integers in the order written (header, then frame by frame, codebook by codebook),
+            when the medium has already been encoded.
         codec: name of the codec that made ``codes``.
     """
 
@@ -44,6 +94,11 @@ class Part:
     def is_text(self) -> bool:
         return self.modality == TEXT
 
+    @property
+    def array(self) -> np.ndarray:
+        """The canonical array of a medium whose data is a `Signal` or an array."""
+        return self.data.array if isinstance(self.data, Signal) else np.asarray(self.data)
+
     def with_codes(self, codes: np.ndarray, codec: str) -> Part:
         return replace(self, codes=codes, codec=codec)
 
@@ -55,7 +110,8 @@ class Part:
             return
         if self.data is None:
             raise InputError(f"this {self.modality} part holds codes only; decode it with its codec before saving")
-        plugins.load(plugins.MODALITIES, self.modality).save(self.data, path)
+        kind = plugins.load(plugins.MODALITIES, self.modality)
+        kind.save(kind.open(self.data), path)
 
     def _repr_png_(self) -> bytes | None:
         """How a notebook shows a medium."""
@@ -76,6 +132,8 @@ class Part:
             return False
         if self.codes is not None and other.codes is not None:
             return self.codec == other.codec and np.array_equal(self.codes, other.codes)
+        if isinstance(self.data, Signal) or isinstance(other.data, Signal):
+            return self.data == other.data
         return bool(np.array_equal(self.data, other.data))
 
     __hash__ = None  # type: ignore[assignment]
@@ -83,6 +141,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Message:
+    """What one side says in a turn: text and media, in order."""
+
     role: Role
     parts: tuple[Part, ...]
 
@@ -93,6 +153,8 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
+    """Messages in the order said."""
+
     messages: tuple[Message, ...]
 
     def parts(self) -> Iterable[Part]:
@@ -104,7 +166,7 @@ class Reply:
     """What a model answered.
 
     Args:
-        parts: text and media in the order written; media hold decoded arrays and their codes.
+        parts: text and media in the order written; media hold decoded signals and their codes.
         ids: the sampled token ids.
         finish: ``"stop"`` (the model ended its turn) or ``"length"`` (the token limit was reached).
     """

@@ -31,7 +31,7 @@ def train(
 
     The same command with more minutes goes on where the last run stopped.
     """
-    from sensorium.codecs.learn import find_media, learn_codec, open_media
+    from sensorium.learning.learn import find_media, learn_codec, open_media
 
     arrays = open_media(find_media(media, modality), modality, say)
     state = out.with_name(f"{out.name}.training.safetensors")
@@ -55,8 +55,8 @@ def report(
     Fidelity, use of the codebook, bits, collisions (different media, same codes), and JPEG at equal bits.
     """
     from sensorium import api
-    from sensorium.codecs.learn import find_media, open_media
-    from sensorium.codecs.report import table, write_report
+    from sensorium.learning.learn import find_media, open_media
+    from sensorium.learning.report import table, write_report
 
     measured = api.codec(codec)
     files = find_media(media, measured.facts.modality)

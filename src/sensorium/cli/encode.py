@@ -15,18 +15,16 @@ def encode(
 ) -> None:
     """Print the codes of a medium as JSON.
 
-    One list of codes per frame."""
+    One flat list of codes: the header's, then frame by frame, codebook by codebook."""
     import json
 
     from sensorium import api
-    from sensorium.cli.media import modality_of
-    from sensorium.modalities import modality
+    from sensorium.modalities import modality_of
 
     kind = modality_of(medium)
-    coder = api.codec(codec or kind)
-    array = modality(kind).open(medium)
-    (codes,) = coder.encode([array])
+    coder = api.codec(codec or kind.name)
+    (codes,) = coder.encode([kind.open(medium, coder.facts.wish)])
     typer.echo(json.dumps({"codec": coder.facts.name, "codes": codes.tolist()}))
     if out is not None:
-        modality(kind).save(coder.decode([codes])[0], out)
+        kind.save(coder.decode([codes])[0], out)
         typer.echo(f"wrote {out}", err=True)

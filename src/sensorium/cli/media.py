@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sensorium.modalities import modality, modality_names
 from sensorium.types import InputError, Reply
 
 
@@ -19,12 +18,3 @@ def save_media(reply: Reply, out: Path | None) -> list[Path]:
     for part, path in zip(media, paths, strict=True):
         part.save(path)
     return paths
-
-
-def modality_of(path: Path) -> str:
-    """The modality that opens a file, by its suffix."""
-    for name in modality_names():
-        if path.suffix.lower() in modality(name).extensions:
-            return name
-    known = ", ".join(suffix for name in modality_names() for suffix in modality(name).extensions)
-    raise InputError(f"{path} has a suffix that no installed modality opens; known suffixes: {known}")

@@ -30,4 +30,4 @@ def show(
         raise InputError(f"{file} has no conversation {line}; it is shorter than that")
     loaded = options.load(model, base)
     for conversation in chosen:
-        print_stream(loaded.stream.render(loaded.encode(conversation)), loaded.stream)
+        print_stream(loaded.stream.render(loaded.senses.encode(conversation)), loaded.stream)

@@ -14,7 +14,7 @@ from rich.style import Style
 from rich.text import Text
 
 from sensorium.modalities import modality, modality_names
-from sensorium.types import InputError, Message, Part, Reply, as_message
+from sensorium.types import InputError, Message, Part, Reply, Signal, as_message
 
 HELP = """\
   /image PATH [PATH ...] [QUESTION]   show pictures and ask about them; later questions are about the same pictures
@@ -104,10 +104,10 @@ class Terminal:
         sources, question = _sources(rest)
         if not sources:
             raise InputError(f"say which file to show, for example: /{kind} cat.png what is this?")
-        arrays = [modality(kind).open(source) for source in sources]
-        self._preview(kind, arrays)
+        signals = [modality(kind).open(source) for source in sources]
+        self._preview(kind, signals)
         self.history = []
-        self._ask(as_message("user", [*(Part(kind, array) for array in arrays), question or ASK]))
+        self._ask(as_message("user", [*(Part(kind, signal) for signal in signals), question or ASK]))
 
     def _ask(self, message: Message) -> None:
         with self._working("thinking"):
@@ -139,10 +139,10 @@ class Terminal:
             number += 1
         return path
 
-    def _preview(self, kind: str, arrays: list[np.ndarray]) -> None:
+    def _preview(self, kind: str, signals: list[Signal]) -> None:
         if self.console.is_terminal:
-            for array in arrays:
-                self.console.print(blocks(modality(kind).preview(array, PREVIEW_PX)))
+            for signal in signals:
+                self.console.print(blocks(modality(kind).preview(signal, PREVIEW_PX)))
 
 
 def blocks(rgb_HW3: np.ndarray) -> Text:

@@ -1,5 +1,7 @@
-"""Codecs: signal to discrete codes and back."""
+"""Codecs: signals to discrete codes and back."""
 
-from sensorium.codecs.base import Codec, Facts, load_codec
+from sensorium.codecs.base import Codec, CodecStream, load_codec
+from sensorium.codecs.facts import Facts, Use, check_name
+from sensorium.codecs.layout import Layout, Place, Ranges
 
-__all__ = ["Codec", "Facts", "load_codec"]
+__all__ = ["Codec", "CodecStream", "Facts", "Layout", "Place", "Ranges", "Use", "check_name", "load_codec"]

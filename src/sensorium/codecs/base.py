@@ -1,4 +1,4 @@
-"""The codec contract: a codec states facts, encodes arrays to codes and decodes codes to arrays.
+"""The codec contract: a codec states facts, encodes signals to codes and decodes codes to signals.
 
 Everything else (ids, grammar, rows, shards) is computed from the facts. A new codec is one file with one
 subclass of `Codec` and one entry-point line; `sensorium.codecs.contract.check_codec` checks it.
@@ -10,79 +10,42 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from math import prod
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from sensorium import plugins
+from sensorium.codecs.facts import Facts
+from sensorium.codecs.layout import Layout
 from sensorium.files import atomic_folder
-from sensorium.types import InputError
+from sensorium.modalities import modality
+from sensorium.types import InputError, Signal
 
-Use = Literal["both", "read", "write"]
 
+class CodecStream(ABC):
+    """One medium piece by piece; what comes out is what the whole would give.
 
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What a codec says of itself.
-
-    Args:
-        name: unique among the codecs of a model; names the markers, ``<|name|>`` and ``<|/name|>``.
-        modality: name of the modality it encodes.
-        codebook_sizes: number of codes of each codebook; codes are written frame by frame, codebook by codebook.
-        grid: frames of a fixed-length medium in reading order, e.g. (8, 8); None when the length varies.
-        max_frames: most frames of one medium (for a fixed length, the product of ``grid``).
-        frame_rate_hz: frames a second for media in time, else None.
-        use: ``"read"`` for media in what the user says, ``"write"`` for media the model writes, or ``"both"``.
+    A stream may go one way only; the other raises InputError.
     """
 
-    name: str
-    modality: str
-    codebook_sizes: tuple[int, ...]
-    grid: tuple[int, ...] | None = None
-    max_frames: int
-    frame_rate_hz: float | None = None
-    use: Use = "both"
+    @abstractmethod
+    def push(self, signal: Signal) -> np.ndarray:
+        """Take more of the medium; the flat codes that are settled now, perhaps none."""
 
-    @property
-    def codebooks(self) -> int:
-        return len(self.codebook_sizes)
+    @abstractmethod
+    def finish(self) -> np.ndarray:
+        """The medium has ended; the rest of its codes."""
 
-    @property
-    def fixed_frames(self) -> int | None:
-        return None if self.grid is None else prod(self.grid)
-
-    @property
-    def bits_per_frame(self) -> float:
-        return float(np.log2(np.array(self.codebook_sizes, dtype=float)).sum())
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Facts:
-        grid = data.get("grid")
-        known: dict[str, Any] = data | {
-            "codebook_sizes": tuple(data["codebook_sizes"]),
-            "grid": tuple(grid) if grid else None,
-        }
-        return cls(**known)
-
-
-def check_name(name: str) -> None:
-    """InputError for a name of which no tokens can be made."""
-    if not name or set(name) & set("<>|/: \n"):
-        raise InputError(f"a codec cannot be named {name!r}; give it a name without spaces and <>|/:")
+    @abstractmethod
+    def pull(self, codes: np.ndarray) -> Signal | None:
+        """Take more codes; the piece of the medium that is settled now, or None."""
 
 
 class Codec(ABC):
-    """Signal to codes and back.
+    """Signals to codes and back.
 
     Attributes:
         family: name of the entry point of the class, written into ``codec.json``.
@@ -96,23 +59,50 @@ class Codec(ABC):
     facts: Facts
 
     @abstractmethod
-    def encode(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Canonical arrays of the modality to codes, each (frames, codebooks) int64."""
+    def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
+        """Signals of the modality to codes, each one flat int64 array in the order that `layout` tells.
 
-    @abstractmethod
-    def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Codes, each (frames, codebooks), to canonical arrays of the modality.
+        The signals are canonical (`Modality.open` made them) but need not be as the codec wishes; `fitted` helps.
 
         Raises:
-            InputError: wrong shape or codes out of range.
+            InputError: a signal that it cannot encode, e.g. too long.
         """
+
+    @abstractmethod
+    def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
+        """Flat codes to canonical signals of the modality.
+
+        Raises:
+            InputError: wrong length, codes out of range, or a codec that only reads.
+        """
+
+    def stream(self) -> CodecStream | None:
+        """The codec piece by piece, for a medium that is still coming or still being written; None if it cannot."""
+        return None
 
     def features(self, codebook: int) -> np.ndarray | None:
         """(codebook size, F) float32 features whose linear projection starts and ties the model's rows.
 
         Neighbouring codes should have similar features, so that they learn from each other. None: no structure.
+
+        Args:
+            codebook: of a frame.
         """
         return None
+
+    def header_features(self, codebook: int) -> np.ndarray | None:
+        """As `features`, for a codebook of the header."""
+        return None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where codes lie; `Layout.split` and `Layout.join` turn flat codes into header and frames and back."""
+        return Layout(self.facts)
+
+    def fitted(self, signals: Sequence[Signal]) -> list[Signal]:
+        """The signals brought to what the codec wishes, by its modality."""
+        kind = modality(self.facts.modality)
+        return [kind.fit(signal, self.facts.wish) for signal in signals]
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
@@ -126,27 +116,6 @@ class Codec(ABC):
     @abstractmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> Codec:
         """The inverse of `config` and `tensors`."""
-
-    def check_codes(self, codes: np.ndarray) -> np.ndarray:
-        """``codes`` as (frames, codebooks) int64, or InputError saying what does not fit the facts."""
-        facts, codes = self.facts, np.asarray(codes)
-        if codes.ndim != 2 or codes.shape[1] != facts.codebooks or not np.issubdtype(codes.dtype, np.integer):
-            raise InputError(
-                f"codec {facts.name!r} takes integer codes of shape (frames, {facts.codebooks}), "
-                f"not {codes.dtype} {codes.shape}"
-            )
-        frames, fixed = len(codes), facts.fixed_frames
-        if frames == 0 or frames > facts.max_frames or (fixed is not None and frames != fixed):
-            wanted = f"exactly {fixed}" if fixed is not None else f"1 to {facts.max_frames}"
-            raise InputError(f"codec {facts.name!r} takes {wanted} frames, not {frames}")
-        for book, size in enumerate(facts.codebook_sizes):
-            low, high = int(codes[:, book].min()), int(codes[:, book].max())
-            if low < 0 or high >= size:
-                bad = low if low < 0 else high
-                raise InputError(
-                    f"code {bad} is out of range for codec {facts.name!r}, codebook {book} (0 to {size - 1})"
-                )
-        return codes.astype(np.int64)
 
     def fingerprint(self) -> str:
         """16 hex digits that change whenever the codec's config (but for `effort`) or weights change."""
@@ -195,6 +164,6 @@ def load_codec(folder: str | PathLike[str]) -> Codec:
         codec = kind.build(config, tensors)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"the codec in {folder} does not fit its own weights ({error}); copy it again") from error
-    if codec.facts != facts:
+    if codec.facts.identity() != facts.identity():
         raise InputError(f"the codec in {folder} states facts that its family does not confirm; copy or train it again")
     return codec

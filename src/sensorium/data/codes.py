@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +15,28 @@ import pyarrow as pa
 from sensorium.codecs import Codec
 from sensorium.files import atomic_file, cache_dir
 from sensorium.modalities import modality
-from sensorium.types import Conversation, InputError, Message, Part
-from sensorium.vocabulary import Span, Vocabulary
+from sensorium.senses import Senses
+from sensorium.source import Source
+from sensorium.types import Conversation, InputError, Part, Signal
 
 BATCH = 64  # media encoded at a time
 KEEP = 1024  # media encoded before their codes are written down
-FORMAT = "1"  # goes up when a modality opens media differently than before
+FORMAT = "2"  # goes up when a modality opens media differently than before
 
 
 def content_key(part: Part) -> bytes:
-    """32 bytes that say what a medium holds: sha256 of its file's bytes, or of the array and its shape.
+    """32 bytes that say what a medium holds: sha256 of its file's bytes, or of the array and what it means.
 
     Raises:
         InputError: the file cannot be read.
     """
-    data = part.data
+    kind = modality(part.modality)
+    source = Source.of(part.data, kind.called)
+    if not source.is_file and not isinstance(source.data, Signal):
+        source = Source.of(kind.open(part.data))
     digest = hashlib.sha256(f"{FORMAT} {part.modality} ".encode())
-    if isinstance(data, bytes):
-        digest.update(data)
-    elif isinstance(data, str) and data.startswith("data:"):
-        digest.update(data.encode())
-    elif isinstance(data, (str, PathLike)):
-        digest.update(_read(Path(data)))
-    else:
-        array = data if isinstance(data, np.ndarray) else modality(part.modality).open(data)
-        digest.update(f"{array.dtype.str} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).data)
+    source.add_to(digest)
     return digest.digest()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); put it there or drop the line") from error
 
 
 class CodeCache:
@@ -88,10 +75,9 @@ class CodeCache:
         return key in self._rows
 
     def __getitem__(self, key: bytes) -> np.ndarray:
-        """(frames, codebooks) int64 codes of a content."""
+        """Flat int64 codes of a content."""
         table, row = self._rows[key]
-        codes = np.asarray(self._tables[table]["codes"][row].values, dtype=np.int64)
-        return codes.reshape(-1, self._tables[table]["codebooks"][row].as_py())
+        return np.asarray(self._tables[table]["codes"][row].values, dtype=np.int64)
 
     def put(self, codes: Mapping[bytes, np.ndarray]) -> None:
         """Keep codes, whole or not at all."""
@@ -100,8 +86,7 @@ class CodeCache:
         table = pa.table(
             {
                 "key": pa.array(list(codes), pa.binary(32)),
-                "codebooks": pa.array([value.shape[1] for value in codes.values()], pa.int32()),
-                "codes": pa.array([value.astype(np.int32).ravel() for value in codes.values()], pa.list_(pa.int32())),
+                "codes": pa.array([value.astype(np.int32) for value in codes.values()], pa.list_(pa.int32())),
             }
         )
         name = hashlib.sha256(b"".join(sorted(codes))).hexdigest()[:24]
@@ -112,16 +97,14 @@ class CodeCache:
 
 @dataclass
 class Encoder:
-    """Puts codes into conversations: the reading codec's for media in what the user says, else the writing one's.
+    """Puts codes into conversations, each medium encoded once.
 
     Args:
-        vocabulary: says which codec reads and which writes a modality.
-        codecs: by name.
+        senses: of the model.
         cache: folder for codes already computed; None for the one of this user.
     """
 
-    vocabulary: Vocabulary
-    codecs: Mapping[str, Codec]
+    senses: Senses
     cache: Path | None = None
     _caches: dict[str, CodeCache] = field(default_factory=dict, repr=False)
 
@@ -134,33 +117,19 @@ class Encoder:
         Raises:
             InputError: a medium cannot be opened, or the model has no codec for it.
         """
-        wanted = self._wanted(conversations, first)
-        codes = {codec: self._codes(codec, media) for codec, media in wanted.items()}
-        return [self._fill(conversation, codes) for conversation in conversations]
-
-    def _wanted(self, conversations: Iterable[Conversation], first: int) -> dict[str, dict[int, tuple[int, Part]]]:
-        """Media to encode: for each codec, number of the conversation and part, by the part's identity."""
         wanted: dict[str, dict[int, tuple[int, Part]]] = {}
         for number, conversation in enumerate(conversations, start=first):
-            for message in conversation.messages:
-                for part in message.parts:
-                    if part.is_text:
-                        continue
-                    span = _numbered(number, partial(self._span, message=message), part)
-                    if part.codes is None or part.codec != span.facts.name:
-                        wanted.setdefault(span.facts.name, {})[id(part)] = (number, part)
-                    else:
-                        _check_frames(part, span, number)
-        return wanted
-
-    def _span(self, part: Part, message: Message) -> Span:
-        choose = self.vocabulary.writer if message.role == "assistant" else self.vocabulary.reader
-        return choose(part.modality)
+            for layout, part in _numbered(number, self.senses.wanting, conversation):
+                wanted.setdefault(layout.name, {})[id(part)] = (number, part)
+        codes = {}
+        for name, media in wanted.items():
+            codes |= {(name, identity): found for identity, found in self._codes(name, media).items()}
+        return [self.senses.filled(conversation, codes) for conversation in conversations]
 
     def _codes(self, name: str, media: Mapping[int, tuple[int, Part]]) -> dict[int, np.ndarray]:
         """Codes by the part's identity: from the cache, or computed and put there."""
         cache = self._cache(name)
-        sources = {identity: self._with_data(number, part) for identity, (number, part) in media.items()}
+        sources = {identity: _numbered(number, self._with_data, part) for identity, (number, part) in media.items()}
         keys = {identity: _numbered(media[identity][0], content_key, part) for identity, part in sources.items()}
         missing = {keys[identity]: identity for identity in sources if keys[identity] not in cache}
         todo = [(key, media[identity][0], sources[identity]) for key, identity in missing.items()]
@@ -169,62 +138,39 @@ class Encoder:
         return {identity: cache[key] for identity, key in keys.items()}
 
     def _compute(self, name: str, todo: Sequence[tuple[bytes, int, Part]]) -> dict[bytes, np.ndarray]:
-        codec, codes = self.codecs[name], {}
+        codec, codes = self.senses.codec(name), {}
+        opened = partial(self.senses.signal, wish=codec.facts.wish)
         for at in range(0, len(todo), BATCH):
             batch = todo[at : at + BATCH]
-            arrays = [_numbered(number, _open, part) for _, number, part in batch]
-            for (key, _, _), found in zip(batch, codec.encode(arrays), strict=True):
-                codes[key] = codec.check_codes(found)
+            signals = [_numbered(number, opened, part) for _, number, part in batch]
+            for (key, _, _), found in zip(batch, _encoded(codec, batch, signals), strict=True):
+                codes[key] = codec.layout.check(found)
         return codes
 
-    def _with_data(self, number: int, part: Part) -> Part:
+    def _with_data(self, part: Part) -> Part:
         """The part with something to encode: its medium, or what another codec's codes decode to."""
-        if part.data is not None:
-            return part
-        if part.codes is None or part.codec is None or part.codec not in self.codecs:
-            raise InputError(
-                f"conversation {number + 1}: a {part.modality} part has neither a medium nor codes of a known codec"
-            )
-        return replace(part, data=self.codecs[part.codec].decode([part.codes])[0])
+        return part if part.data is not None else replace(part, data=self.senses.signal(part))
 
     def _cache(self, name: str) -> CodeCache:
-        if name not in self.codecs:
-            raise InputError(f"codec {name!r} is needed to encode media but was not given")
+        codec = self.senses.codec(name)
         if name not in self._caches:
             folder = self.cache if self.cache is not None else cache_dir() / "codes"
-            self._caches[name] = CodeCache(folder / f"{name}-{self.codecs[name].fingerprint()}")
+            self._caches[name] = CodeCache(folder / f"{name}-{codec.fingerprint()}")
         return self._caches[name]
 
-    def _fill(self, conversation: Conversation, codes: Mapping[str, Mapping[int, np.ndarray]]) -> Conversation:
-        return Conversation(tuple(self._fill_message(message, codes) for message in conversation.messages))
 
-    def _fill_message(self, message: Message, codes: Mapping[str, Mapping[int, np.ndarray]]) -> Message:
-        if all(part.is_text for part in message.parts):
-            return message
-        return replace(message, parts=tuple(self._fill_part(part, message, codes) for part in message.parts))
-
-    def _fill_part(self, part: Part, message: Message, codes: Mapping[str, Mapping[int, np.ndarray]]) -> Part:
-        if part.is_text:
-            return part
-        name = self._span(part, message).facts.name
-        found = codes.get(name, {}).get(id(part))
-        return part if found is None else part.with_codes(found, name)
-
-
-def _open(part: Part) -> np.ndarray:
-    return modality(part.modality).open(part.data)
-
-
-def _numbered(number: int, function: Any, part: Part) -> Any:
-    """``function(part)``, its error telling which conversation the part belongs to."""
+def _encoded(codec: Codec, batch: Sequence[tuple[bytes, int, Part]], signals: Sequence[Signal]) -> list[np.ndarray]:
+    """Codes of a batch; where it is refused, one by one, so that the error tells the conversation."""
     try:
-        return function(part)
+        return codec.encode(signals)
+    except InputError:
+        pairs = zip(batch, signals, strict=True)
+        return [_numbered(number, lambda one: codec.encode([one])[0], signal) for (_, number, _), signal in pairs]
+
+
+def _numbered(number: int, function: Any, item: Any) -> Any:
+    """``function(item)``, its error telling which conversation the item belongs to."""
+    try:
+        return function(item)
     except InputError as error:
         raise InputError(f"conversation {number + 1}: {error}") from error
-
-
-def _check_frames(part: Part, span: Span, number: int) -> None:
-    facts, frames = span.facts, len(part.codes) if part.codes is not None else 0
-    if not 0 < frames <= facts.max_frames or facts.fixed_frames not in (None, frames):
-        wanted = f"up to {facts.max_frames}" if facts.fixed_frames is None else str(facts.fixed_frames)
-        raise InputError(f"conversation {number + 1}: {frames} frames of codes where codec {facts.name!r} has {wanted}")

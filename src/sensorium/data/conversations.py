@@ -5,7 +5,9 @@ One object a line: ``{"messages": [{"role": ..., "content": ...}]}``. Content is
 
 - ``{"type": "x_url", "x_url": {"url": path or data URI}}``,
 - ``{"type": "input_x", "input_x": {"data": base64, "format": ...}}``,
-- ``{"type": "x", "x": path or data URI}``, with ``codes`` and ``codec`` in its place or beside it.
+- ``{"type": "x", "x": path or data URI}``.
+
+Beside the medium or in its place there may be ``codes``, one flat list, and ``codec``, the name of their codec.
 
 Paths are relative to the file. One parser serves reading, which stops at the first problem, and ``lint``, which
 tells all of them.
@@ -13,8 +15,6 @@ tells all of them.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -28,6 +28,7 @@ import numpy as np
 
 from sensorium.files import atomic_file
 from sensorium.modalities import modality, modality_names
+from sensorium.source import Source, data_uri, from_data_uri
 from sensorium.types import ROLES, TEXT, Conversation, InputError, Message, Part
 
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
@@ -172,7 +173,7 @@ class _Parser:
             return self._text(item.get("text"), where)
         for name in self.names:
             if kind in (name, f"{name}_url", f"input_{name}"):
-                return self._medium(name, kind, item, where)
+                return self._medium(name, item, where)
         known = ", ".join(["text", *(form for name in self.names for form in (name, f"{name}_url"))])
         self.problems.append(f"{where} has the unknown type {kind!r}; known types: {known}")
         return None
@@ -186,22 +187,21 @@ class _Parser:
             return None
         return Part(TEXT, text)
 
-    def _medium(self, name: str, kind: str, item: dict[str, Any], where: str) -> Part | None:
-        value = item.get(kind)
-        if isinstance(value, dict):
-            value = value.get("url", value.get("path", value.get("data")))
+    def _medium(self, name: str, item: dict[str, Any], where: str) -> Part | None:
         try:
-            codes = None if item.get("codes") is None else _codes(item["codes"])
-            if value is None and codes is not None:
-                data = None
-            elif not isinstance(value, str) or not value:
-                raise InputError(f'needs a path or a data URI in "{kind}"')
-            else:
-                data = _from_base64(value) if kind == f"input_{name}" else locate(value, self.folder)
+            codes = None if item.get("codes") is None else flat_codes(item["codes"])
+            data = modality(name).part_data(item)
+            if data is None and codes is not None:
+                return Part(name, None, codes, item.get("codec"))
+            if not isinstance(data, str) or not data:
+                raise InputError(f'needs a path or a data URI in "{item["type"]}"')
+            located = locate(data, self.folder)
+            if isinstance(located, str):
+                from_data_uri(located)  # base64 that is damaged is told here
         except InputError as error:
-            self.problems.append(f"{where} ({kind}) {error}")
+            self.problems.append(f"{where} ({item['type']}) {error}")
             return None
-        return Part(name, data, codes, item.get("codec") if codes is not None else None)
+        return Part(name, located, codes, item.get("codec") if codes is not None else None)
 
 
 def locate(url: str, folder: Path) -> str | Path:
@@ -221,21 +221,19 @@ def locate(url: str, folder: Path) -> str | Path:
     return folder / url
 
 
-def _codes(value: Any) -> np.ndarray:
+def flat_codes(value: Any) -> np.ndarray:
+    """Written codes as one flat array; files of version 1 have a list per frame.
+
+    Raises:
+        InputError: they are not integers.
+    """
     try:
         codes = np.array(value)
     except ValueError:
         codes = np.empty(0)
-    if codes.ndim != 2 or codes.dtype.kind != "i":
-        raise InputError('has "codes" that are not a list of frames, each a list of integers')
-    return codes.astype(np.int64)
-
-
-def _from_base64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise InputError("holds data that are not base64") from error
+    if codes.ndim not in (1, 2) or codes.dtype.kind != "i":
+        raise InputError('has "codes" that are not a list of integers')
+    return codes.astype(np.int64).ravel()
 
 
 def _kind(value: Any) -> str:
@@ -269,12 +267,12 @@ def _part_to_json(part: Part, folder: Path) -> dict[str, Any]:
 
 
 def _url(part: Part, folder: Path) -> str:
-    data = part.data
-    if isinstance(data, str) and data.startswith("data:"):
-        return data
-    if isinstance(data, (str, PathLike)):
-        path = Path(data).resolve()
-        return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
     kind = modality(part.modality)
-    encoded = data if isinstance(data, bytes) else kind.to_bytes(kind.open(data))
-    return f"data:{kind.media_types[0]};base64,{base64.b64encode(encoded).decode('ascii')}"
+    source = Source.of(part.data, kind.called)
+    if isinstance(source.data, Path):
+        path = source.data.resolve()
+        return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    if isinstance(part.data, str):
+        return part.data
+    content = source.data if source.is_file else kind.to_bytes(kind.open(part.data))
+    return data_uri(content, kind.media_types[0])

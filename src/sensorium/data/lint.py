@@ -12,6 +12,7 @@ from typing import Any
 
 from sensorium.data.conversations import Parsed, parse_line, read_lines
 from sensorium.modalities import modality
+from sensorium.source import Source
 from sensorium.types import Conversation, InputError, Part
 
 LONG_CHARACTERS = 40_000  # about 10,000 tokens of English
@@ -100,7 +101,7 @@ class _Linter:
     def _medium(self, part: Part) -> str | None:
         if part.data is None:
             return None
-        if not isinstance(part.data, Path):
+        if not isinstance(Source.of(part.data).data, Path):
             return self._open(part)
         key = (part.modality, part.data)
         if key not in self._media:

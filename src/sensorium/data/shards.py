@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count, islice
@@ -22,14 +22,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sensorium.codecs import Codec
 from sensorium.data.codes import Encoder
 from sensorium.files import atomic_file
+from sensorium.senses import Senses
+from sensorium.source import Source
 from sensorium.stream import Rendered, Stream
-from sensorium.types import Conversation, InputError, Part
+from sensorium.types import Conversation, InputError, Role
 
 HEAD_FILE = "shards.json"
-FORMAT = 1
+FORMAT = 2
 METADATA = b"sensorium"
 PROBE = "Hello, world! Qu'est-ce que c'est ? 17 + 4 = 21. Straße, ¿qué?, 你好, \n\tmany  spaces"
 
@@ -39,7 +40,7 @@ class ShardInfo:
     """What a shard says of itself.
 
     Args:
-        source: digest of the conversations, the codecs and the vocabulary it was made from.
+        source: digest of the conversations, the tokenizer and the codecs it was made from.
         samples, tokens, learned: conversations, their ids, and how many of these are learned.
         kinds: tokens by kind: text, and each codec.
     """
@@ -72,22 +73,19 @@ class ShardMaker:
     """All that every shard needs alike; can be pickled.
 
     Args:
-        stream: renders conversations.
-        codecs: by name; those for media without codes must be there.
+        senses: encode and render conversations.
         folder: where the shards lie.
         cache: folder of codes by content; None for this user's.
     """
 
-    stream: Stream
-    codecs: Mapping[str, Codec]
+    senses: Senses
     folder: Path
     cache: Path | None = None
 
 
 def write_shards(
     conversations: Iterable[Conversation],
-    stream: Stream,
-    codecs: Mapping[str, Codec],
+    senses: Senses,
     folder: str | PathLike[str],
     *,
     per_shard: int = 8192,
@@ -108,9 +106,8 @@ def write_shards(
         InputError: a medium cannot be opened, a conversation cannot be rendered, or there are none.
             Shards finished before stay.
     """
-    maker = ShardMaker(stream=stream, codecs=codecs, folder=Path(folder), cache=cache)
-    prints = fingerprints(stream, codecs)
-    jobs = _jobs(conversations, prints, per_shard)
+    maker = ShardMaker(senses=senses, folder=Path(folder), cache=cache)
+    jobs = _jobs(conversations, senses, per_shard)
     done: list[ShardInfo] = []
     for info in _run(jobs, maker, processes):
         done.append(info)
@@ -118,7 +115,7 @@ def write_shards(
             report(info)
     if not done:
         raise InputError("there are no conversations to write into shards")
-    _finish(maker.folder, done, prints)
+    _finish(maker.folder, done, fingerprints(senses))
     return maker.folder
 
 
@@ -132,10 +129,10 @@ def encode_one_shard(job: ShardJob, maker: ShardMaker, encoder: Encoder | None =
     known = shard_info(path)
     if known is not None and known.source == job.source:
         return known
-    encoder = encoder or Encoder(maker.stream.vocabulary, maker.codecs, maker.cache)
+    encoder = encoder or Encoder(maker.senses, maker.cache)
     encoded = encoder.encode(job.conversations, job.first)
-    rendered = [_render(maker.stream, conversation, job.first + n) for n, conversation in enumerate(encoded)]
-    return _write(path, rendered, job.source, maker.stream)
+    rendered = [_render(maker.senses.stream, conversation, job.first + n) for n, conversation in enumerate(encoded)]
+    return _write(path, rendered, job.source, maker.senses.stream)
 
 
 def _render(stream: Stream, conversation: Conversation, number: int) -> Rendered:
@@ -172,7 +169,7 @@ def shard_info(path: Path) -> ShardInfo | None:
 
 def _run(jobs: Iterator[ShardJob], maker: ShardMaker, processes: int) -> Iterator[ShardInfo]:
     if processes <= 1:
-        encoder = Encoder(maker.stream.vocabulary, maker.codecs, maker.cache)
+        encoder = Encoder(maker.senses, maker.cache)
         for job in jobs:
             yield encode_one_shard(job, maker, encoder)
         return
@@ -211,7 +208,7 @@ def _start_worker(maker: ShardMaker) -> None:
 
     global _worker
     torch.set_num_threads(1)  # the processes are the threads
-    _worker = maker, Encoder(maker.stream.vocabulary, maker.codecs, maker.cache)
+    _worker = maker, Encoder(maker.senses, maker.cache)
 
 
 def _work(job: ShardJob) -> ShardInfo:
@@ -219,16 +216,34 @@ def _work(job: ShardJob) -> ShardInfo:
     return encode_one_shard(job, *_worker)
 
 
-def _jobs(conversations: Iterable[Conversation], prints: Mapping[str, Any], per_shard: int) -> Iterator[ShardJob]:
-    rest = iter(conversations)
+def _jobs(conversations: Iterable[Conversation], senses: Senses, per_shard: int) -> Iterator[ShardJob]:
+    rest, prints = iter(conversations), fingerprints(senses)
     for index in count():
         chunk = tuple(islice(rest, per_shard))
         if not chunk:
             return
-        digest = hashlib.sha256(json.dumps([FORMAT, prints], sort_keys=True).encode())
+        used = {name: prints["codecs"][name] for name in _used_codecs(chunk, senses, index * per_shard)}
+        digest = hashlib.sha256(json.dumps([FORMAT, prints["text"], used], sort_keys=True).encode())
         for conversation in chunk:
             _add(digest, conversation)
         yield ShardJob(index, index * per_shard, digest.hexdigest()[:32], chunk)
+
+
+def _used_codecs(conversations: Sequence[Conversation], senses: Senses, first: int) -> set[str]:
+    """Codecs that these conversations need: a shard is the same whatever other codecs a model has."""
+    kinds: dict[tuple[str, Role], int] = {}
+    for number, conversation in enumerate(conversations, start=first):
+        for message in conversation.messages:
+            for part in message.parts:
+                if not part.is_text:
+                    kinds.setdefault((part.modality, message.role), number)
+    found = set()
+    for (kind, role), number in kinds.items():
+        try:
+            found.add(senses.layout_for(kind, role).name)
+        except InputError as error:
+            raise InputError(f"conversation {number + 1}: {error}") from error
+    return found
 
 
 def _add(digest: Any, conversation: Conversation) -> None:
@@ -236,34 +251,11 @@ def _add(digest: Any, conversation: Conversation) -> None:
         digest.update(f"<{message.role} {len(message.parts)}>".encode())
         for part in message.parts:
             if part.codes is not None:
-                codes = np.asarray(part.codes)
-                digest.update(f"<{part.codec} {codes.dtype.str} {codes.shape}>".encode())
+                codes = np.asarray(part.codes, dtype=np.int64)
+                digest.update(f"<{part.codec} {codes.shape}>".encode())
                 digest.update(np.ascontiguousarray(codes).data)
-            digest.update(_stamp(part))
-
-
-def _stamp(part: Part) -> bytes:
-    """What tells whether a part has changed: text and arrays by content, files by size and time as `make` does."""
-    data = part.data
-    if isinstance(data, np.ndarray):
-        head, body = f"{data.dtype.str} {data.shape}", np.ascontiguousarray(data).tobytes()
-    elif isinstance(data, bytes):
-        head, body = "bytes", data
-    elif isinstance(data, (str, PathLike)):
-        head, body = "", str(data).encode()
-        if not part.is_text and not str(data).startswith("data:"):
-            head = _file_stamp(Path(data))
-    else:
-        head, body = type(data).__name__, repr(data).encode()
-    return f"<{part.modality} {head} {len(body)}>".encode() + body
-
-
-def _file_stamp(path: Path) -> str:
-    try:
-        stat = path.stat()
-    except OSError:
-        return "missing"
-    return f"{stat.st_size} {stat.st_mtime_ns}"
+            stamp = part.data if part.is_text else "" if part.data is None else Source.of(part.data).stamp()
+            digest.update(f"<{part.modality} {len(stamp)}>{stamp}".encode())
 
 
 def _finish(folder: Path, done: Sequence[ShardInfo], prints: Mapping[str, Any]) -> None:
@@ -273,7 +265,7 @@ def _finish(folder: Path, done: Sequence[ShardInfo], prints: Mapping[str, Any]) 
         "samples": sum(info.samples for info in done),
         "tokens": sum(info.tokens for info in done),
         "learned": sum(info.learned for info in done),
-        "kinds": {kind: sum(info.kinds[kind] for info in done) for kind in done[0].kinds},
+        "kinds": dict(sum((Counter(info.kinds) for info in done), Counter())),
         "fingerprints": prints,
         "shards": [{"file": f"shard-{n:05d}.arrow", **asdict(info)} for n, info in enumerate(done)],
     }
@@ -285,16 +277,16 @@ def _finish(folder: Path, done: Sequence[ShardInfo], prints: Mapping[str, Any]) 
             path.unlink()
 
 
-def fingerprints(stream: Stream, codecs: Mapping[str, Codec]) -> dict[str, Any]:
-    """What ids mean: the layout of the vocabulary, the text tokenizer with its template, and each codec."""
-    tokenizer, text_size = stream.tokenizer, stream.vocabulary.text_size
-    tokens = sorted(item for item in tokenizer.get_vocab().items() if item[1] < text_size)
+def fingerprints(senses: Senses) -> dict[str, Any]:
+    """What ids mean: the text tokenizer with its template, and of each codec what it is and where its ids begin."""
+    tokenizer = senses.tokenizer
+    tokens = sorted(item for item in tokenizer.get_vocab().items() if item[1] < senses.text_size)
     text = [tokens, tokenizer.chat_template, tokenizer(PROBE, add_special_tokens=False)["input_ids"]]
-    return {
-        "vocabulary": _hash(stream.vocabulary.to_json()),
-        "text": _hash(text),
-        "codecs": {name: codec.fingerprint() for name, codec in sorted(codecs.items())},
+    codecs = {
+        layout.name: _hash([layout.open_id, layout.facts.identity(), senses.codecs[layout.name].fingerprint()])
+        for layout in senses.vocabulary.layouts
     }
+    return {"text": _hash(text), "codecs": codecs}
 
 
 def _hash(value: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sensorium.codecs import Codec
 from sensorium.data.packing import Sample
 from sensorium.data.shards import HEAD_FILE, fingerprints, shard_info
-from sensorium.stream import Stream
+from sensorium.senses import Senses
 from sensorium.types import InputError
-
-WHAT = {"vocabulary": "another vocabulary", "text": "another tokenizer or chat template"}
 
 
 class TokenShards:
@@ -27,28 +23,27 @@ class TokenShards:
 
     Args:
         folder: with a ``shards.json``.
-        stream, codecs: of the model that will be trained; given, shards made for another are refused.
+        senses: of the model that will be trained; given, shards made for another are refused. A model that has got
+            more codecs since is the same: no id has moved.
 
     Raises:
-        InputError: the folder is unfinished, damaged, or was made with another vocabulary, tokenizer or codec.
+        InputError: the folder is unfinished, damaged, or was made with another tokenizer or codec.
     """
 
-    def __init__(
-        self, folder: str | PathLike[str], stream: Stream | None = None, codecs: Mapping[str, Codec] | None = None
-    ):
+    def __init__(self, folder: str | PathLike[str], senses: Senses | None = None):
         self.folder = Path(folder)
         self.head = _read_head(self.folder)
-        if stream is not None:
-            self.check(stream, codecs or {})
+        if senses is not None:
+            self.check(senses)
         self._shards = [_Shard(self.folder / shard["file"], shard["source"]) for shard in self.head["shards"]]
         self._stops = np.cumsum([len(shard.offsets) - 1 for shard in self._shards]).tolist()
 
-    def check(self, stream: Stream, codecs: Mapping[str, Codec]) -> None:
+    def check(self, senses: Senses) -> None:
         """InputError if the shards were made for another model."""
-        own, other = self.head["fingerprints"], fingerprints(stream, codecs)
-        wrong = [words for key, words in WHAT.items() if own[key] != other[key]]
-        shared = own["codecs"].keys() & other["codecs"].keys()
-        wrong += [f"another codec {name!r}" for name in sorted(shared) if own["codecs"][name] != other["codecs"][name]]
+        own, other = fingerprints(senses), self.head["fingerprints"]
+        wrong = ["another tokenizer or chat template"] if own["text"] != other["text"] else []
+        used = [name for name in other["codecs"] if self.head["kinds"].get(name)]
+        wrong += [f"another codec {name!r}" for name in used if own["codecs"].get(name) != other["codecs"][name]]
         if wrong:
             raise InputError(
                 f"the shards in {self.folder} were made with {' and '.join(wrong)} than this model's; "

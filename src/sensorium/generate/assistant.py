@@ -106,7 +106,7 @@ class Assistant(Model):
             InputError: see `chat`.
         """
         options = self._options(want, sampling)
-        conversation = self.encode(conversation)
+        conversation = self.senses.encode(conversation)
         prompt = self.stream.render(conversation, reply=True).ids.tolist()
         blank = self.stream.render(without_request(conversation), reply=True).ids.tolist()
         options = replace(options, max_tokens=self.budget(prompt, options.max_tokens))
@@ -118,7 +118,7 @@ class Assistant(Model):
 
     def score(self, content: Content, answers: Sequence[str], history: Sequence[Message] = ()) -> list[float]:
         """Log-probability (nats) of each text as the whole answer to ``content``, end of turn included."""
-        conversation = self.encode(_conversation(content, history))
+        conversation = self.senses.encode(_conversation(content, history))
         prompt = self.stream.render(conversation, reply=True).ids.tolist()
         endings = [self._answer_ids(answer) for answer in answers]
         with self.media(about=self._about_media(conversation, TEXT)):
@@ -129,7 +129,7 @@ class Assistant(Model):
 
     def reply(self, ids: Sequence[int], finish: Any) -> Reply:
         """What written ids say, its media decoded."""
-        parts = self.decode(self.stream.parse(ids))
+        parts = self.senses.decode(self.stream.parse(ids))
         kinds = self.vocabulary.kind_of(np.array(ids, dtype=np.int64))
         names = [self.vocabulary.kinds[kind] for kind in kinds]
         usage = {name: names.count(name) for name in dict.fromkeys(names)}

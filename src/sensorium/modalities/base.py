@@ -1,13 +1,49 @@
-"""What a modality is: how to open, save, preview and compare a medium. One file per modality."""
+"""What a modality is: bytes to a signal and back, a preview, measures, and the doors it brings along.
+
+One file per modality, or one folder with its viewer. `sensorium.modalities.contract.check_modality` checks it.
+"""
 
 from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+
+from sensorium.files import atomic_file
+from sensorium.source import MAX_BYTES, Source
+from sensorium.types import InputError, Signal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a codec would like to be given; see `Modality.fit`.
+
+    Args:
+        rate_hz: rows a second.
+        channels: size of the last axis.
+        size: of the axes in space, e.g. (height, width).
+    """
+
+    rate_hz: float | None = None
+    channels: int | None = None
+    size: tuple[int, ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is wished; the rest is left out."""
+        size = None if self.size is None else list(self.size)
+        named = {"rate_hz": self.rate_hz, "channels": self.channels, "size": size}
+        return {name: value for name, value in named.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Wish:
+        size = data.get("size")
+        return cls(rate_hz=data.get("rate_hz"), channels=data.get("channels"), size=tuple(size) if size else None)
 
 
 class Modality(ABC):
@@ -15,42 +51,126 @@ class Modality(ABC):
 
     Attributes:
         name: as written in a part, e.g. ``Part(name, data)``.
+        noun: what to call a medium in messages, where that is not the name.
         extensions: file suffixes it opens, lower case with the dot.
         media_types: MIME types it opens, the first is the one it prefers to write.
+        writes: media type of every suffix that it can be saved under; empty for the preferred kind alone.
+        max_bytes: of the largest file that is opened.
+        viewer: file name of the JavaScript module that shows it on the page, beside the class's own file; None for
+            a link to download.
+        words: what the page says of it, by language and key (docs/write-a-modality.md lists the keys).
     """
 
     name: ClassVar[str]
+    noun: ClassVar[str] = ""
     extensions: ClassVar[tuple[str, ...]]
     media_types: ClassVar[tuple[str, ...]]
+    writes: ClassVar[Mapping[str, str]] = {}
+    max_bytes: ClassVar[int] = MAX_BYTES
+    viewer: ClassVar[str | None] = None
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
     @abstractmethod
-    def open(self, source: Any) -> np.ndarray:
-        """The canonical array of a medium given as a path, bytes, data URI or array.
+    def read(self, data: bytes, where: str, wish: Wish) -> Signal:
+        """A file's bytes as a signal in canonical form.
+
+        Args:
+            where: what to call the file in messages.
+            wish: may be used while opening, when that is cheaper than `fit` afterwards.
 
         Raises:
             InputError: one sentence saying what is wrong with the medium, where, and what to do.
         """
 
     @abstractmethod
-    def save(self, array: np.ndarray, path: str | PathLike[str]) -> None:
-        """Write the canonical array to a file, whole or not at all."""
+    def check(self, signal: Signal) -> Signal:
+        """What somebody gave as an array, in canonical form; InputError when it is none of this modality."""
 
     @abstractmethod
-    def to_bytes(self, array: np.ndarray) -> bytes:
-        """The canonical array as a file of ``media_types[0]``."""
+    def write(self, signal: Signal, media_type: str) -> bytes:
+        """A canonical signal as a file of one of the media types in `writes`."""
 
     @abstractmethod
-    def preview(self, array: np.ndarray, size_px: int = 256) -> np.ndarray:
+    def preview(self, signal: Signal, size_px: int = 256) -> np.ndarray:
         """An RGB picture (H, W, 3) uint8 that shows the medium, at most ``size_px`` on its longer side."""
 
-    def preview_png(self, array: np.ndarray, size_px: int = 256) -> bytes:
+    @abstractmethod
+    def measures(self, original: Signal, other: Signal) -> dict[str, float]:
+        """How well ``other`` stands for the original, by named measures with their unit, e.g. ``{"psnr_db": 25.2}``."""
+
+    def adopt(self, thing: Any) -> Signal:
+        """An object of another library, or a structure of this modality's own, as a canonical signal."""
+        raise InputError(
+            f"a {self.called} is a path, bytes, a data URI, an array or a signal, not {type(thing).__name__}"
+        )
+
+    def fit(self, signal: Signal, wish: Wish) -> Signal:
+        """A canonical signal brought nearer to a wish, e.g. resampled; unchanged where nothing is wished."""
+        return signal
+
+    def open(self, data: Any, wish: Wish = Wish()) -> Signal:
+        """The canonical signal of a path, bytes, a data URI, an array, a `Signal`, or what `adopt` takes.
+
+        Raises:
+            InputError: one sentence saying what is wrong with the medium, where, and what to do.
+        """
+        source = Source.of(data, self.called)
+        if isinstance(source.data, Signal):
+            return self.fit(self.check(source.data), wish)
+        if not source.is_file:
+            return self.fit(self.adopt(data), wish)
+        return self.fit(self.read(source.read(self.called, self.max_bytes), source.where, wish), wish)
+
+    def to_bytes(self, signal: Signal, media_type: str | None = None) -> bytes:
+        """The signal as a file of a media type, by default the preferred one."""
+        return self.write(self.check(signal), media_type or self.media_types[0])
+
+    def save(self, signal: Signal, path: str | PathLike[str]) -> None:
+        """Write a file of the kind that its suffix says (the preferred one without), whole or not at all.
+
+        Raises:
+            InputError: no such kind is written.
+        """
+        suffix = Path(path).suffix.lower()
+        kinds = self.suffixes
+        media_type = kinds.get(suffix) if suffix else self.media_types[0]
+        if media_type is None:
+            raise InputError(f"a {self.called} cannot be saved as {suffix!r}; use one of {', '.join(kinds)}")
+        content = self.to_bytes(signal, media_type)
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(content)
+
+    @property
+    def called(self) -> str:
+        """What to call a medium in messages."""
+        return self.noun or self.name
+
+    @property
+    def suffixes(self) -> dict[str, str]:
+        """Media type of every suffix it can be saved under: `writes`, or only the preferred kind."""
+        return dict(self.writes) or {self.extensions[0]: self.media_types[0]}
+
+    def preview_png(self, signal: Signal, size_px: int = 256) -> bytes:
         """`preview` as a PNG file, e.g. for notebooks."""
         from PIL import Image
 
         buffer = io.BytesIO()
-        Image.fromarray(self.preview(array, size_px)).save(buffer, format="PNG")
+        Image.fromarray(self.preview(signal, size_px)).save(buffer, format="PNG")
         return buffer.getvalue()
 
-    @abstractmethod
-    def distance(self, a: np.ndarray, b: np.ndarray) -> float:
-        """How unlike two media are, 0 when equal (for evaluation, not for training)."""
+    def part_data(self, part: Mapping[str, Any]) -> Any | None:
+        """The data in a part of OpenAI's forms, by the part's ``type``; None when the part is of another modality.
+
+        ``{"type": "X_url", "X_url": {"url": ...}}`` gives the address, ``{"type": "X", "X": ...}`` as well, and
+        ``{"type": "input_X", "input_X": {"data": base64}}`` a data URI.
+        """
+        value = part.get(str(part.get("type")))
+        if part.get("type") == f"input_{self.name}" and isinstance(value, Mapping):
+            return f"data:{self.media_types[0]};base64,{value.get('data', '')}"
+        if part.get("type") in (self.name, f"{self.name}_url"):
+            return value.get("url") if isinstance(value, Mapping) else value
+        return None
+
+    def routes(self) -> Any | None:
+        """A FastAPI router with routes of its own, or None."""
+        return None

@@ -7,26 +7,22 @@ format's reader is tried, and an SVG may not draw other files.
 
 from __future__ import annotations
 
-import base64
 import io
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from xml.parsers import expat
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
-from sensorium.files import atomic_file
-from sensorium.modalities.base import Modality
-from sensorium.types import InputError
+from sensorium.modalities.base import Modality, Wish
+from sensorium.types import InputError, Signal
 
 MAX_PIXELS = 64_000_000
-MAX_BYTES = 256 * 2**20
 SVG_SIDE_PX = 512
 RASTER = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -36,56 +32,93 @@ class Image(Modality):
     """Still pictures; see the module's text."""
 
     name = "image"
+    noun = "picture"
     extensions = (*RASTER, ".svg")
     media_types = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/svg+xml")
+    writes: ClassVar[Mapping[str, str]] = {
+        ".png": "image/png",
+        ".jpg": "image/jpeg",
+        ".jpeg": "image/jpeg",
+        ".webp": "image/webp",
+        ".gif": "image/gif",
+        ".bmp": "image/bmp",
+        ".tif": "image/tiff",
+        ".tiff": "image/tiff",
+    }
 
-    def open(self, source: Any) -> np.ndarray:
-        """(H, W, 3) uint8 of a path, bytes, data URI, Pillow image or array.
-
-        Arrays may be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, bool, or floats in 0..1.
+    def read(self, data: bytes, where: str, wish: Wish = Wish()) -> Signal:
+        """(H, W, 3) uint8 of a file.
 
         Raises:
-            InputError: the picture is missing, empty, damaged, too large, or of no known kind.
+            InputError: the picture is damaged, too large, or of no known kind.
         """
-        if isinstance(source, np.ndarray):
-            return _from_array(source)
-        if isinstance(source, Pillow.Image):
-            with _plain_errors("the picture"):
-                return _from_pillow(source, "the picture")
-        data, where = _read(source)
-        if not data:
-            raise InputError(f"{where} is empty (0 bytes); give a picture that has content")
         if _is_svg(data):
             data = _render_svg(data, where)
-        return _decode(data, where)
+        return Signal(_decode(data, where))
 
-    def save(self, array: np.ndarray, path: str | PathLike[str]) -> None:
-        """Write an array as the kind of file that the suffix says (PNG without one), whole or not at all."""
-        suffix = Path(path).suffix.lower() or ".png"
-        if suffix not in RASTER:
-            raise InputError(f"a picture cannot be saved as {suffix!r}; use one of {', '.join(RASTER)}")
-        format_ = Pillow.registered_extensions()[suffix]
-        with atomic_file(path) as temporary:
-            Pillow.fromarray(_from_array(array)).save(temporary, format=format_)
+    def check(self, signal: Signal) -> Signal:
+        """Arrays may be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, bool, or floats in 0..1."""
+        return Signal(_from_array(signal.array))
 
-    def to_bytes(self, array: np.ndarray) -> bytes:
-        """The array as PNG."""
+    def adopt(self, thing: Any) -> Signal:
+        """A Pillow image."""
+        if not isinstance(thing, Pillow.Image):
+            return super().adopt(thing)
+        with _plain_errors("the picture"):
+            return Signal(_from_pillow(thing, "the picture"))
+
+    def fit(self, signal: Signal, wish: Wish) -> Signal:
+        """A wished (side, side) fits the picture into a white square, proportions kept."""
+        return signal if wish.size is None else Signal(to_square(signal.array, wish.size[0]))
+
+    def write(self, signal: Signal, media_type: str) -> bytes:
         buffer = io.BytesIO()
-        Pillow.fromarray(_from_array(array)).save(buffer, format="PNG")
+        format_ = media_type.rpartition("/")[2].upper()
+        Pillow.fromarray(signal.array).save(buffer, format=format_)
         return buffer.getvalue()
 
-    def preview(self, array: np.ndarray, size_px: int = 256) -> np.ndarray:
+    def preview(self, signal: Signal, size_px: int = 256) -> np.ndarray:
         """The picture, shrunk if its longer side exceeds ``size_px``."""
-        picture = Pillow.fromarray(_from_array(array))
+        picture = Pillow.fromarray(signal.array)
         picture.thumbnail((size_px, size_px))
         return np.asarray(picture)
 
-    def distance(self, a: np.ndarray, b: np.ndarray) -> float:
-        """Root of the mean squared difference of values in 0..1; the second picture is fitted to the first's size."""
-        a, b = _from_array(a), _from_array(b)
-        if a.shape != b.shape:
-            b = np.asarray(Pillow.fromarray(b).resize((a.shape[1], a.shape[0]), Pillow.Resampling.BICUBIC))
-        return float(np.sqrt(np.mean((a / 255.0 - b / 255.0) ** 2)))
+    def measures(self, original: Signal, other: Signal) -> dict[str, float]:
+        """PSNR and SSIM; the original is fitted to the size of the other."""
+        height, width = other.array.shape[:2]
+        one = original.array
+        if one.shape[:2] != (height, width):
+            square = height == width
+            one = to_square(one, width) if square else np.asarray(Pillow.fromarray(one).resize((width, height)))
+        return {"psnr_db": psnr_db(one, other.array), "ssim": ssim(one, other.array)}
+
+
+def psnr_db(original: np.ndarray, other: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of bytes, at most 60 dB, so that one perfect picture does not decide a mean."""
+    error = float(np.square(original.astype(np.float64) - other).mean())
+    return min(10 * math.log10(255**2 / max(error, 1e-12)), 60.0)
+
+
+def ssim(original: np.ndarray, other: np.ndarray) -> float:
+    """Structural similarity of the brightness, Gaussian window of 11 pixels (Wang et al. 2004)."""
+    import torch
+    from torch.nn import functional as F
+
+    weights = torch.exp(-((torch.arange(11.0) - 5) ** 2) / (2 * 1.5**2))
+    weights = weights / weights.sum()
+
+    def blur(x: torch.Tensor) -> torch.Tensor:
+        x = F.pad(x, (5, 5, 5, 5), mode="reflect" if min(x.shape[-2:]) > 5 else "replicate")
+        return F.conv2d(F.conv2d(x, weights.view(1, 1, 1, 11)), weights.view(1, 1, 11, 1))
+
+    luma = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    x, y = (torch.from_numpy(one.astype(np.float32) @ luma)[None, None] for one in (original, other))
+    mean_x, mean_y = blur(x), blur(y)
+    var_x, var_y = blur(x * x) - mean_x**2, blur(y * y) - mean_y**2
+    both = blur(x * y) - mean_x * mean_y
+    small, smaller = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    top = (2 * mean_x * mean_y + small) * (2 * both + smaller)
+    return float((top / ((mean_x**2 + mean_y**2 + small) * (var_x + var_y + smaller))).mean())
 
 
 def to_square(array: np.ndarray, size_px: int) -> np.ndarray:
@@ -108,43 +141,6 @@ def to_square(array: np.ndarray, size_px: int) -> np.ndarray:
     page = Pillow.new("RGB", (size_px, size_px), "white")
     page.paste(Pillow.fromarray(array).resize(size, method), ((size_px - size[0]) // 2, (size_px - size[1]) // 2))
     return np.asarray(page)
-
-
-def _read(source: Any) -> tuple[bytes, str]:
-    """Bytes of a source and how to call it in messages."""
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source), "the picture"
-    if isinstance(source, str) and source.startswith("data:"):
-        return _from_data_uri(source), "the picture in the data URI"
-    if not isinstance(source, (str, PathLike)):
-        raise InputError(f"a picture is a path, bytes, a data URI or an array, not {type(source).__name__}")
-    if str(source).startswith(("http://", "https://")):
-        raise InputError(f"{str(source)[:200]} is not fetched from the network; save the picture and give its path")
-    path = Path(source)
-    try:
-        if path.is_dir():
-            raise InputError(f"{path} is a folder, not a picture; give one file in it")
-        if not path.exists():
-            raise InputError(f"there is no file {str(path)[:200]}; check the path")
-        if not path.is_file():
-            raise InputError(f"{path} is not an ordinary file; save the picture and give its path")
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} has {path.stat().st_size >> 20} MB, more than {MAX_BYTES >> 20}; make it smaller")
-        return path.read_bytes(), str(path)
-    except OSError as error:
-        raise InputError(
-            f"{str(path)[:200]} cannot be read ({error.strerror}); check the path and its rights"
-        ) from error
-
-
-def _from_data_uri(uri: str) -> bytes:
-    head, comma, body = uri.partition(",")
-    if not comma or not head.lower().endswith(";base64"):
-        raise InputError("a data URI must read data:image/...;base64,... with the picture in base64")
-    try:
-        return base64.b64decode(body, validate=True)
-    except ValueError as error:  # binascii.Error is one
-        raise InputError(f"the base64 of a data URI is damaged ({error}); encode the picture again") from error
 
 
 def _decode(data: bytes, where: str) -> np.ndarray:

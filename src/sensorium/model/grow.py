@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,48 +19,38 @@ from sensorium.model.base import Base, fingerprint, load_base
 from sensorium.model.head import final_logits
 from sensorium.model.model import Model, is_model
 from sensorium.model.rows import Init, SideRows, SplitEmbedding, SplitHead
-from sensorium.stream import Stream
+from sensorium.senses import HasSenses, Senses
 from sensorium.stream.render import DEFAULT_TEMPLATE
 from sensorium.types import InputError
-from sensorium.vocabulary import Vocabulary
 
 Learn = Literal["rows", "adapter", "full"]
 ADAPTER = "media"
 
 
-class Grown(nn.Module):
+class Grown(HasSenses, nn.Module):
     """A causal LM in its training form.
 
     Attributes:
         lm: the base model, its input embedding and output head replaced by split ones.
         learn: what trains: ``"rows"`` (the base is frozen), ``"adapter"`` (rows and LoRA), ``"full"``.
-        codecs: by name; tokenizer, vocabulary, stream: see `Model`.
+        senses: see `Model`.
     """
 
     def __init__(self, base: Base | Model, codecs: Sequence[Codec], learn: Learn, init: Init, lora_rank: int):
         super().__init__()
-        self.sampling: dict[str, Any]
-        self.lm, self.tokenizer, self.learn = base.lm, base.tokenizer, learn
-        before = base if isinstance(base, Model) else None
-        if before is None:
-            assert isinstance(base, Base)
-            self.base_name, self.base_fingerprint = base.name, fingerprint(base.lm)
-            self.has_adapter, self.sampling = False, {}
-            text_size = max(len(self.tokenizer), self.lm.get_input_embeddings().weight.shape[0])
-            fold.widen_text_rows(self.lm, text_size)
+        self.lm, self.learn = base.lm, learn
+        if isinstance(base, Model):
+            self.base_name, self.base_fingerprint = base.base_name, base.base_fingerprint or fingerprint(self.lm)
+            self.has_adapter, self.senses = base.has_adapter, base.senses.with_codecs(codecs)
         else:
-            self.base_name, self.base_fingerprint = before.base_name, before.base_fingerprint or fingerprint(self.lm)
-            self.has_adapter, self.sampling = before.has_adapter, dict(before.sampling)
-            text_size = before.vocabulary.text_size
-            codecs = [*before.codecs.values(), *codecs]
-        self.codecs = {codec.facts.name: codec for codec in codecs}
-        self.vocabulary = Vocabulary.build(text_size, [codec.facts for codec in codecs])
-        self.vocabulary.extend_tokenizer(self.tokenizer)
+            self.base_name, self.base_fingerprint, self.has_adapter = base.name, fingerprint(base.lm), False
+            text_size = max(len(base.tokenizer), self.lm.get_input_embeddings().weight.shape[0])
+            fold.widen_text_rows(self.lm, text_size)
+            self.senses = Senses.of(base.tokenizer, text_size, codecs)
         self.tokenizer.chat_template = self.tokenizer.chat_template or DEFAULT_TEMPLATE  # exported, for other programs
-        self.stream = Stream(self.tokenizer, self.vocabulary)
         if not self.stream.stop_ids:
             raise InputError("no token of this tokenizer ends an answer; give it an eos_token first")
-        rows = fold.without_new_rows(self.lm, text_size)
+        rows = fold.without_new_rows(self.lm, self.senses.text_size)
         self._split(init)
         for side, known_NH in zip((self.embedding, self.head), rows, strict=True):
             if len(known_NH):
@@ -161,10 +151,9 @@ class Grown(nn.Module):
     def fold(self) -> Model:
         """The plain model: rows folded into ordinary embeddings of an unmodified model class (a copy)."""
         lm = fold.folded(self.lm)
-        model = Model(lm, self.tokenizer, self.vocabulary, self.codecs, base_name=self.base_name)
+        model = Model(lm, self.senses, base_name=self.base_name)
         model.base_fingerprint = "" if self.learn == "full" else self.base_fingerprint
         model.has_adapter = self.has_adapter
-        model.sampling = dict(self.sampling)
         return model.eval()
 
     def export(self, folder: str | PathLike[str]) -> Path:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
@@ -15,70 +13,35 @@ import torch
 
 from sensorium.codecs import Codec, load_codec
 from sensorium.files import atomic_folder
-from sensorium.modalities import modality
 from sensorium.model import fold
 from sensorium.model.base import Base, fingerprint, load_base
-from sensorium.stream import Stream
-from sensorium.types import Conversation, InputError, Message, Part
+from sensorium.senses import HasSenses, Senses
+from sensorium.types import InputError
 from sensorium.vocabulary import Vocabulary
 
 HEAD_FILE = "sensorium.json"
 ROWS_FILE = "rows.safetensors"
+FORMAT = 2
+"""Of `HEAD_FILE`. Format 1 wrote out every fact, with null for a free grid; it is still read."""
 IN_THE_BOX = Path(__file__).resolve().parent.parent / "weights"
 
 
-class Model:
+class Model(HasSenses):
     """A causal LM that reads and writes media.
 
     Attributes:
         lm: an unmodified `transformers` causal LM.
-        tokenizer: its tokenizer, which holds the codes' tokens.
-        vocabulary, stream: the ids of codes; conversations to ids and back.
-        codecs: by name.
+        senses: its tokenizer (which holds the codes' tokens), codecs, vocabulary and stream.
         has_adapter: LoRA matrices are on the model; `media` switches them on.
-        sampling: how a modality is best written, by its name, e.g. ``{"sound": {"temperature": 0.8}}``; used
-            where the caller says nothing else.
     """
 
-    def __init__(
-        self, lm: Any, tokenizer: Any, vocabulary: Vocabulary, codecs: Mapping[str, Codec], base_name: str = ""
-    ):
-        self.lm, self.tokenizer, self.vocabulary, self.codecs = lm, tokenizer, vocabulary, dict(codecs)
-        self.stream = Stream(tokenizer, vocabulary)
+    def __init__(self, lm: Any, senses: Senses, base_name: str = ""):
+        self.lm, self.senses = lm, senses
         self.base_name, self.base_fingerprint, self.has_adapter = base_name, "", False
-        self.sampling: dict[str, dict[str, Any]] = {}
 
     def eval(self) -> Self:
         self.lm.eval()
         return self
-
-    def encode(self, conversation: Conversation) -> Conversation:
-        """The conversation with codes in every medium: the reading codec's, or in answers the writing one's."""
-        return Conversation(tuple(self._encode_message(message) for message in conversation.messages))
-
-    def _encode_message(self, message: Message) -> Message:
-        choose = self.vocabulary.writer if message.role == "assistant" else self.vocabulary.reader
-        return replace(message, parts=tuple(self._encode_part(part, choose) for part in message.parts))
-
-    def _encode_part(self, part: Part, choose: Any) -> Part:
-        if part.is_text:
-            return part
-        span = choose(part.modality)
-        if part.codes is not None and part.codec == span.facts.name:
-            return part
-        codec = self.codecs[span.facts.name]
-        source = part.data if part.data is not None else self.decode([part])[0].data
-        array = modality(part.modality).open(source)
-        return part.with_codes(codec.encode([array])[0], span.facts.name)
-
-    def decode(self, parts: Iterable[Part]) -> list[Part]:
-        """The parts with data in every medium that holds only codes."""
-        return [self._decode_part(part) for part in parts]
-
-    def _decode_part(self, part: Part) -> Part:
-        if part.is_text or part.data is not None or part.codes is None or part.codec is None:
-            return part
-        return replace(part, data=self.codecs[part.codec].decode([part.codes])[0])
 
     @contextmanager
     def media(self, about: bool) -> Any:
@@ -168,7 +131,7 @@ class Model:
         for name, codec in self.codecs.items():
             codec.save(out / "codecs" / name)
         prints = {name: codec.fingerprint() for name, codec in self.codecs.items()}
-        head = {"format": 1, "vocabulary": self.vocabulary.to_json(), "codecs": prints, "base": base}
+        head = {"format": FORMAT, "vocabulary": self.vocabulary.to_json(), "codecs": prints, "base": base}
         head |= {"adapter": "adapter" if self.has_adapter else None, "sampling": self.sampling}
         (out / HEAD_FILE).write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
 
@@ -191,9 +154,9 @@ class Model:
             loaded, base_name = _load_whole(folder, vocabulary), ""
         else:
             loaded, base_name = _load_on_base(folder, head, vocabulary, base), head["base"]["name"]
-        model = cls(loaded.lm, loaded.tokenizer, vocabulary, codecs, base_name)
+        senses = Senses(loaded.tokenizer, vocabulary.text_size, codecs, head.get("sampling", {}))
+        model = cls(loaded.lm, senses, base_name)
         model.base_fingerprint = head["base"]["fingerprint"] if head["base"] else ""
-        model.sampling = head.get("sampling", {})
         if head.get("adapter"):
             model.lm.load_adapter(str(folder / head["adapter"]), adapter_name="media")
             model.has_adapter = True
@@ -237,21 +200,23 @@ def resolve(name: str | PathLike[str]) -> Path:
 def _read_head(folder: Path) -> dict[str, Any]:
     try:
         head = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
-        return head if head["format"] == 1 else _refuse_format(folder, head["format"])
+        return head if head["format"] in (1, FORMAT) else _refuse_format(folder, head["format"])
     except (json.JSONDecodeError, KeyError) as error:
         raise InputError(f"{folder / HEAD_FILE} is damaged ({error}); copy the model again") from error
 
 
 def _refuse_format(folder: Path, version: Any) -> dict[str, Any]:
-    raise InputError(f"the model in {folder} has format {version}, this version reads format 1; update sensorium")
+    raise InputError(
+        f"the model in {folder} has format {version}, this version reads formats 1 to {FORMAT}; update sensorium"
+    )
 
 
 def _load_codecs(folder: Path, head: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Codec]:
     codecs = {}
-    for span in vocabulary.spans:
-        name = span.facts.name
+    for layout in vocabulary.layouts:
+        name = layout.name
         codec = load_codec(folder / "codecs" / name)
-        if codec.facts != span.facts or codec.fingerprint() != head["codecs"].get(name):
+        if codec.facts.identity() != layout.facts.identity() or codec.fingerprint() != head["codecs"].get(name):
             raise InputError(
                 f"codec {name!r} in {folder} is not the one the model was trained with; copy the model again as a whole"
             )

@@ -62,13 +62,12 @@ class SideRows(nn.Module):
         super().__init__()
         self.parts = nn.ModuleList()
         self.counts: list[int] = []
-        for span in vocabulary.spans:
-            if output and span.facts.use == "read":
-                self._add(CodebookRows(None, 1, text_VH, init), span.stop - span.open_id)
+        for layout in vocabulary.layouts:
+            if output and layout.facts.use == "read":
+                self._add(CodebookRows(None, 1, text_VH, init), layout.stop - layout.open_id)
                 continue
             self._add(CodebookRows(None, 2, text_VH, init), 2)
-            for book, size in enumerate(span.facts.codebook_sizes):
-                features = _features(codecs[span.facts.name], book)
+            for features, size in zip(_features(codecs[layout.name]), layout.sizes, strict=True):
                 self._add(CodebookRows(features, size, text_VH, init), size)
 
     def _add(self, rows: CodebookRows, count: int) -> None:
@@ -128,9 +127,11 @@ class SplitHead(nn.Module):
         return torch.cat([self.base(hidden), hidden @ self.rows().to(hidden.dtype).T], dim=-1)
 
 
-def _features(codec: Codec, codebook: int) -> Tensor | None:
-    features = codec.features(codebook)
-    return None if features is None else torch.as_tensor(features, dtype=torch.float32)
+def _features(codec: Codec) -> list[Tensor | None]:
+    """Of every codebook in the order of ids: the header's, then the frames'."""
+    tables = [codec.header_features(book) for book in range(len(codec.facts.header))]
+    tables += [codec.features(book) for book in range(codec.facts.codebooks)]
+    return [None if table is None else torch.as_tensor(table, dtype=torch.float32) for table in tables]
 
 
 def _near_mean(text_VH: Tensor, size: int) -> Tensor:

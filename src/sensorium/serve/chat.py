@@ -60,9 +60,8 @@ async def _whole(body: ChatRequest, server: Server, served: Served, writing: Wri
 
 
 def _choice(index: int, written: Written, served: Served, logprobs: bool) -> ChatChoice:
-    ids = iter(written.media_ids)
-    parts = [part_to_json(part, None if part.is_text else next(ids)) for part in written.parts]
-    content = written.text if written.text or not written.media_ids else None
+    parts = [part_to_json(part) for part in written.parts]
+    content = written.text if written.text or all(part.is_text for part in written.parts) else None
     logs = ChatLogprobs(content=[_logprob(token, served) for token in written.tokens]) if logprobs else None
     message = ReplyMessage(content=content, parts=parts)
     return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=written.finish)
@@ -114,7 +113,7 @@ async def _told(event: Event, served: Served) -> dict[str, Any]:
     if isinstance(event, Text):
         return {"content": event.text}
     if isinstance(event, Medium):
-        part = await served.at_desk(lambda: part_to_json(*served.model.decode([event.part]), event.ids))
+        part = await served.at_desk(lambda: part_to_json(*served.model.senses.decode([event.part])))
         return {"parts": [part.model_dump()]}
     return {"progress": {"modality": event.modality, "done": event.done, "total": event.total}}
 

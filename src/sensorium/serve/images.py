@@ -15,7 +15,7 @@ from sensorium.serve.registry import Served
 from sensorium.serve.schemas import ImageItem, ImageReply, ImageRequest
 from sensorium.serve.server import Server, Shared
 from sensorium.serve.writing import Writing, Written
-from sensorium.types import Conversation, InputError, as_message
+from sensorium.types import Conversation, InputError, Signal, as_message
 
 router = APIRouter()
 IMAGE = "image"
@@ -61,8 +61,10 @@ async def _whole(
 
 
 def _item(written: Written, size: tuple[int, int] | None) -> ImageItem:
-    array: np.ndarray = written.parts[0].data
+    (part,) = (part for part in written.parts if not part.is_text)
+    array = part.array
     if size is not None:
         array = np.asarray(Pillow.fromarray(array).resize(size, Pillow.Resampling.BICUBIC))
-    encoded = modality(IMAGE).to_bytes(array)
-    return ImageItem(b64_json=base64.b64encode(encoded).decode("ascii"), ids=list(written.media_ids[0]))
+    encoded = modality(IMAGE).to_bytes(Signal(array))
+    codes = [] if part.codes is None else part.codes.tolist()
+    return ImageItem(b64_json=base64.b64encode(encoded).decode("ascii"), codec=part.codec, codes=codes)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from sensorium.generate import Assistant
 from sensorium.modalities import modality
+from sensorium.senses import Senses
 from sensorium.serve import media
 from sensorium.serve.registry import Served
 from sensorium.serve.schemas import ContentPart, RequestMessage, RequestRole
 from sensorium.serve.settings import Settings
 from sensorium.serve.workers import Workers
+from sensorium.source import data_uri
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Role
-from sensorium.vocabulary import Span, Vocabulary
 
 TYPE = re.compile(r"(?:input_)?(\w{1,100}?)(?:_url)?")
 
@@ -50,7 +47,7 @@ class Reader:
         return Conversation(tuple(turns))
 
     async def _part(self, part: ContentPart, role: RequestRole, served: Served, where: str) -> Part:
-        vocabulary = served.model.vocabulary
+        senses = served.model.senses
         try:
             if part.type == TEXT:
                 if part.text is None:
@@ -58,11 +55,12 @@ class Reader:
                 return Part(TEXT, part.text)
             match = TYPE.fullmatch(part.type)
             name = match.group(1) if match else part.type[:100]
-            span = vocabulary.writer(name) if role == "assistant" else vocabulary.reader(name)
-            if part.ids is not None and part.codec == span.facts.name:
-                return _from_ids(part.ids, span, vocabulary)
-            opened = Part(name, await self._workers.open(name, await self._bytes(part)))
-            return await served.at_desk(_encoded, Message(_role(role), (opened,)), served.model)
+            layout = senses.layout_for(name, _role(role))
+            if part.codes is not None and part.codec == layout.name:
+                return Part(name, codes=layout.check(part.codes), codec=layout.name)
+            wish = senses.codecs[layout.name].facts.wish
+            opened = Part(name, await self._workers.open(name, await self._bytes(part), wish))
+            return await served.at_desk(_encoded, Message(_role(role), (opened,)), senses)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
 
@@ -81,9 +79,9 @@ def _role(name: RequestRole) -> Role:
     return "system" if name == "developer" else name
 
 
-def _encoded(message: Message, model: Assistant) -> Part:
-    """The only part of a message as codes; its array, which may be large, is let go."""
-    (part,) = model.encode(Conversation((message,))).messages[0].parts
+def _encoded(message: Message, senses: Senses) -> Part:
+    """The only part of a message as codes; its signal, which may be large, is let go."""
+    (part,) = senses.encode(Conversation((message,))).messages[0].parts
     return replace(part, data=None)
 
 
@@ -103,27 +101,17 @@ def _pieces(message: RequestMessage) -> list[ContentPart]:
     return content
 
 
-def _from_ids(ids: list[int], span: Span, vocabulary: Vocabulary) -> Part:
-    """A medium as it was written, by its ids with their markers."""
-    if len(ids) < 3 or ids[0] != span.open_id or ids[-1] != span.close_id:
-        raise InputError(f'"ids" of codec {span.facts.name!r} must begin and end with its markers')
-    return Part(span.facts.modality, codes=vocabulary.codes(span.facts.name, ids[1:-1]), codec=span.facts.name)
-
-
-def part_to_json(part: Part, ids: Sequence[int] | None = None) -> ContentPart:
-    """A part of a reply; the data of a medium must be an array.
-
-    Args:
-        ids: of a medium, markers included.
-    """
+def part_to_json(part: Part) -> ContentPart:
+    """A part of a reply, as messages and files have it; what has codes alone (its codec only reads) has no address."""
     if part.is_text:
         return ContentPart(type=TEXT, text=part.data)
     kind = f"{part.modality}_url"
-    url = data_uri(part.modality, part.data)
-    extra: Any = {kind: {"url": url}}
-    return ContentPart(type=kind, codec=part.codec, ids=None if ids is None else list(ids), **extra)
+    extra: Any = {} if part.data is None else {kind: {"url": media_uri(part)}}
+    codes = None if part.codes is None else part.codes.tolist()
+    return ContentPart(type=kind, codec=part.codec, codes=codes, **extra)
 
 
-def data_uri(name: str, array: np.ndarray) -> str:
-    kind = modality(name)
-    return f"data:{kind.media_types[0]};base64,{base64.b64encode(kind.to_bytes(array)).decode('ascii')}"
+def media_uri(part: Part) -> str:
+    """A medium whose data is a signal as a data URI."""
+    kind = modality(part.modality)
+    return data_uri(kind.to_bytes(part.data), kind.media_types[0])

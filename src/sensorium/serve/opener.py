@@ -1,7 +1,7 @@
 """Opens media in a process of its own: ``python -m sensorium.serve.opener MEMORY_BYTES``.
 
 Reads jobs from stdin and writes answers to stdout, each a line of JSON followed by as many bytes as it says. Nothing
-is ever unpickled, so a process that a medium has taken over can send no more than an array or a sentence.
+is ever unpickled, so a process that a medium has taken over can send no more than a signal or a sentence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import warnings
 from typing import Any, BinaryIO
 
-from sensorium.modalities import modality, modality_names
+from sensorium.modalities import Wish, modality, modality_names
 from sensorium.types import InputError
 
 READY = b"ready\n"
@@ -30,7 +30,7 @@ def main() -> None:
     answers.flush()
     while line := jobs.readline():
         head = json.loads(line)
-        _answer(answers, head["modality"], jobs.read(head["size"]))
+        _answer(answers, head["modality"], Wish.from_json(head["wish"]), jobs.read(head["size"]))
 
 
 def _limit(memory_bytes: int) -> None:
@@ -43,13 +43,13 @@ def _limit(memory_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _answer(answers: BinaryIO, name: str, data: bytes) -> None:
+def _answer(answers: BinaryIO, name: str, wish: Wish, data: bytes) -> None:
     head: dict[str, Any]
     body = memoryview(b"")
     try:
-        array = modality(name).open(data)
-        body = memoryview(array.tobytes())
-        head = {"dtype": array.dtype.str, "shape": array.shape}
+        signal = modality(name).open(data, wish)
+        body = memoryview(signal.array.tobytes())
+        head = {"dtype": signal.array.dtype.str, "shape": signal.array.shape, "meta": signal.meta()}
     except InputError as error:
         head = {"error": str(error)}
     except MemoryError:

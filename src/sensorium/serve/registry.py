@@ -34,7 +34,7 @@ class Served:
         )
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="sensorium-desk")
         self.named_ids = frozenset(model.tokenizer.added_tokens_decoder)
-        facts = [span.facts for span in model.vocabulary.spans]
+        facts = [layout.facts for layout in model.vocabulary.layouts]
         self.reads = list(dict.fromkeys(fact.modality for fact in facts if fact.use != "write"))
         self.writes = list(dict.fromkeys(fact.modality for fact in facts if fact.use != "read"))
 

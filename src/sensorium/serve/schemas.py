@@ -48,7 +48,7 @@ class ContentPart(BaseModel):
 
     ``{"type": "text", "text": ...}``, or for any modality M that the model reads
     ``{"type": "M_url", "M_url": {"url": "data:..."}}`` or ``{"type": "input_M", "input_M": {"data": base64}}``. In a
-    reply a medium also has ``codec`` and ``ids``; sent back with them, it is taken as it was written.
+    reply a medium also has ``codec`` and ``codes``; sent back with them, it is taken as it was written.
     """
 
     model_config = ConfigDict(
@@ -64,7 +64,7 @@ class ContentPart(BaseModel):
     type: Name
     text: String | None = None
     codec: Name | None = None
-    ids: list[TokenId] | None = None
+    codes: list[TokenId] | None = None
 
     @model_serializer(mode="wrap")
     def _only_what_it_has(self, plain: SerializerFunctionWrapHandler):
@@ -341,7 +341,8 @@ class CompletionReply(BaseModel):
 
 class ImageItem(BaseModel):
     b64_json: str
-    ids: list[int]
+    codec: str | None
+    codes: list[int]
 
 
 class ImageReply(BaseModel):
@@ -353,8 +354,9 @@ class ImageReply(BaseModel):
 class SpanItem(BaseModel):
     """A medium among the ids: ``ids[start:stop]``, markers included.
 
-    ``codes`` are (frames, codebooks), each less than its codebook's size; ``grid`` tells how the frames lie, e.g.
-    [8, 8] for rows of eight, null where their number varies. ``bits`` is the information in all codes.
+    ``codes`` are one flat list: one code of each codebook in ``header`` (name and size), then frame by frame one of each
+    in ``codebook_sizes``. ``grid`` tells how the frames lie, e.g. [8, 8] for rows of eight; the first axis is null where
+    it is free. ``bits`` is the information in all codes.
     ``reconstruction`` is the medium as its codes tell it; null for a codec that only reads.
     """
 
@@ -363,10 +365,11 @@ class SpanItem(BaseModel):
     start: int
     stop: int
     bits: float
-    grid: list[int] | None
+    grid: list[int | None]
+    header: dict[str, int]
     codebook_sizes: list[int]
     frame_rate_hz: float | None
-    codes: list[list[int]]
+    codes: list[int]
     reconstruction: ContentPart | None
 
 

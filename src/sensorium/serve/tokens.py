@@ -37,7 +37,7 @@ async def tokenize(body: TokenizeRequest, request: Request, server: Shared) -> T
 
 def _tokenized(conversation: Conversation, served: Served) -> TokenizeReply:
     model = served.model
-    conversation = model.encode(conversation)
+    conversation = model.senses.encode(conversation)
     rendered = model.stream.render(conversation)
     ids = rendered.ids.tolist()
     spans = [
@@ -50,18 +50,20 @@ def _tokenized(conversation: Conversation, served: Served) -> TokenizeReply:
 
 def _span(part: Part, start: int, stop: int, model: Assistant) -> SpanItem:
     assert part.codes is not None and part.codec is not None
-    facts = model.vocabulary.span(part.codec).facts
+    layout = model.vocabulary.layout(part.codec)
+    facts = layout.facts
     reconstruction = None
     if facts.use != "read":
-        (decoded,) = model.decode([Part(part.modality, codes=part.codes, codec=part.codec)])
+        (decoded,) = model.senses.decode([Part(part.modality, codes=part.codes, codec=part.codec)])
         reconstruction = part_to_json(decoded)
     return SpanItem(
         codec=part.codec,
         modality=part.modality,
         start=start,
         stop=stop,
-        bits=facts.bits_per_frame * len(part.codes),
-        grid=None if facts.grid is None else list(facts.grid),
+        bits=facts.header_bits + facts.bits_per_frame * (len(part.codes) - layout.header_codes) / facts.codebooks,
+        grid=list(facts.grid),
+        header={name: size for name, size in facts.header},
         codebook_sizes=list(facts.codebook_sizes),
         frame_rate_hz=facts.frame_rate_hz,
         codes=part.codes.tolist(),
@@ -86,14 +88,9 @@ async def detokenize(body: DetokenizeRequest, request: Request, server: Shared) 
 
 
 def _told(part: Part, model: Assistant) -> ContentPart:
-    """A part of a reply; of a codec that only reads, the ids alone."""
-    if part.is_text:
-        return part_to_json(part)
-    assert part.codes is not None and part.codec is not None
-    ids = model.vocabulary.ids(part.codec, part.codes)
-    if model.vocabulary.span(part.codec).facts.use == "read":
-        return ContentPart(type=f"{part.modality}_url", codec=part.codec, ids=ids)
-    return part_to_json(*model.decode([part]), ids)
+    """A part of a reply; of a codec that only reads, the codes alone."""
+    reads_only = part.codec is not None and model.codecs[part.codec].facts.use == "read"
+    return part_to_json(part) if reads_only else part_to_json(*model.senses.decode([part]))
 
 
 def check_ids(ids: Sequence[int], model: Assistant) -> None:

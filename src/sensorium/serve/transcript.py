@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sensorium.codecs import Layout
 from sensorium.generate import Token
 from sensorium.stream import Stream
 from sensorium.types import Part
-from sensorium.vocabulary import Span
 
 UNFINISHED = "\ufffd"
 """What a tokenizer shows for a character of which only some bytes are known."""
@@ -31,10 +31,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Medium:
-    """A finished medium: a part with codes, and its ids, markers included."""
+    """A finished medium: a part with codes."""
 
     part: Part
-    ids: tuple[int, ...]
 
 
 Event = Text | Progress | Medium
@@ -56,8 +55,8 @@ class Transcript:
 
     def __init__(self, stream: Stream, stops: tuple[str, ...] = ()):
         self._stream, self._stops = stream, stops
-        self._spans = {span.open_id: span for span in stream.vocabulary.spans}
-        self._span: Span | None = None
+        self._layouts = {layout.open_id: layout for layout in stream.vocabulary.layouts}
+        self._layout: Layout | None = None
         self._medium: list[int] = []
         self._text: list[int] = []  # ids of text since the last medium; only the last few are decoded again
         self._told, self._read = 0, 0
@@ -70,26 +69,26 @@ class Transcript:
         if self.stopped:
             return []
         self.ids.append(token.id)
-        events = self._medium_events(token.id) if self._span or token.id in self._spans else self._text_events(token.id)
+        medium = self._layout is not None or token.id in self._layouts
+        events = self._medium_events(token.id) if medium else self._text_events(token.id)
         if token.finish is not None and not self.stopped:
             events += self._flush()
         return events
 
     def _medium_events(self, token: int) -> list[Event]:
         before: list[Event] = []
-        if self._span is None:
+        if self._layout is None:
             before = self._flush()
             if self.stopped:
                 return before
-            self._span, self._medium = self._spans[token], []
+            self._layout, self._medium = self._layouts[token], []
         self._medium.append(token)
-        span = self._span
-        if token != span.close_id:
-            codes = span.facts.fixed_frames
-            total = None if codes is None else codes * span.facts.codebooks
-            return [*before, Progress(span.facts.modality, len(self._medium) - 1, total)]
-        self._span = None
-        return [Medium(part, tuple(self._medium)) for part in self._stream.parse(self._medium) if not part.is_text]
+        layout = self._layout
+        if token != layout.close_id:
+            total = layout.max_codes if layout.min_codes == layout.max_codes else None
+            return [*before, Progress(layout.facts.modality, len(self._medium) - 1, total)]
+        self._layout = None
+        return [Medium(part) for part in self._stream.parse(self._medium) if not part.is_text]
 
     def _text_events(self, token: int) -> list[Event]:
         self._text.append(token)

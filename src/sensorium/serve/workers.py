@@ -10,13 +10,15 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from math import prod
+from typing import Any
 
 import numpy as np
 
+from sensorium.modalities import Wish
 from sensorium.serve.errors import ApiError
 from sensorium.serve.opener import READY
 from sensorium.serve.settings import Settings
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
 START_S = 60
 END_S = 5
@@ -44,8 +46,8 @@ class Workers:
     def pids(self) -> list[int]:
         return [process.pid for process in self._all]
 
-    async def open(self, modality: str, data: bytes) -> np.ndarray:
-        """The canonical array of a medium.
+    async def open(self, modality: str, data: bytes, wish: Wish = Wish()) -> Signal:
+        """The canonical signal of a medium.
 
         Raises:
             InputError: the medium is bad, too large, takes too long, or its decoder crashed.
@@ -56,9 +58,9 @@ class Workers:
         try:
             if process is None or process.returncode is not None:
                 process = await self._start()
-            array = await asyncio.wait_for(self._ask(process, modality, data), self._settings.open_s)
+            signal = await asyncio.wait_for(self._ask(process, modality, data, wish), self._settings.open_s)
             healthy = True
-            return array
+            return signal
         except InputError:
             healthy = True
             raise
@@ -97,9 +99,10 @@ class Workers:
             raise ApiError(503, "no process to open media could be started", code="no_worker")
         return process
 
-    async def _ask(self, process: Process, modality: str, data: bytes) -> np.ndarray:
+    async def _ask(self, process: Process, modality: str, data: bytes, wish: Wish) -> Signal:
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps({"modality": modality, "size": len(data)}).encode() + b"\n" + data)
+        job = {"modality": modality, "wish": wish.to_json(), "size": len(data)}
+        process.stdin.write(json.dumps(job).encode() + b"\n" + data)
         await process.stdin.drain()
         head = json.loads(await process.stdout.readline() or b"-")  # nothing: the process is gone
         if "error" in head:
@@ -108,7 +111,8 @@ class Workers:
         if size > limit:
             self._end(process)  # instead of reading all of it
             raise InputError(f"the medium ({modality}) takes {size} bytes when opened, at most {limit} are allowed")
-        return _array(await process.stdout.readexactly(size), head["dtype"], head["shape"])
+        array = _array(await process.stdout.readexactly(size), head["dtype"], head["shape"])
+        return _signal(array, head["meta"])
 
     async def _cause(self, process: Process | None, modality: str) -> Exception:
         """Why a worker stopped answering: an end from outside is not the medium's fault."""
@@ -142,3 +146,11 @@ def _array(data: bytes, dtype: str, shape: list[int]) -> np.ndarray:
     if kind.kind not in "biuf" or kind.itemsize * prod(shape) != len(data):
         raise ValueError("a worker sent what is no array")
     return np.frombuffer(data, kind).reshape(shape)
+
+
+def _signal(array: np.ndarray, meta: dict[str, Any]) -> Signal:
+    """ValueError when it does not say what a signal says."""
+    try:
+        return Signal.of(array, meta)
+    except (AttributeError, TypeError) as error:
+        raise ValueError("a worker sent what is no signal") from error

@@ -43,13 +43,11 @@ class Written:
 
     Attributes:
         number: its place among the answers of the request.
-        media_ids: of every medium in ``parts``, in their order.
     """
 
     number: int
     tokens: list[Token] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
-    media_ids: list[tuple[int, ...]] = field(default_factory=list)
     finish: Finish = "stop"
 
     def add(self, step: Step) -> None:
@@ -58,7 +56,6 @@ class Written:
         for event in step.events:
             if isinstance(event, Medium):
                 self.parts.append(event.part)
-                self.media_ids.append(event.ids)
             elif isinstance(event, Text) and self.parts and self.parts[-1].is_text:
                 self.parts[-1] = Part(TEXT, self.parts[-1].data + event.text)
             elif isinstance(event, Text):
@@ -172,7 +169,7 @@ class Writing:
                 groups.setdefault(id(self._tasks[one.number]), []).append(one)
             written = [one for group in groups.values() for one in await self._best(group, count)]
         for one in written:
-            one.parts = await self._served.at_desk(self._served.model.decode, one.parts)
+            one.parts = await self._served.at_desk(self._served.model.senses.decode, one.parts)
         return written
 
     async def _best(self, written: list[Written], count: int) -> list[Written]:
@@ -209,7 +206,7 @@ class Writing:
 
 def count_modalities(vocabulary: Vocabulary, lists: Iterable[Sequence[int]]) -> dict[str, int]:
     """How many ids are text (markers included), and how many are codes of each modality."""
-    names = [TEXT, *(span.facts.modality for span in vocabulary.spans)]
+    names = [TEXT, *(layout.facts.modality for layout in vocabulary.layouts)]
     counts: Counter[str] = Counter()
     for ids in lists:
         kinds = np.bincount(vocabulary.kind_of(np.array(ids, dtype=np.int64)), minlength=len(names))
@@ -223,8 +220,8 @@ def rules(served: Served, task: Task, modalities: Sequence[str] | None) -> Gramm
     grammar = served.model.grammar(task.want, task.sampling.max_tokens)
     if modalities is None or task.want is not None:
         return grammar
-    spans = tuple(span for span in grammar.vocabulary.spans if span.facts.modality in modalities)
-    return replace(grammar, vocabulary=Vocabulary(grammar.vocabulary.text_size, spans))
+    layouts = tuple(one for one in grammar.vocabulary.layouts if one.facts.modality in modalities)
+    return replace(grammar, vocabulary=Vocabulary(grammar.vocabulary.text_size, layouts))
 
 
 def want_of(modalities: Sequence[str] | None, served: Served) -> str | None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sensorium.codecs import Layout, Ranges
 from sensorium.types import TEXT, InputError
-from sensorium.vocabulary import Span, Vocabulary
-
-Ranges = tuple[tuple[int, int], ...]
+from sensorium.vocabulary import Vocabulary
 
 
 @dataclass
@@ -24,7 +23,7 @@ class Grammar:
         stop_ids: ids that end the turn; the first is the one written when the turn must end.
         want: ``"text"`` for text alone, a modality's name for one medium of it and nothing else, None for any mix.
         budget: most tokens that may be written, or None. A medium is opened only if its end fits, and one of
-            variable length is closed in time, so a span is never cut.
+            variable length is closed in time, so a medium is never cut.
 
     Raises:
         InputError: ``want`` is a modality that no codec writes, or its shortest medium exceeds the budget.
@@ -39,12 +38,12 @@ class Grammar:
     def __post_init__(self) -> None:
         self.written = 0
         self.done = False
-        self._span: Span | None = None
+        self._layout: Layout | None = None
         self._codes = 0
-        self._target: Span | None = None
+        self._target: Layout | None = None
         if self.want not in (None, TEXT):
             self._target = self.vocabulary.writer(self.want)
-            needed = _shortest(self._target)
+            needed = self._target.min_tokens
             if self.budget is not None and self.budget < needed:
                 raise InputError(
                     f"a budget of {self.budget} tokens cannot hold one {self.want}, which takes at least {needed}; "
@@ -52,9 +51,9 @@ class Grammar:
                 )
 
     @property
-    def inside(self) -> Span | None:
-        """The span being written, if any."""
-        return self._span
+    def inside(self) -> Layout | None:
+        """The layout of the medium being written, if any."""
+        return self._layout
 
     @property
     def left(self) -> int | None:
@@ -64,14 +63,14 @@ class Grammar:
         """Contiguous (start, stop) ranges of the ids that may come next; empty only when `done`."""
         if self.done:
             return ()
-        if self._span is not None:
-            return self._inside(self._span)
+        if self._layout is not None:
+            return self._inside(self._layout)
         if self._target is not None:
             one = self._target.open_id if self.written == 0 else self.stop_ids[0]
             return ((one, one + 1),)
         if self.want == TEXT:
             return self._text()
-        opens = (span.open_id for span in self.vocabulary.writers() if self._fits(_shortest(span)))
+        opens = (layout.open_id for layout in self.vocabulary.writers() if self._fits(layout.min_tokens))
         return (*self._text(), *((open_id, open_id + 1) for open_id in opens))
 
     def advance(self, token: int) -> None:
@@ -82,8 +81,8 @@ class Grammar:
         """
         assert any(start <= token < stop for start, stop in self.allowed()), f"id {token} is not allowed here"
         self.written += 1
-        if self._span is not None:
-            self._step_inside(self._span, token)
+        if self._layout is not None:
+            self._step_inside(self._layout, token)
         elif token in self.stop_ids:
             self.done = True
         else:
@@ -92,26 +91,20 @@ class Grammar:
             self.done = True
 
     def _open(self, token: int) -> None:
-        self._span = next((span for span in self.vocabulary.spans if span.open_id == token), None)
+        self._layout = next((layout for layout in self.vocabulary.layouts if layout.open_id == token), None)
         self._codes = 0
 
-    def _step_inside(self, span: Span, token: int) -> None:
-        if token == span.close_id:
-            self._span = None
+    def _step_inside(self, layout: Layout, token: int) -> None:
+        if token == layout.close_id:
+            self._layout = None
         else:
             self._codes += 1
 
-    def _inside(self, span: Span) -> Ranges:
-        facts = span.facts
-        frame, codebook = divmod(self._codes, facts.codebooks)
-        close = (span.close_id, span.close_id + 1)
-        if codebook:
-            return (span.range(codebook),)
-        if frame == (facts.fixed_frames or facts.max_frames):
-            return (close,)
-        if facts.fixed_frames is not None or frame == 0:
-            return (span.range(0),)
-        return (close, span.range(0)) if self._fits(facts.codebooks + 1) else (close,)
+    def _inside(self, layout: Layout) -> Ranges:
+        """What the layout allows; where it may end, it must when what follows up to the next end would not fit."""
+        if layout.may_close(self._codes) and not self._fits(layout.step_codes + 1):
+            return ((layout.close_id, layout.close_id + 1),)
+        return layout.allowed(self._codes)
 
     def _text(self) -> Ranges:
         """Text ids and the ids that end the turn, which usually lie among them."""
@@ -120,8 +113,3 @@ class Grammar:
 
     def _fits(self, tokens: int) -> bool:
         return self.left is None or tokens <= self.left
-
-
-def _shortest(span: Span) -> int:
-    """Tokens of the shortest medium, markers included."""
-    return 2 + (span.facts.fixed_frames or 1) * span.facts.codebooks

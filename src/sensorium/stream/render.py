@@ -73,7 +73,7 @@ class Stream:
     def __init__(self, tokenizer: Any, vocabulary: Vocabulary):
         self.tokenizer = tokenizer
         self.vocabulary = vocabulary
-        self._opens = {span.open_id: span for span in vocabulary.spans}
+        self._opens = {layout.open_id: layout for layout in vocabulary.layouts}
 
     @cached_property
     def text_stop(self) -> int:
@@ -125,7 +125,7 @@ class Stream:
     def parse(self, ids: Iterable[int]) -> list[Part]:
         """Parts spelled by ids: text, and media with codes. Never raises on a model's output.
 
-        A span that is cut or malformed comes back as the text of its tokens. Special tokens of the base model
+        A medium that is cut or malformed comes back as the text of its tokens. Special tokens of the base model
         (end of turn and the like) are left out.
         """
         ids = [int(id_) for id_ in ids]
@@ -146,18 +146,18 @@ class Stream:
         return parts
 
     def _medium_at(self, ids: Sequence[int], at: int) -> tuple[Part | None, int]:
-        span = self._opens.get(ids[at])
-        if span is None:
+        layout = self._opens.get(ids[at])
+        if layout is None:
             return None, at
-        limit = min(len(ids), at + span.max_tokens)
-        close = next((i for i in range(at + 1, limit) if ids[i] == span.close_id), None)
+        limit = min(len(ids), at + layout.max_tokens)
+        close = next((i for i in range(at + 1, limit) if ids[i] == layout.close_id), None)
         if close is None:
             return None, at
         try:
-            codes = self.vocabulary.codes(span.facts.name, ids[at + 1 : close])
+            codes = layout.codes(ids[at + 1 : close])
         except InputError:
             return None, at
-        return Part(span.facts.modality, codes=codes, codec=span.facts.name), close + 1
+        return Part(layout.facts.modality, codes=codes, codec=layout.name), close + 1
 
     def _text_of(self, ids: list[int]) -> str:
         dropped = set(self.stop_ids) | set(self.tokenizer.all_special_ids)
@@ -222,17 +222,15 @@ class Stream:
 
     def _medium_ids(self, part: Part, answer: bool) -> list[int]:
         if part.codes is None or part.codec is None:
-            span = self.vocabulary.writer(part.modality) if answer else self.vocabulary.reader(part.modality)
-            raise InputError(
-                f"a part of modality {part.modality!r} has no codes; encode it with codec {span.facts.name!r}"
-            )
-        return self.vocabulary.ids(part.codec, part.codes)
+            layout = self.vocabulary.writer(part.modality) if answer else self.vocabulary.reader(part.modality)
+            raise InputError(f"a part of modality {part.modality!r} has no codes; encode it with codec {layout.name!r}")
+        return self.vocabulary.layout(part.codec).ids(part.codes)
 
     @cached_property
     def _special_strings(self) -> re.Pattern[str]:
         base = [token for token, id_ in self.tokenizer.get_added_vocab().items() if id_ < self.vocabulary.text_size]
-        names = "|".join(re.escape(span.facts.name) for span in self.vocabulary.spans)
-        media = [rf"<\|/?(?:{names})(?::\d+)*\|>"] if names else []
+        names = "|".join(re.escape(layout.name) for layout in self.vocabulary.layouts)
+        media = [rf"<\|/?(?:{names})(?::[^<>|/:\s]+)*\|>"] if names else []
         return re.compile("|".join([*map(re.escape, base), *media]) or r"(?!)")
 
     def _spells_special(self, text: str) -> bool:

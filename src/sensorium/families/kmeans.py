@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 
-from sensorium.codecs.base import Codec, Facts, Use
-from sensorium.modalities.image import to_square
-from sensorium.types import InputError
+from sensorium.codecs import Codec, Facts, Use
+from sensorium.modalities import Wish, modality
+from sensorium.types import InputError, Signal
 
 
 class KMeansCodec(Codec):
@@ -54,12 +54,13 @@ class KMeansCodec(Codec):
             grid=(side, side),
             max_frames=side * side,
             use=use,
+            wish=Wish(size=(size_px, size_px)),
         )
 
     @classmethod
     def fit(
         cls,
-        pictures: Iterable[np.ndarray],
+        pictures: Iterable[Signal],
         codes: int = 4096,
         size_px: int = 64,
         patch_px: int = 8,
@@ -78,7 +79,8 @@ class KMeansCodec(Codec):
         Raises:
             InputError: there are fewer different patches than codes, or a picture is none.
         """
-        different_ND = _different(_patches(to_square(picture, size_px), patch_px) for picture in pictures)
+        kind, wish = modality(names.get("modality", "image")), Wish(size=(size_px, size_px))
+        different_ND = _different(_patches(kind.fit(picture, wish).array, patch_px) for picture in pictures)
         if len(different_ND) < codes:
             raise InputError(f"{codes} codes need as many different patches, there are {len(different_ND)}; give more")
         generator = np.random.default_rng(seed)
@@ -91,23 +93,23 @@ class KMeansCodec(Codec):
         return cls(centroids_KD.numpy(), size_px, patch_px, **names)
 
     @torch.inference_mode()
-    def encode(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Pictures (H, W, 3) uint8 to codes (patches, 1) int64."""
-        return [self._encode(to_square(array, self.size_px)) for array in arrays]
+    def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
+        """Pictures (H, W, 3) uint8 to codes (patches,) int64."""
+        return [self._encode(signal.array) for signal in self.fitted(signals)]
 
     def _encode(self, picture: np.ndarray) -> np.ndarray:
         """One at a time: products of other sizes round differently, and codes must not depend on that."""
         patches_ND = _patches(picture, self.patch_px).astype(np.float32) / 255
-        return self._search(torch.from_numpy(patches_ND))[:, None].numpy()
+        return self._search(torch.from_numpy(patches_ND)).numpy()
 
-    def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Codes (patches, 1) to pictures (size_px, size_px, 3) uint8."""
+    def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
+        """Codes (patches,) to pictures (size_px, size_px, 3) uint8."""
         side, patch = self.size_px // self.patch_px, self.patch_px
         pictures = []
         for one in codes:
-            tiles = self.centroids[self.check_codes(one)[:, 0]].reshape(side, side, patch, patch, 3)
+            tiles = self.centroids[self.layout.check(one)].reshape(side, side, patch, patch, 3)
             picture = tiles.transpose(0, 2, 1, 3, 4).reshape(self.size_px, self.size_px, 3)
-            pictures.append(np.round(picture.clip(0, 1) * 255).astype(np.uint8))
+            pictures.append(Signal(np.round(picture.clip(0, 1) * 255).astype(np.uint8)))
         return pictures
 
     def features(self, codebook: int) -> np.ndarray:

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sensorium.codecs.base import Codec, Facts
-from sensorium.codecs.fsq import even_batches, level_features, pixels_to_net, rounded
-from sensorium.codecs.fsq_net import Encoder, Quantiser, stages
-from sensorium.modalities.image import to_square
-from sensorium.types import InputError
+from sensorium.codecs import Codec, Facts
+from sensorium.families.fsq import even_batches, level_features, pixels_to_net, rounded
+from sensorium.families.fsq_net import Encoder, Quantiser, stages
+from sensorium.modalities import Wish
+from sensorium.types import InputError, Signal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,15 +108,16 @@ class SemanticCodec(Codec):
             grid=(1,),
             max_frames=1,
             use="read",
+            wish=Wish(size=(config.size_px, config.size_px)),
         )
 
     @torch.inference_mode()
-    def values(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+    def values(self, signals: Sequence[Signal]) -> np.ndarray:
         """(pictures, N * C) float32 values before quantisation: what a code would forget is still in them."""
-        pixels = [to_square(array, self.settings.size_px) for array in arrays]
+        pixels = [signal.array for signal in self.fitted(signals)]
         found = [self.net.values(pixels_to_net(batch)).numpy() for batch in even_batches(pixels)]
         width = self.settings.codes * len(self.settings.levels)
-        return np.concatenate(found)[: len(arrays)] if found else np.zeros((0, width), np.float32)
+        return np.concatenate(found)[: len(signals)] if found else np.zeros((0, width), np.float32)
 
     @torch.inference_mode()
     def quantise(self, values_BC: np.ndarray) -> np.ndarray:
@@ -126,18 +127,18 @@ class SemanticCodec(Codec):
         digits_BNC = digits.long().numpy().reshape(-1, self.settings.codes, len(levels))
         return (digits_BNC * np.cumprod((1, *levels[:-1]))).sum(2)
 
-    def encode(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Pictures (H, W, 3) uint8 of any size to codes, each (1, N) int64.
+    def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
+        """Pictures (H, W, 3) uint8 of any size to codes, each (N,) int64.
 
         Raises:
             InputError: an array is not an RGB picture.
         """
-        return [codes[None] for codes in self.quantise(self.values(arrays))]
+        return list(self.quantise(self.values(signals)))
 
-    def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
         """Not possible: the codes say what a picture shows, not how it looks; InputError."""
         for one in codes:
-            self.check_codes(one)
+            self.layout.check(one)
         raise InputError(f"codec {self.facts.name!r} only reads: its codes cannot be turned back into pictures")
 
     def features(self, codebook: int) -> np.ndarray:

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sensorium.codecs.base import Codec, Facts
-from sensorium.modalities.image import to_square
-from sensorium.types import InputError
+from sensorium.codecs import Codec, Facts
+from sensorium.modalities import Wish
+from sensorium.types import InputError, Signal
 
 # Name of the VQ model's config in transformers: module, config class, model class, whether it decodes.
 KINDS = {
@@ -58,6 +58,7 @@ class PretrainedCodec(Codec):
             grid=(self.side, self.side),
             max_frames=self.side**2,
             use="both" if KINDS[self.kind][3] else "read",
+            wish=Wish(size=(size_px, size_px)),
         )
 
     @classmethod
@@ -86,9 +87,9 @@ class PretrainedCodec(Codec):
         return cls(vq, size_px, **names)
 
     @torch.inference_mode()
-    def encode(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Pictures (H, W, 3) uint8 to codes (side * side, 1) int64."""
-        return [self._encode(to_square(array, self.size_px)) for array in arrays]
+    def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
+        """Pictures (H, W, 3) uint8 to codes (side * side,) int64."""
+        return [self._encode(signal.array) for signal in self.fitted(signals)]
 
     def _encode(self, picture: np.ndarray) -> np.ndarray:
         """One at a time: convolutions of other batch sizes round differently, and codes must not depend on that."""
@@ -96,25 +97,25 @@ class PretrainedCodec(Codec):
         sizes = {"image_sizes": torch.tensor([picture.shape[:2]])} if self.kind == "emu3_vqgan" else {}
         tokens: Any = self.vq.encode(pixels_13SS, **sizes).image_tokens
         flat: Tensor = torch.stack(list(tokens)) if isinstance(tokens, (list, tuple)) else tokens
-        return flat.reshape(-1, 1).long().cpu().numpy()
+        return flat.reshape(-1).long().cpu().numpy()
 
     @torch.inference_mode()
-    def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Codes (side * side, 1) to pictures (size_px, size_px, 3) uint8.
+    def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
+        """Codes (side * side,) to pictures (size_px, size_px, 3) uint8.
 
         Raises:
             InputError: wrong codes, or a model that has no decoder.
         """
-        checked = [self.check_codes(one) for one in codes]
+        checked = [self.layout.check(one) for one in codes]
         if not KINDS[self.kind][3]:
             raise InputError(
                 f"codec {self.facts.name!r} only reads: the {self.kind} model in transformers has no decoder; "
                 "add a codec with use='write' to write"
             )
-        return [self._decode(one) for one in checked]
+        return [Signal(self._decode(one)) for one in checked]
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
-        tokens = torch.from_numpy(codes[:, 0])[None].to(self.device)
+        tokens = torch.from_numpy(codes)[None].to(self.device)
         if hasattr(self.vq.quantize, "quant_state_dims"):  # Janus decodes the side it was trained on unless told
             self.vq.quantize.quant_state_dims = [self.side, self.side]
         pixels = self.vq.decode(tokens.view(1, self.side, self.side) if self.kind == "emu3_vqgan" else tokens)[0]

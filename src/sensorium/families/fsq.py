@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sensorium.codecs.base import Codec, Facts, Use
-from sensorium.codecs.fsq_net import FsqNet
-from sensorium.codecs.refine import refined
-from sensorium.modalities.image import to_square
+from sensorium.codecs import Codec, Facts, Use
+from sensorium.families.fsq_net import FsqNet
+from sensorium.families.refine import refined
+from sensorium.modalities import Wish
+from sensorium.types import Signal
 
 BATCH = 8
 """Pictures that are computed together; one at a time where refining makes a batch long."""
@@ -95,21 +96,22 @@ class FSQCodec(Codec):
             grid=(config.grid, config.grid),
             max_frames=frames,
             use=config.use,
+            wish=Wish(size=(config.size_px, config.size_px)),
         )
 
     @torch.inference_mode()
-    def encode(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Pictures (H, W, 3) uint8 of any size to codes, each (grid * grid, 1) int64.
+    def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
+        """Pictures (H, W, 3) uint8 of any size to codes, each (grid * grid,) int64.
 
         Raises:
             InputError: an array is not an RGB picture.
         """
-        pixels = [to_square(array, self.settings.size_px) for array in arrays]
+        pixels = [signal.array for signal in self.fitted(signals)]
         return [
-            codes.reshape(-1, 1)
+            codes.reshape(-1)
             for batch in even_batches(pixels, 1 if self.settings.refine_steps else BATCH)
             for codes in self.net.quantiser.encode(self._values(pixels_to_net(batch))).numpy()
-        ][: len(arrays)]
+        ][: len(signals)]
 
     def _values(self, x_B3SS: Tensor) -> Tensor:
         """(B, C, G, G) before quantisation."""
@@ -117,12 +119,12 @@ class FSQCodec(Codec):
         return refined(self.net.quantiser, self.net.decoder, x_B3SS, z_BCGG, steps) if steps else z_BCGG
 
     @torch.inference_mode()
-    def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Codes, each (grid * grid, 1), to pictures (size_px, size_px, 3) uint8."""
+    def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
+        """Codes, each (grid * grid,), to pictures (size_px, size_px, 3) uint8."""
         side = self.settings.grid
-        checked = [self.check_codes(one) for one in codes]
+        checked = [self.layout.check(one) for one in codes]
         return [
-            picture
+            Signal(picture)
             for batch in even_batches([one.reshape(side, side) for one in checked])
             for picture in net_to_pixels(self.net.decoder(self.net.quantiser.decode(batch))).numpy()
         ][: len(codes)]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from sensorium import plugins
-from sensorium.codecs.base import Codec, check_name
+from sensorium.codecs import Codec, check_name
 from sensorium.modalities import modality, modality_names
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
 Say = Callable[[str], None]
 
@@ -34,8 +34,8 @@ def find_media(where: str, kind: str) -> list[Path]:
     return files
 
 
-def open_media(files: Iterable[Path], kind: str, say: Say = print) -> Iterator[np.ndarray]:
-    """Canonical arrays of the files, one at a time; those that cannot be read are told and left out."""
+def open_media(files: Iterable[Path], kind: str, say: Say = print) -> Iterator[Signal]:
+    """Canonical signals of the files, one at a time; those that cannot be read are told and left out."""
     opener = modality(kind)
     for path in files:
         try:
@@ -46,7 +46,7 @@ def open_media(files: Iterable[Path], kind: str, say: Say = print) -> Iterator[n
 
 def learn_codec(
     family: str,
-    arrays: Iterable[np.ndarray],
+    signals: Iterable[Signal],
     *,
     minutes: float,
     codes: int | None = None,
@@ -54,7 +54,7 @@ def learn_codec(
     say: Say = print,
     **names: Any,
 ) -> Codec:
-    """Train a codec on canonical arrays.
+    """Train a codec on canonical signals.
 
     Args:
         family: ``"fsq"``, ``"kmeans"``, or an installed family whose class has a ``learn`` with these arguments.
@@ -64,7 +64,7 @@ def learn_codec(
         names: ``name``, ``modality`` and ``use`` of the codec, see `Facts`.
 
     Raises:
-        InputError: there are no arrays, the family has nothing to train, or no tokens can be made of the name.
+        InputError: there are no media, the family has nothing to train, or no tokens can be made of the name.
     """
     check_name(names.get("name", family))
     known = plugins.names(plugins.CODECS)
@@ -74,22 +74,22 @@ def learn_codec(
     learn = learn or getattr(plugins.load(plugins.CODECS, family), "learn", None)
     if learn is None:
         raise InputError(f"codecs of the family {family!r} are not trained; choose fsq or kmeans")
-    return learn(arrays, minutes=minutes, codes=codes, checkpoint=checkpoint, say=say, **names)
+    return learn(signals, minutes=minutes, codes=codes, checkpoint=checkpoint, say=say, **names)
 
 
 def _learn_fsq(
-    arrays: Iterable[np.ndarray], *, minutes: float, codes: int | None, checkpoint: Path | None, say: Say, **names: Any
+    signals: Iterable[Signal], *, minutes: float, codes: int | None, checkpoint: Path | None, say: Say, **names: Any
 ) -> Codec:
     import torch
 
-    from sensorium.codecs.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
-    from sensorium.codecs.training import CodecTraining, train_codec
+    from sensorium.families.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
+    from sensorium.learning.training import CodecTraining, train_codec
     from sensorium.modalities.image import to_square
 
     if codes is not None:
         names["levels"] = fsq_levels(codes)
     config = FSQConfig(**names)
-    squares = [to_square(array, config.size_px) for array in arrays]
+    squares = [to_square(signal.array, config.size_px) for signal in signals]
     if not squares:
         raise InputError("there is no medium to learn from")
     pixels_NSS3 = torch.from_numpy(np.stack(squares))
@@ -121,12 +121,12 @@ def fsq_levels(codes: int) -> tuple[int, ...]:
 
 
 def _learn_kmeans(
-    arrays: Iterable[np.ndarray], *, minutes: float, codes: int | None, checkpoint: Path | None, say: Say, **names: Any
+    signals: Iterable[Signal], *, minutes: float, codes: int | None, checkpoint: Path | None, say: Say, **names: Any
 ) -> Codec:
     """Takes as long as it takes, a minute or two; there is nothing to go on from."""
-    from sensorium.codecs.kmeans import KMeansCodec
+    from sensorium.families.kmeans import KMeansCodec
 
-    squares = list(arrays)
+    squares = list(signals)
     if not squares:
         raise InputError("there is no medium to learn from")
     say(f"learning from {len(squares)} media")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from sensorium.codecs.fsq_net import Quantiser
+from sensorium.families.fsq_net import Quantiser
 
 HOT, COLD = 0.8, 0.15
 """First and last temperature."""

@@ -9,19 +9,16 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import log10
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-from sensorium.codecs.base import Codec
+from sensorium.codecs import Codec, Layout
 from sensorium.files import atomic_folder
-from sensorium.types import InputError
+from sensorium.modalities.image import psnr_db, ssim
+from sensorium.types import InputError, Signal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +56,11 @@ def codec_row(codec: Codec, pictures: Sequence[np.ndarray]) -> tuple[ReportRow, 
     """
     if not len(pictures):
         raise InputError("a codec report needs at least one picture")
-    codes = codec.encode(pictures)
-    decoded = codec.decode(codes)
+    codes = codec.encode([Signal(picture) for picture in pictures])
+    decoded = [signal.array for signal in codec.decode(codes)]
     originals = [resized(one, back.shape[:2]) for one, back in zip(pictures, decoded, strict=True)]
-    used, entropy = code_use(codes, codec.facts.codebook_sizes)
-    frames = sum(map(len, codes)) / len(codes)
+    used, entropy = code_use(codes, codec.layout)
+    frames = sum(len(codec.layout.split(one)[1]) for one in codes) / len(codes)
     row = ReportRow(
         name=codec.facts.name,
         pictures=len(pictures),
@@ -91,43 +88,20 @@ def jpeg_row(pictures: Sequence[np.ndarray], bits: float) -> tuple[ReportRow, li
 
 def fidelity(originals: Sequence[np.ndarray], decoded: Sequence[np.ndarray]) -> dict[str, float]:
     """The fields ``psnr_db``, ``pooled_psnr_db`` and ``ssim`` of a row."""
-    errors = [float(np.square(a.astype(float) - b).mean()) for a, b in zip(originals, decoded, strict=True)]
+    pairs = list(zip(originals, decoded, strict=True))
+    together = [np.concatenate([one.ravel() for one in side]) for side in zip(*pairs, strict=True)]
     return {
-        "psnr_db": float(np.mean([psnr_db(error) for error in errors])),
-        "pooled_psnr_db": psnr_db(float(np.mean(errors))),
+        "psnr_db": float(np.mean([psnr_db(a, b) for a, b in pairs])),
+        "pooled_psnr_db": psnr_db(*together),
         "ssim": float(np.mean([ssim(a, b) for a, b in zip(originals, decoded, strict=True)])),
     }
 
 
-def psnr_db(squared_error: float) -> float:
-    """Of bytes, at most 60 dB, so that one perfect picture does not decide a mean."""
-    return min(10 * log10(255**2 / max(squared_error, 1e-12)), 60.0)
-
-
-def ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Structural similarity of the brightness of two pictures, Gaussian window of 11 pixels (Wang et al. 2004)."""
-    weights = torch.exp(-((torch.arange(11.0) - 5) ** 2) / (2 * 1.5**2))
-    weights = weights / weights.sum()
-
-    def blur(x: Tensor) -> Tensor:
-        x = F.pad(x, (5, 5, 5, 5), mode="reflect")
-        return F.conv2d(F.conv2d(x, weights.view(1, 1, 1, 11)), weights.view(1, 1, 11, 1))
-
-    luma = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    x, y = (torch.from_numpy(one.astype(np.float32) @ luma)[None, None] for one in (a, b))
-    mean_x, mean_y = blur(x), blur(y)
-    var_x, var_y = blur(x * x) - mean_x**2, blur(y * y) - mean_y**2
-    both = blur(x * y) - mean_x * mean_y
-    small, smaller = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    top = (2 * mean_x * mean_y + small) * (2 * both + smaller)
-    return float((top / ((mean_x**2 + mean_y**2 + small) * (var_x + var_y + smaller))).mean())
-
-
-def code_use(codes: Sequence[np.ndarray], sizes: Sequence[int]) -> tuple[float, float]:
-    """Share of the codes that occur, and entropy in bits of a single code; means over codebooks."""
-    together = np.concatenate(list(codes))
+def code_use(codes: Sequence[np.ndarray], layout: Layout) -> tuple[float, float]:
+    """Share of the codes that occur, and entropy in bits of a single code; means over the frames' codebooks."""
+    together = np.concatenate([layout.split(one)[1] for one in codes])
     used, entropy = [], []
-    for book, size in enumerate(sizes):
+    for book, size in enumerate(layout.facts.codebook_sizes):
         counts = np.bincount(together[:, book], minlength=size)
         share = counts[counts > 0] / counts.sum()
         used.append(len(share) / size)
@@ -173,7 +147,7 @@ def table(rows: Sequence[ReportRow]) -> str:
 
 
 def write_report(
-    codec: Codec, pictures: Sequence[np.ndarray], folder: str | PathLike[str], *, shown: int = 64
+    codec: Codec, media: Sequence[Signal], folder: str | PathLike[str], *, shown: int = 64
 ) -> list[ReportRow]:
     """Measure a codec and JPEG at equal bits; write ``report.md``, ``report.json`` and ``contact.png``.
 
@@ -182,6 +156,7 @@ def write_report(
     """
     from PIL import Image
 
+    pictures = [signal.array for signal in media]
     row, decoded = codec_row(codec, pictures)
     originals = [resized(one, back.shape[:2]) for one, back in zip(pictures, decoded, strict=True)]
     rows = [row, jpeg_row(originals, row.bits)[0]]

@@ -1,0 +1,121 @@
+"""What a codec says of itself. Ids, grammar, rows and shards are computed from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+
+from sensorium.modalities import Wish
+from sensorium.types import InputError
+
+Use = Literal["both", "read", "write"]
+Axes = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a codec says of itself.
+
+    Args:
+        name: unique among the codecs of a model; names the markers, ``<|name|>`` and ``<|/name|>``.
+        modality: name of the modality it encodes.
+        codebook_sizes: number of codes of each codebook; codes are written frame by frame, codebook by codebook.
+        header: name and size of codebooks written once, before the frames, e.g. ``(("scale", 64),)``.
+        grid: frame axes in reading order, e.g. ``(8, 8)`` for a picture; the first may be free: ``(None,)`` for a
+            series or sound, ``(None, 8, 8)`` for a clip, which can then only end after a whole 8 x 8.
+        max_frames: most frames of one medium (for a fixed grid, its product).
+        min_frames: fewest frames, for a free axis.
+        frame_rate_hz: frames of the first axis a second for media in time, else None.
+        use: ``"read"`` for media in what the user says, ``"write"`` for media the model writes, or ``"both"``.
+        wish: what the codec would like to be given.
+    """
+
+    name: str
+    modality: str
+    codebook_sizes: tuple[int, ...]
+    header: tuple[tuple[str, int], ...] = ()
+    grid: Axes = (None,)
+    max_frames: int
+    min_frames: int = 1
+    frame_rate_hz: float | None = None
+    use: Use = "both"
+    wish: Wish = Wish()
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if not self.grid or any(axis is None for axis in self.grid[1:]):
+            raise InputError(f"codec {self.name!r}: only the first axis of the grid {self.grid} may be free (None)")
+        whole = self.frames_per_step
+        if self.grid[0] is None and (self.max_frames % whole or (self.min_frames % whole and self.min_frames != 1)):
+            raise InputError(
+                f"codec {self.name!r}: the most and fewest frames must be whole steps of {whole} frames, "
+                f"not {self.max_frames} and {self.min_frames}"
+            )
+        for name, _ in self.header:
+            check_name(name)
+
+    @property
+    def codebooks(self) -> int:
+        """Codebooks of a frame."""
+        return len(self.codebook_sizes)
+
+    @property
+    def fixed_frames(self) -> int | None:
+        """Frames of every medium, None when the first axis is free."""
+        return None if self.grid[0] is None else prod(axis or 1 for axis in self.grid)
+
+    @property
+    def frames_per_step(self) -> int:
+        """Frames that the first axis grows by."""
+        return prod(axis or 1 for axis in self.grid[1:])
+
+    @property
+    def bits_per_frame(self) -> float:
+        return float(np.log2(np.array(self.codebook_sizes, dtype=float)).sum())
+
+    @property
+    def header_bits(self) -> float:
+        return float(sum(np.log2(size) for _, size in self.header))
+
+    def identity(self) -> tuple[Any, ...]:
+        """What ids follow from: two codecs that agree in it have the same codes at the same places."""
+        return (
+            self.name, self.modality, self.use, self.header, self.codebook_sizes, self.grid,
+            self.min_frames, self.max_frames,
+        )  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what differs from its default: a field that is added later changes nothing here."""
+        found = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.default is MISSING or value != field.default:
+                found[field.name] = value.to_json() if isinstance(value, Wish) else _listed(value)
+        return found
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Facts:
+        """The inverse of `to_json`; fields of later versions are passed over. Format 1 had null for a free grid."""
+        known = {field.name for field in fields(cls)}
+        given: dict[str, Any] = {name: _tupled(value) for name, value in data.items() if name in known}
+        given["grid"] = given.get("grid") or (None,)
+        given["wish"] = Wish.from_json(data.get("wish", {}))
+        return cls(**given)
+
+
+def check_name(name: str) -> None:
+    """InputError for a name of which no tokens can be made."""
+    if not name or set(name) & set("<>|/: \n"):
+        raise InputError(f"a codec cannot be named {name!r}; give it a name without spaces and <>|/:")
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value

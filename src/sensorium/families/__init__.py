@@ -1,0 +1,1 @@
+"""Codec families: one file each, with the networks of those that learn."""

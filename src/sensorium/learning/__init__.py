@@ -1,0 +1,1 @@
+"""Codecs made and measured: learning from media, and the report."""
