@@ -22,9 +22,10 @@ import torch
 
 from sensorium.codecs import Codec, load_codec
 from sensorium.modalities.image import image
+from sensorium.types import Signal
 
 
-def shapes(count: int, size_px: int) -> list[np.ndarray]:
+def shapes(count: int, size_px: int) -> list[Signal]:
     """Pictures (size_px, size_px, 3) of three coloured discs on white."""
     generator, (y, x) = np.random.default_rng(0), np.mgrid[:size_px, :size_px] / size_px
     found = []
@@ -32,7 +33,7 @@ def shapes(count: int, size_px: int) -> list[np.ndarray]:
         picture = np.full((size_px, size_px, 3), 255, np.uint8)
         for centre_y, centre_x, radius in generator.random((3, 3)):
             picture[(y - centre_y) ** 2 + (x - centre_x) ** 2 < (0.1 + radius / 4) ** 2] = generator.integers(0, 255, 3)
-        found.append(picture)
+        found.append(Signal(picture))
     return found
 
 

@@ -27,3 +27,15 @@ def same_seeds():
     np.random.seed(0)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch: pytest.MonkeyPatch):
+    """The made-up modality and codec family of the tests are known, as if a package had brought them."""
+    if "toys" in sys.modules:
+        from toys import Toy, ToyCodec
+
+        from sensorium import plugins
+
+        monkeypatch.setitem(plugins._registered, (plugins.MODALITIES, "toy"), Toy())
+        monkeypatch.setitem(plugins._registered, (plugins.CODECS, "toy"), ToyCodec)

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import base64
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from toys import ToyCodec, tiny_tokenizer
+from toys import Toy, ToyCodec, tiny_tokenizer
 
 from sensorium import plugins
-from sensorium.stream import Stream
-from sensorium.types import InputError
-from sensorium.vocabulary import Vocabulary
+from sensorium.modalities import Wish
+from sensorium.senses import Senses
+from sensorium.types import InputError, Signal
 
 
-class Dots:
+class Dots(Toy):
     name = "dots"
     extensions = (".dots",)
     media_types = ("text/x-dots",)
 
-    def open(self, source: Any) -> np.ndarray:
-        if isinstance(source, np.ndarray):
-            return source
-        if isinstance(source, str) and source.startswith("data:"):
-            source = base64.b64decode(source.partition(",")[2])
-        text = source if isinstance(source, bytes) else Path(source).read_bytes()
+    def read(self, data: bytes, where: str, wish: Wish) -> Signal:
         try:
-            return np.array([int(number) for number in text.split()]).reshape(4, 1)
+            return Signal(np.array([int(number) for number in data.split()]).reshape(4, 1))
         except ValueError as error:
-            raise InputError(f"{source} holds no dots") from error
+            raise InputError(f"{where} holds no dots") from error
 
-    def to_bytes(self, array: np.ndarray) -> bytes:
-        return " ".join(map(str, array.ravel())).encode()
+    def write(self, signal: Signal, media_type: str) -> bytes:
+        return " ".join(map(str, signal.array.ravel())).encode()
 
 
 class CountingCodec(ToyCodec):
@@ -45,29 +38,19 @@ class CountingCodec(ToyCodec):
         super().__init__(*args, **kwargs)
         self.encoded = 0
 
-    def encode(self, arrays: Any) -> list[np.ndarray]:
-        self.encoded += len(arrays)
-        return super().encode(arrays)
+    def encode(self, signals: Any) -> list[np.ndarray]:
+        self.encoded += len(signals)
+        return super().encode(signals)
 
 
 def dots_codec(size: int = 8) -> CountingCodec:
     return CountingCodec("dots", sizes=(size,), grid=(2, 2), max_frames=4, modality="dots")
 
 
-def stream_for(codec: ToyCodec) -> Stream:
-    tokenizer = tiny_tokenizer()
-    vocabulary = Vocabulary.build(300, [codec.facts])
-    vocabulary.extend_tokenizer(tokenizer)
-    return Stream(tokenizer, vocabulary)
+def senses_for(*codecs: ToyCodec) -> Senses:
+    return Senses.of(tiny_tokenizer(), 300, codecs)
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the modality known, as an installed package would."""
-    load, names = plugins.load, plugins.names
-    dots = Dots()
-
-    def load_or_dots(group: str, name: str) -> Any:
-        return dots if (group, name) == (plugins.MODALITIES, "dots") else load(group, name)
-
-    monkeypatch.setattr(plugins, "load", load_or_dots)
-    monkeypatch.setattr(plugins, "names", lambda group: ["dots"] if group == plugins.MODALITIES else names(group))
+    """Make the modality known for one test."""
+    monkeypatch.setitem(plugins._registered, (plugins.MODALITIES, "dots"), Dots())

@@ -17,10 +17,11 @@ from toys import ToyCodec, tiny_base, tiny_configs
 
 from sensorium.generate import Assistant
 from sensorium.modalities.image import to_square
+from sensorium.senses import Senses
 from sensorium.serve.app import create_app
 from sensorium.serve.graceful import GracefulServer
 from sensorium.serve.settings import Settings
-from sensorium.vocabulary import Vocabulary
+from sensorium.types import Signal
 
 LEVELS = 8
 
@@ -33,13 +34,13 @@ class Greys(ToyCodec):
     def __init__(self, name: str = "image", use: str = "both", **rest: Any):
         super().__init__(name, use=use, sizes=(LEVELS,), grid=(4, 4), max_frames=16, modality="image")
 
-    def encode(self, arrays: Any) -> list[np.ndarray]:
-        small = [to_square(array, 16).mean(-1).reshape(4, 4, 4, 4).mean((1, 3)) for array in arrays]
-        return [(picture / 256 * LEVELS).astype(np.int64).reshape(16, 1) for picture in small]
+    def encode(self, signals: Any) -> list[np.ndarray]:
+        small = [to_square(one.array, 16).mean(-1).reshape(4, 4, 4, 4).mean((1, 3)) for one in signals]
+        return [(picture / 256 * LEVELS).astype(np.int64).reshape(16) for picture in small]
 
-    def decode(self, codes: Any) -> list[np.ndarray]:
-        levels = [((self.check_codes(one) + 0.5) / LEVELS * 256).astype(np.uint8).reshape(4, 4) for one in codes]
-        return [np.repeat(np.kron(one, np.ones((4, 4), np.uint8))[..., None], 3, axis=2) for one in levels]
+    def decode(self, codes: Any) -> list[Signal]:
+        levels = [((self.layout.check(one) + 0.5) / LEVELS * 256).astype(np.uint8).reshape(4, 4) for one in codes]
+        return [Signal(np.repeat(np.kron(one, np.ones((4, 4), np.uint8))[..., None], 3, axis=2)) for one in levels]
 
 
 def tiny_assistant(kind: str = "llama", codecs: list[ToyCodec] | None = None, seed: int = 0) -> Assistant:
@@ -49,17 +50,16 @@ def tiny_assistant(kind: str = "llama", codecs: list[ToyCodec] | None = None, se
 
     codecs = [Greys()] if codecs is None else codecs
     base = tiny_base(kind)
-    vocabulary = Vocabulary.build(300, [codec.facts for codec in codecs])
-    vocabulary.extend_tokenizer(base.tokenizer)
+    senses = Senses.of(base.tokenizer, 300, codecs)
     config = tiny_configs()[kind]
-    config.vocab_size = vocabulary.size
+    config.vocab_size = senses.vocabulary.size
     torch.manual_seed(seed)
     lm = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
         for name, parameter in lm.named_parameters():  # small random weights would repeat one id for ever
             if parameter.ndim > 1 and "embed" not in name and "wte" not in name:
                 parameter.mul_(12)
-    return Assistant(lm, base.tokenizer, vocabulary, {codec.facts.name: codec for codec in codecs})
+    return Assistant(lm, senses)
 
 
 class Running:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
-from toys import ToyCodec, tiny_base
+from toys import Toy, ToyCodec, tiny_base
 
-from sensorium import api
+import sensorium as sm
+from sensorium import api, plugins
 from sensorium.families.fsq import FSQCodec, FSQConfig
 from sensorium.model import Base, grow
 from sensorium.types import InputError
@@ -64,3 +66,30 @@ def test_a_codec_of_the_box_is_nanos_where_others_have_one_of_that_name(tmp_path
     assert api.codec("toy").facts.codebook_sizes == (9,)
     with pytest.raises(InputError, match="toy"):
         api.codec("other")
+
+
+def test_a_codec_written_in_a_notebook_is_trained_saved_and_loaded(tmp_path, monkeypatch):
+    """Nothing is installed: `register` makes the family and the modality known in this process."""
+    monkeypatch.setattr(plugins, "_registered", {})
+
+    @sm.register
+    class Tally(Toy):
+        name = "tally"
+        extensions = (".tally",)
+
+    @sm.register
+    class TallyCodec(ToyCodec):
+        family = "tally"
+
+    codec = TallyCodec("tally", sizes=(5,), grid=None, max_frames=3, modality="tally")
+    grown = sm.grow(tiny_base("llama"), [codec], learn="full")
+    talk = {"messages": [{"role": "user", "content": [{"type": "tally", "tally": "a.tally"}]}]}
+    talk["messages"].append({"role": "assistant", "content": "three"})
+    (tmp_path / "a.tally").write_text("1\n2\n3")
+    (tmp_path / "talks.jsonl").write_text(json.dumps(talk))
+    sm.train(grown, tmp_path / "talks.jsonl", max_steps=1, rows=1, row_tokens=64, out=tmp_path / "run")
+    model = sm.load(grown.export(tmp_path / "model"))
+    reply = model.chat([sm.Part("tally", np.array([[1], [2]])), "?"], want="tally")
+    assert reply.parts[0].array.shape[1] == 1
+    with pytest.raises(sm.InputError, match="only a Codec class or a Modality"):
+        sm.register(3)

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from sensorium.families.kmeans import KMeansCodec
 from sensorium.files import atomic_file
 from sensorium.modalities import modality
 from sensorium.modalities.image import MAX_PIXELS, to_square
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
 image = modality("image")
 
@@ -117,7 +118,7 @@ def test_a_bad_svg_gets_one_sentence_with_its_name(tmp_path, data, sentence):
 )
 def test_an_svg_of_any_shape_stays_small(root):
     pytest.importorskip("resvg_py")
-    assert max(image.open(svg("<circle r='5'/>", root)).shape) <= 512
+    assert max(image.open(svg("<circle r='5'/>", root)).array.shape) <= 512
 
 
 def test_an_svg_without_the_extra_names_it(monkeypatch):
@@ -131,11 +132,11 @@ BAD_SOURCES = [
     ("https://example.org/cat.png", "not fetched from the network"),
     ("cat\0.png", "there is no file cat"),
     ("c" * 5000, "cannot be read|there is no file"),
-    ("data:image/png;base64,@@@", "base64 of a data URI is damaged"),
-    ("data:image/png;base64,é", "base64 of a data URI is damaged"),
+    ("data:image/png;base64,@@@", "the picture in the data URI is not base64"),
+    ("data:image/png;base64,é", "the picture in the data URI is not base64"),
     ("data:image/png,abc", "a data URI must read"),
     (os.devnull, "not an ordinary file"),
-    (12, "a picture is a path, bytes, a data URI or an array, not int"),
+    (12, "a picture is a path, bytes, a data URI, an array or a signal, not int"),
     (np.zeros((4, 4, 2), np.uint8), "shape"),
     (np.zeros((0, 4, 3), np.uint8), "shape"),
     (np.full((4, 4, 3), 2.0), r"must lie in 0\.\.1"),
@@ -163,7 +164,7 @@ def test_a_folder_is_not_a_picture(tmp_path):
 
 def test_saving_a_picture_as_something_else_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"cannot be saved as '\.docx'"):
-        image.save(np.zeros((4, 4, 3), np.uint8), tmp_path / "drawing.docx")
+        image.save(Signal(np.zeros((4, 4, 3), np.uint8)), tmp_path / "drawing.docx")
     assert not list(tmp_path.iterdir())
 
 
@@ -181,13 +182,12 @@ def codec() -> KMeansCodec:
 @pytest.mark.parametrize(
     ("codes", "sentence"),
     [
-        (np.full((16, 1), 16), "code 16 is out of range for codec 'image', codebook 0"),
-        (np.full((16, 1), -1), "code -1 is out of range"),
-        (np.zeros((15, 1), int), "takes exactly 16 frames, not 15"),
-        (np.zeros((0, 1), int), "takes exactly 16 frames, not 0"),
-        (np.zeros((16, 2), int), "takes integer codes of shape"),
-        (np.zeros(16, int), "takes integer codes of shape"),
-        (np.zeros((16, 1)), "takes integer codes of shape"),
+        (np.full(16, 16), "code 16 at place 0 is out of range for codec 'image'"),
+        (np.full(16, -1), "code -1 at place 0 is out of range"),
+        (np.zeros(15, int), "takes exactly 16 frames of 1 codes, not 15 codes"),
+        (np.zeros(0, int), "takes exactly 16 frames of 1 codes, not 0 codes"),
+        (np.zeros((16, 1), int), "takes a flat list of integer codes, not int64"),
+        (np.zeros(16), "takes a flat list of integer codes, not float64"),
     ],
 )
 def test_bad_codes_get_one_sentence(codec, codes, sentence):
@@ -294,12 +294,12 @@ def test_a_disk_that_fills_up_at_the_last_moment_keeps_the_former_codec(codec, s
 
 def test_a_full_disk_keeps_the_former_picture(tmp_path, monkeypatch):
     path = tmp_path / "drawing.png"
-    image.save(np.zeros((8, 8, 3), np.uint8), path)
+    image.save(Signal(np.zeros((8, 8, 3), np.uint8)), path)
     before = path.read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr(Pillow.Image, "save", no_space)
+        patched.setattr(Path, "write_bytes", no_space)
         with pytest.raises(InputError, match="the disk is full"):
-            image.save(np.ones((8, 8, 3), np.uint8), path)
+            image.save(Signal(np.ones((8, 8, 3), np.uint8)), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

@@ -9,7 +9,7 @@ import torch
 from sensorium.codecs.contract import check_codec
 from sensorium.families.kmeans import KMeansCodec
 from sensorium.families.pretrained import PretrainedCodec, _classes
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
 SHAPE = {"base_channels": 32, "channel_multiplier": [1, 2], "num_res_blocks": 1}
 VQ_CONFIGS = {
@@ -19,7 +19,7 @@ VQ_CONFIGS = {
 }
 
 
-def pictures(count: int = 6, size: int = 32) -> list[np.ndarray]:
+def pictures(count: int = 6, size: int = 32) -> list[Signal]:
     """Coloured discs on white, all different."""
     generator, (y, x) = np.random.default_rng(0), np.mgrid[:size, :size]
     found = []
@@ -27,7 +27,7 @@ def pictures(count: int = 6, size: int = 32) -> list[np.ndarray]:
         centre, radius = generator.integers(8, size - 8, 2), generator.integers(4, 12)
         picture = np.full((size, size, 3), 255, np.uint8)
         picture[(y - centre[0]) ** 2 + (x - centre[1]) ** 2 < radius**2] = generator.integers(0, 255, 3)
-        found.append(picture)
+        found.append(Signal(picture))
     return found
 
 
@@ -42,6 +42,10 @@ def vq_model(kind: str):
     vectors = torch.cat([one.movedim(-3, -1).flatten(0, -2) for one in seen])
     vq.quantize.embedding.weight.data.copy_(vectors[torch.randperm(len(vectors))[:32]])
     return vq
+
+
+def stacked(signals: list[Signal]) -> np.ndarray:
+    return np.stack([signal.array for signal in signals]).astype(float)
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +65,13 @@ def test_pretrained_codecs_keep_the_contract(kind):
 @pytest.mark.parametrize("kind", VQ_CONFIGS)
 def test_pretrained_codecs_give_the_codes_of_the_model(kind):
     vq, picture = vq_model(kind), pictures(1)[0]
-    pixels = torch.tensor(picture / 127.5 - 1, dtype=torch.float32).permute(2, 0, 1)[None]
+    pixels = torch.tensor(picture.array / 127.5 - 1, dtype=torch.float32).permute(2, 0, 1)[None]
     with torch.inference_mode():
         sizes = {"image_sizes": torch.tensor([[32, 32]])} if kind == "emu3" else {}
         tokens = vq.encode(pixels, **sizes).image_tokens
     expected = torch.stack(list(tokens)).flatten().tolist()
     assert len(set(expected)) > 4
-    assert PretrainedCodec(vq, size_px=32).encode([picture])[0][:, 0].tolist() == expected
+    assert PretrainedCodec(vq, size_px=32).encode([picture])[0].tolist() == expected
 
 
 def test_chameleon_says_that_it_cannot_write():
@@ -152,7 +156,7 @@ def test_more_centroids_reconstruct_better():
     def error(codes: int) -> float:
         codec = KMeansCodec.fit(train, codes=codes, size_px=32, patch_px=4, steps=40)
         decoded = codec.decode(codec.encode(held_out))
-        return float(np.mean((np.stack(decoded).astype(float) - np.stack(held_out)) ** 2))
+        return float(np.mean((stacked(decoded) - stacked(held_out)) ** 2))
 
     assert error(128) < 0.6 * error(4)
 
@@ -171,7 +175,7 @@ def test_kmeans_finds_the_clusters():
     """Flat patches of three colours, a little noisy: three centroids end on the three colours."""
     colours = np.array([[250, 10, 10], [10, 250, 10], [10, 10, 250]])
     noise = np.random.default_rng(0).integers(-9, 10, (30, 8, 8, 3))
-    flat = [(colours[i % 3] + noise[i]).clip(0, 255).astype(np.uint8) for i in range(30)]
+    flat = [Signal((colours[i % 3] + noise[i]).clip(0, 255).astype(np.uint8)) for i in range(30)]
     codec = KMeansCodec.fit(flat, codes=3, size_px=8, patch_px=4, steps=50, seed=1)
     means = codec.centroids.reshape(3, 16, 3).mean(1) * 255
     assert sorted(map(tuple, means.round(-1).astype(int))) == [(10, 10, 250), (10, 250, 10), (250, 10, 10)]
@@ -184,24 +188,24 @@ class Bad(KMeansCodec):
         super().__init__(good.centroids, good.size_px, good.patch_px)
         self.fault, self.calls = fault, 0
 
-    def encode(self, arrays):
+    def encode(self, signals):
         self.calls += 1
-        codes = super().encode(arrays)
+        codes = super().encode(signals)
         if self.fault == "int32":
             return [one.astype(np.int32) for one in codes]
         if self.fault == "random":
             return [(one + self.calls) % 64 for one in codes]
         if self.fault == "batch":
-            return [(one + len(arrays)) % 64 for one in codes]
+            return [(one + len(signals)) % 64 for one in codes]
         if self.fault == "alike":
             return [np.zeros_like(one) for one in codes]
         return codes
 
     def decode(self, codes):
         if self.fault == "wraps":
-            codes = [np.resize(one, (64, 1)).astype(int) % 64 for one in codes]
+            codes = [np.resize(one, 64).astype(int) % 64 for one in codes]
         decoded = super().decode(codes)
-        return [one / 255 for one in decoded] if self.fault == "floats" else decoded
+        return [Signal(one.array / 255) for one in decoded] if self.fault == "floats" else decoded
 
     def features(self, codebook):
         return super().features(codebook)[:-1] if self.fault == "features" else super().features(codebook)
@@ -217,7 +221,7 @@ FAULTS = {
     "alike": "all media get the same codes",
     "wraps": "decode must refuse codes",
     "floats": "decode must return arrays of 3 dimensions and uint8",
-    "features": "codebook 0 has 64 codes but 63 features",
+    "features": "a codebook has 64 codes but 63 features",
 }
 
 

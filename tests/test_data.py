@@ -10,7 +10,7 @@ from pathlib import Path
 import dots
 import numpy as np
 import pytest
-from toys import random_codes
+from toys import ToyCodec, random_codes
 
 from sensorium.data import (
     Template,
@@ -36,8 +36,8 @@ def codec():
 
 
 @pytest.fixture
-def stream(codec):
-    return dots.stream_for(codec)
+def senses(codec):
+    return dots.senses_for(codec)
 
 
 def chat(question, answer) -> Conversation:
@@ -54,9 +54,9 @@ def dots_file(path: Path, text: str = "1 2 3 4") -> Path:
     return path
 
 
-def spelled(shards: TokenShards, stream) -> list[str]:
+def spelled(shards: TokenShards, senses) -> list[str]:
     """The text of every sample."""
-    return ["".join(p.data for p in stream.parse(shards[n].ids) if p.is_text) for n in range(len(shards))]
+    return ["".join(p.data for p in senses.stream.parse(shards[n].ids) if p.is_text) for n in range(len(shards))]
 
 
 # --- JSONL ---
@@ -79,7 +79,7 @@ def test_bytes_and_arrays_travel_in_the_line(tmp_path):
     array = np.array([[1], [2], [3], [4]])
     file = tmp_path / "talks.jsonl"
     write_conversations([chat([Part("dots", b"4 3 2 1")], "a"), chat([Part("dots", array)], "b")], file)
-    opened = [dots.Dots().open(next(iter(c.parts())).data).ravel().tolist() for c in read_conversations(file)]
+    opened = [dots.Dots().open(next(iter(c.parts())).data).array.ravel().tolist() for c in read_conversations(file)]
     assert opened == [[4, 3, 2, 1], [1, 2, 3, 4]]
 
 
@@ -101,7 +101,7 @@ def test_every_form_of_a_medium_is_understood(tmp_path, part):
     (conversation,) = read_conversations(tmp_path / "talks.jsonl")
     (medium, _) = conversation.parts()
     assert medium.modality == "dots"
-    assert dots.Dots().open(medium.data).ravel().tolist() == [1, 2, 3, 4]
+    assert dots.Dots().open(medium.data).array.ravel().tolist() == [1, 2, 3, 4]
 
 
 def test_a_developer_speaks_as_the_system(tmp_path):
@@ -223,17 +223,18 @@ def test_a_missing_field_or_language_is_told():
 # --- shards ---
 
 
-def test_shards_hold_what_the_stream_renders(tmp_path, stream, codec):
+def test_shards_hold_what_the_stream_renders(tmp_path, senses, codec):
     file = dots_file(tmp_path / "a.dots", "7 0 1 2")
     conversations = [*numbered(5), chat([Part("dots", file), "?"], "four"), chat("make", [Part("dots", b"1 1 2 2")])]
-    shards = TokenShards(write_shards(conversations, stream, {"dots": codec}, tmp_path / "s", per_shard=3))
+    shards = TokenShards(write_shards(conversations, senses, tmp_path / "s", per_shard=3))
     assert len(shards) == 7
     with_codes = [
-        c.with_codes(dots.Dots().open(c.data), "dots") for c in (Part("dots", file), Part("dots", b"1 1 2 2"))
+        c.with_codes(dots.Dots().open(c.data).array.ravel(), "dots")
+        for c in (Part("dots", file), Part("dots", b"1 1 2 2"))
     ]
     expected = [*conversations[:5], chat([with_codes[0], "?"], "four"), chat("make", [with_codes[1]])]
     for n, conversation in enumerate(expected):
-        rendered = stream.render(conversation)
+        rendered = senses.stream.render(conversation)
         assert np.array_equal(shards[n].ids, rendered.ids)
         assert np.array_equal(shards[n].mask, rendered.mask)
     assert shards.lengths.tolist() == [len(shards[n].ids) for n in range(7)]
@@ -242,7 +243,7 @@ def test_shards_hold_what_the_stream_renders(tmp_path, stream, codec):
         shards[7]
 
 
-def test_the_same_content_is_encoded_once(tmp_path, stream, codec):
+def test_the_same_content_is_encoded_once(tmp_path, senses, codec):
     for name in "abc":
         dots_file(tmp_path / f"{name}.dots", "1 2 3 4")
     array = np.array([[1], [2], [3], [4]])
@@ -251,89 +252,102 @@ def test_the_same_content_is_encoded_once(tmp_path, stream, codec):
         Part("dots", array.copy()),
     ]
     conversations = [chat([part], "x") for part in media]
-    write_shards(conversations, stream, {"dots": codec}, tmp_path / "one", per_shard=2)
+    write_shards(conversations, senses, tmp_path / "one", per_shard=2)
     assert codec.encoded == 2, "three equal files, two equal arrays"
-    write_shards(reversed(conversations), stream, {"dots": codec}, tmp_path / "two", per_shard=2)
+    write_shards(reversed(conversations), senses, tmp_path / "two", per_shard=2)
     assert codec.encoded == 2, "the cache outlives the call"
     other = dots.dots_codec(size=9)
-    write_shards(conversations, dots.stream_for(other), {"dots": other}, tmp_path / "three")
+    write_shards(conversations, dots.senses_for(other), tmp_path / "three")
     assert other.encoded == 2, "another codec has codes of its own"
 
 
-def test_media_with_codes_are_not_opened(tmp_path, stream, codec):
+def test_media_with_codes_are_not_opened(tmp_path, senses, codec):
     part = Part("dots", tmp_path / "gone.dots", codes=random_codes(codec), codec="dots")
-    shards = TokenShards(write_shards([chat([part], "x")], stream, {}, tmp_path / "s"))
-    assert part in stream.parse(shards[0].ids)
+    shards = TokenShards(write_shards([chat([part], "x")], senses, tmp_path / "s"))
+    assert part in senses.stream.parse(shards[0].ids)
 
 
-def test_a_second_run_writes_nothing(tmp_path, stream, codec):
-    folder = write_shards(numbered(10), stream, {"dots": codec}, tmp_path / "s", per_shard=4)
+def test_a_second_run_writes_nothing(tmp_path, senses, codec):
+    folder = write_shards(numbered(10), senses, tmp_path / "s", per_shard=4)
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.arrow")}
-    write_shards(numbered(10), stream, {"dots": codec}, folder, per_shard=4)
+    write_shards(numbered(10), senses, folder, per_shard=4)
     assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.arrow")} == before
     assert len(before) == 3
 
 
-def test_only_what_is_missing_or_cut_is_written_again(tmp_path, stream, codec):
-    folder = write_shards(numbered(10), stream, {"dots": codec}, tmp_path / "s", per_shard=4)
+def test_only_what_is_missing_or_cut_is_written_again(tmp_path, senses, codec):
+    folder = write_shards(numbered(10), senses, tmp_path / "s", per_shard=4)
     whole = {path.name: path.read_bytes() for path in folder.iterdir()}
     kept = (folder / "shard-00000.arrow").stat().st_mtime_ns
     (folder / "shard-00001.arrow").unlink()
     (folder / "shard-00002.arrow").write_bytes(whole["shard-00002.arrow"][:-100])
     with pytest.raises(InputError, match=r"shard-00001.arrow is missing, damaged"):
         TokenShards(folder)
-    write_shards(numbered(10), stream, {"dots": codec}, folder, per_shard=4)
+    write_shards(numbered(10), senses, folder, per_shard=4)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
     assert (folder / "shard-00000.arrow").stat().st_mtime_ns == kept
 
 
-def test_changed_conversations_replace_the_old(tmp_path, stream, codec):
-    folder = write_shards(numbered(10), stream, {"dots": codec}, tmp_path / "s", per_shard=4)
+def test_changed_conversations_replace_the_old(tmp_path, senses, codec):
+    folder = write_shards(numbered(10), senses, tmp_path / "s", per_shard=4)
     changed = [*numbered(5), chat("new", "words")]
-    shards = TokenShards(write_shards(changed, stream, {"dots": codec}, folder, per_shard=4))
+    shards = TokenShards(write_shards(changed, senses, folder, per_shard=4))
     assert len(shards) == 6
-    assert "words" in spelled(shards, stream)[5]
+    assert "words" in spelled(shards, senses)[5]
     assert not (folder / "shard-00002.arrow").exists()
 
 
-def test_a_changed_file_is_encoded_again(tmp_path, stream, codec):
+def test_a_changed_file_is_encoded_again(tmp_path, senses, codec):
     file = dots_file(tmp_path / "a.dots", "1 1 1 1")
     talk = [chat([Part("dots", file)], "x")]
-    folder = write_shards(talk, stream, {"dots": codec}, tmp_path / "s")
+    folder = write_shards(talk, senses, tmp_path / "s")
     dots_file(file, "2 2 2 2")
     os.utime(file, ns=(1, 1))
-    shards = TokenShards(write_shards(talk, stream, {"dots": codec}, folder))
-    (medium,) = (part for part in stream.parse(shards[0].ids) if not part.is_text)
+    shards = TokenShards(write_shards(talk, senses, folder))
+    (medium,) = (part for part in senses.stream.parse(shards[0].ids) if not part.is_text)
     assert medium.codes.ravel().tolist() == [2, 2, 2, 2]
 
 
-def test_an_error_names_the_conversation_and_keeps_finished_shards(tmp_path, stream, codec):
+def test_an_error_names_the_conversation_and_keeps_finished_shards(tmp_path, senses, codec):
     bad = chat([Part("dots", dots_file(tmp_path / "bad.dots", "not dots"))], "x")
     with pytest.raises(InputError, match=r"conversation 6: .*bad.dots holds no dots"):
-        write_shards([*numbered(5), bad], stream, {"dots": codec}, tmp_path / "s", per_shard=4)
+        write_shards([*numbered(5), bad], senses, tmp_path / "s", per_shard=4)
     assert (tmp_path / "s" / "shard-00000.arrow").exists()
     with pytest.raises(InputError, match=r"shards.json is missing"):
         TokenShards(tmp_path / "s")
-    with pytest.raises(InputError, match=r"conversation 1: .*gone.dots cannot be read"):
-        write_shards([chat([Part("dots", tmp_path / "gone.dots")], "x")], stream, {"dots": codec}, tmp_path / "t")
+    with pytest.raises(InputError, match=r"conversation 1: there is no file .*gone.dots"):
+        write_shards([chat([Part("dots", tmp_path / "gone.dots")], "x")], senses, tmp_path / "t")
     short = Part("dots", codes=random_codes(codec)[:3], codec="dots")
-    with pytest.raises(InputError, match="3 frames of codes where codec 'dots' has 4"):
-        write_shards([chat([short], "x")], stream, {"dots": codec}, tmp_path / "t")
+    with pytest.raises(InputError, match="conversation 1: codec 'dots' takes exactly 4 frames of 1 codes, not 3 codes"):
+        write_shards([chat([short], "x")], senses, tmp_path / "t")
     with pytest.raises(InputError, match=r"conversation 1: this model cannot read 'smell'; .* by more codecs"):
-        write_shards([chat([Part("smell", b"")], "x")], stream, {"dots": codec}, tmp_path / "t")
+        write_shards([chat([Part("smell", b"")], "x")], senses, tmp_path / "t")
     with pytest.raises(InputError, match="there are no conversations"):
-        write_shards([], stream, {"dots": codec}, tmp_path / "t")
+        write_shards([], senses, tmp_path / "t")
 
 
-def test_shards_of_another_model_are_refused(tmp_path, stream, codec):
-    folder = write_shards(numbered(3), stream, {"dots": codec}, tmp_path / "s")
-    assert len(TokenShards(folder, stream, {"dots": codec})) == 3
+def test_shards_of_another_model_are_refused(tmp_path, senses, codec):
+    talk = chat([Part("dots", b"1 1 2 2")], "x")
+    folder = write_shards([*numbered(2), talk], senses, tmp_path / "s")
+    assert len(TokenShards(folder, senses)) == 3
     wider = dots.dots_codec(size=9)
-    with pytest.raises(InputError, match=r"made with another vocabulary and another codec 'dots' than this model's"):
-        TokenShards(folder, dots.stream_for(wider), {"dots": wider})
-    stream.tokenizer.chat_template = "{{ messages }}"
+    with pytest.raises(InputError, match=r"made with another codec 'dots' than this model's"):
+        TokenShards(folder, dots.senses_for(wider))
+    senses.tokenizer.chat_template = "{{ messages }}"
     with pytest.raises(InputError, match="made with another tokenizer or chat template than"):
-        TokenShards(folder, stream, {"dots": codec})
+        TokenShards(folder, senses)
+
+
+def test_more_codecs_invalidate_no_shard(tmp_path, senses, codec):
+    talks = [*numbered(2), chat([Part("dots", b"1 1 2 2")], "x")]
+    folder = write_shards(talks, senses, tmp_path / "s")
+    before = (folder / "shard-00000.arrow").stat().st_mtime_ns
+    grown = senses.with_codecs([ToyCodec("more")])
+    assert len(TokenShards(folder, grown)) == 3
+    write_shards(talks, grown, folder)
+    assert (folder / "shard-00000.arrow").stat().st_mtime_ns == before, "and none is written again"
+    with pytest.raises(InputError, match="another codec 'dots'"):
+        TokenShards(folder, dots.senses_for(ToyCodec("first"), dots.dots_codec()))
 
 
 def killed_at(count: int, conversations: list[Conversation]):
@@ -342,29 +356,29 @@ def killed_at(count: int, conversations: list[Conversation]):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_run_goes_on(tmp_path, stream, codec):
+def test_a_killed_run_goes_on(tmp_path, senses, codec):
     child = os.fork()  # cheaper than a new interpreter; it only writes shards and dies
     if child == 0:
-        write_shards(killed_at(17, numbered(20)), stream, {"dots": codec}, tmp_path / "s", per_shard=4)
+        write_shards(killed_at(17, numbered(20)), senses, tmp_path / "s", per_shard=4)
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     finished = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "s").glob("shard-*.arrow")}
     assert len(finished) == 4
-    folder = write_shards(numbered(20), stream, {"dots": codec}, tmp_path / "s", per_shard=4)
+    folder = write_shards(numbered(20), senses, tmp_path / "s", per_shard=4)
     after = {path.name: path.stat().st_mtime_ns for path in folder.glob("shard-*.arrow")}
     assert finished.items() <= after.items()
-    whole = write_shards(numbered(20), stream, {"dots": codec}, tmp_path / "whole", per_shard=4)
+    whole = write_shards(numbered(20), senses, tmp_path / "whole", per_shard=4)
     assert all((whole / name).read_bytes() == (folder / name).read_bytes() for name in [*after, "shards.json"])
 
 
 @pytest.mark.slow
-def test_processes_write_the_same_shards(tmp_path, stream, codec):
-    media = [Part("dots", codes=np.full((4, 1), n % 8), codec="dots") for n in range(12)]
+def test_processes_write_the_same_shards(tmp_path, senses, codec):
+    media = [Part("dots", codes=np.full(4, n % 8), codec="dots") for n in range(12)]
     conversations = [chat([part, "?"], "x") for part in media]
-    one = write_shards(conversations, stream, {"dots": codec}, tmp_path / "one", per_shard=3)
-    two = write_shards(conversations, stream, {"dots": codec}, tmp_path / "two", per_shard=3, processes=2)
+    one = write_shards(conversations, senses, tmp_path / "one", per_shard=3)
+    two = write_shards(conversations, senses, tmp_path / "two", per_shard=3, processes=2)
     assert sorted(path.name for path in one.iterdir()) == sorted(path.name for path in two.iterdir())
     assert all(path.read_bytes() == (two / path.name).read_bytes() for path in one.iterdir())
     lost = [*conversations[:4], chat([Part("dots", tmp_path / "gone.dots")], "y")]
-    with pytest.raises(InputError, match=r"conversation 5: .*gone.dots cannot be read"):
-        write_shards(lost, stream, {"dots": codec}, tmp_path / "three", per_shard=3, processes=2)
+    with pytest.raises(InputError, match=r"conversation 5: there is no file .*gone.dots"):
+        write_shards(lost, senses, tmp_path / "three", per_shard=3, processes=2)

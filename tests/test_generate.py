@@ -203,15 +203,15 @@ def test_limit_is_kept_and_spans_are_closed(max_tokens):
     for one in made:
         assert 1 <= len(one.ids) <= max_tokens
         assert (one.finish == "stop") == (one.ids[-1] == STOP)
-        for span in VOCABULARY.spans:
-            assert one.ids.count(span.open_id) == one.ids.count(span.close_id)
-            for start, stop in _between(one.ids, span):
-                VOCABULARY.codes(span.facts.name, one.ids[start:stop])  # raises when it is not whole
+        for layout in VOCABULARY.layouts:
+            assert one.ids.count(layout.open_id) == one.ids.count(layout.close_id)
+            for start, stop in _between(one.ids, layout):
+                layout.codes(one.ids[start:stop])  # raises when it is not whole
 
 
-def _between(ids, span):
-    opens = [i for i, token in enumerate(ids) if token == span.open_id]
-    return [(start + 1, ids.index(span.close_id, start)) for start in opens]
+def _between(ids, layout):
+    opens = [i for i, token in enumerate(ids) if token == layout.open_id]
+    return [(start + 1, ids.index(layout.close_id, start)) for start in opens]
 
 
 def test_a_limit_too_small_for_the_medium_is_refused():
@@ -267,7 +267,7 @@ def test_cancel_keeps_what_was_written():
 
 def test_closing_the_stream_stops_the_work():
     stream = TorchEngine(tiny("llama")).stream(PROMPTS[:1], [grammar("grid")], GREEDY)
-    assert next(stream).id == VOCABULARY.span("grid").open_id
+    assert next(stream).id == VOCABULARY.layout("grid").open_id
     stream.close()
     assert list(stream) == []
 

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image as Pillow
 
 from sensorium.modalities import modality
+from sensorium.modalities.contract import check_modality
 from sensorium.modalities.image import to_square
+from sensorium.types import Signal
 
 image = modality("image")
 
@@ -29,8 +31,8 @@ def encoded(picture: Pillow.Image | np.ndarray, format_: str = "PNG", **options)
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".gif"])
 def test_a_picture_survives_a_lossless_file(tmp_path, suffix):
     path = tmp_path / f"drawing{suffix}"
-    image.save(drawing(), path)
-    opened = image.open(path)
+    image.save(Signal(drawing()), path)
+    opened = image.open(path).array
     assert opened.dtype == np.uint8
     np.testing.assert_array_equal(opened, drawing())
 
@@ -40,7 +42,7 @@ def test_paths_bytes_data_uris_and_pillow_images_are_the_same(tmp_path):
     (tmp_path / "a.png").write_bytes(data)
     uri = "data:image/png;base64," + base64.b64encode(data).decode()
     for source in (tmp_path / "a.png", str(tmp_path / "a.png"), data, uri, Pillow.fromarray(drawing()), drawing()):
-        np.testing.assert_array_equal(image.open(source), drawing())
+        np.testing.assert_array_equal(image.open(source).array, drawing())
 
 
 def test_transparency_is_white():
@@ -48,9 +50,9 @@ def test_transparency_is_white():
     picture[0, 0] = (255, 0, 0, 255)
     picture[0, 1] = (0, 0, 0, 128)
     for opened in (
-        image.open(encoded(picture)),
-        image.open(encoded(picture, "WEBP", lossless=True)),
-        image.open(picture),
+        image.open(encoded(picture)).array,
+        image.open(encoded(picture, "WEBP", lossless=True)).array,
+        image.open(picture).array,
     ):
         assert opened[0, 0].tolist() == [255, 0, 0]
         assert opened[3, 3].tolist() == [255, 255, 255]
@@ -59,13 +61,13 @@ def test_transparency_is_white():
 
 def test_palette_with_transparency():
     palette = Pillow.fromarray(drawing()).convert("P", palette=Pillow.Palette.ADAPTIVE, colors=4)
-    opened = image.open(encoded(palette, transparency=palette.getpixel((0, 0))))
+    opened = image.open(encoded(palette, transparency=palette.getpixel((0, 0)))).array
     assert opened[0, 0].tolist() == [255, 255, 255]
     assert opened[0, -1].tolist() == [0, 0, 255]
 
 
 def test_cmyk_is_the_colour_it_prints():
-    red = image.open(encoded(Pillow.fromarray(drawing()).convert("CMYK"), "JPEG", quality=95))[0, 0]
+    red = image.open(encoded(Pillow.fromarray(drawing()).convert("CMYK"), "JPEG", quality=95)).array[0, 0]
     assert red[0] > 200
     assert red[2] < 60
 
@@ -75,13 +77,13 @@ def test_sixteen_bits_keep_their_brightness(level):
     """Also of a dark picture, whose numbers would all fit into eight bits."""
     deep = np.full((2, 2), level, np.uint16)
     for data in (encoded(deep), encoded(deep, "TIFF")):
-        assert image.open(data)[0, 0].tolist() == [round(level / 257)] * 3
+        assert image.open(data).array[0, 0].tolist() == [round(level / 257)] * 3
 
 
 def test_grey_bilevel_and_one_pixel():
-    assert image.open(encoded(Pillow.new("L", (3, 2), 77)))[0, 0].tolist() == [77, 77, 77]
-    assert image.open(encoded(Pillow.new("1", (3, 2), 1)))[0, 0].tolist() == [255, 255, 255]
-    assert image.open(encoded(Pillow.new("RGB", (1, 1), "red"))).tolist() == [[[255, 0, 0]]]
+    assert image.open(encoded(Pillow.new("L", (3, 2), 77))).array[0, 0].tolist() == [77, 77, 77]
+    assert image.open(encoded(Pillow.new("1", (3, 2), 1))).array[0, 0].tolist() == [255, 255, 255]
+    assert image.open(encoded(Pillow.new("RGB", (1, 1), "red"))).array.tolist() == [[[255, 0, 0]]]
 
 
 @pytest.mark.parametrize(("format_", "options"), [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})])
@@ -89,19 +91,19 @@ def test_of_an_animation_the_first_frame_is_taken_and_said(format_, options):
     frames = [Pillow.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     data = encoded(frames[0], format_, save_all=True, append_images=frames[1:], **options)
     with pytest.warns(UserWarning, match="several frames; the first is taken"):
-        assert image.open(data)[0, 0].tolist() == [255, 0, 0]
+        assert image.open(data).array[0, 0].tolist() == [255, 0, 0]
 
 
 def test_a_phone_picture_is_turned_upright():
     exif = Pillow.Exif()
     exif[0x0112] = 6
-    assert image.open(encoded(drawing(), "JPEG", exif=exif.tobytes())).shape == (30, 20, 3)
+    assert image.open(encoded(drawing(), "JPEG", exif=exif.tobytes())).array.shape == (30, 20, 3)
 
 
 def test_svg_is_drawn():
     pytest.importorskip("resvg_py")
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><rect width="5" height="10" fill="red"/></svg>'
-    opened = image.open(svg)
+    opened = image.open(svg).array
     assert opened[5, 5].tolist() == [255, 0, 0]
     assert opened[5, -5].tolist() == [255, 255, 255]
 
@@ -120,13 +122,19 @@ def test_to_square_shrinks_without_losing_thin_lines():
     assert (to_square(lines, 8) == 223).all()  # an eighth of each square is black
 
 
-def test_distance_grows_with_difference():
-    same, other = drawing(), 255 - drawing()
-    assert image.distance(same, same) == 0
-    assert image.distance(same, np.roll(same, 1, axis=1)) < image.distance(same, other) <= 1
-    assert image.distance(same, drawing(40, 60)) < 0.05
+def test_measures_fall_with_difference():
+    same, moved, other = (Signal(one) for one in (drawing(), np.roll(drawing(), 1, axis=1), 255 - drawing()))
+    found = [image.measures(same, one) for one in (same, moved, other)]
+    assert found[0] == {"psnr_db": 60.0, "ssim": pytest.approx(1, abs=1e-5)}
+    for name in ("psnr_db", "ssim"):
+        assert found[0][name] > found[1][name] > found[2][name]
+    assert image.measures(Signal(drawing(40, 40)), Signal(drawing(20, 20)))["psnr_db"] > 25
 
 
 def test_preview_fits():
-    assert image.preview(drawing(200, 400), 64).shape == (32, 64, 3)
-    assert image.preview(drawing()).shape == (20, 30, 3)
+    assert image.preview(Signal(drawing(200, 400)), 64).shape == (32, 64, 3)
+    assert image.preview(Signal(drawing())).shape == (20, 30, 3)
+
+
+def test_it_keeps_the_contract_of_a_modality():
+    check_modality(image, [drawing(), Pillow.fromarray(255 - drawing()), encoded(drawing(12, 12))])

@@ -91,7 +91,7 @@ PROBLEMS = {
     "web address": (medium("https://example.org/a.dots"), "is a web address (https://example.org/a.dots); download it"),
     "base64 as a path": (medium("QUJD" * 500), "is neither a path nor a data URI"),
     "no path": (talk([{"type": "dots"}]), 'needs a path or a data URI in "dots"'),
-    "bad codes": (talk([{"type": "dots", "codes": [[1], [2, 3]]}]), '"codes" that are not a list of frames'),
+    "bad codes": (talk([{"type": "dots", "codes": [[1], [2, 3]]}]), '"codes" that are not a list of integers'),
     "bad base64": (talk([{"type": "input_dots", "input_dots": {"data": "!"}}]), "not base64"),
     "very long": (talk("x" * 50_000), "the conversation is very long (50005 characters)"),
     "duplicate": (talk("good"), "this is the same conversation as line 1"),

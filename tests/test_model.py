@@ -6,26 +6,12 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from toys import ToyCodec, ToyModality, random_codes, tiny_base, tiny_configs
+from toys import ToyCodec, random_toy, tiny_base, tiny_configs
 
-from sensorium import plugins
 from sensorium.model import Base, Model, grow
 from sensorium.types import Conversation, InputError, Part, as_message
 
 CODECS = [ToyCodec("toy", "write"), ToyCodec("toy-read", "read", sizes=(5,), grid=(3,), max_frames=3)]
-
-
-@pytest.fixture(autouse=True)
-def toys_are_registered(monkeypatch):
-    genuine = plugins.load
-    toys = {"toy": ToyCodec}
-    monkeypatch.setattr(
-        plugins,
-        "load",
-        lambda group, name: (
-            (toys if group == plugins.CODECS else {"toy": ToyModality()}).get(name) or genuine(group, name)
-        ),
-    )
 
 
 def shaken(grown):
@@ -124,8 +110,8 @@ def test_neighbouring_codes_share_what_they_learn():
 
 def test_a_codec_that_only_reads_stays_silent_through_one_row():
     grown = grow(tiny_base("llama"), CODECS)
-    span = grown.vocabulary.span("toy-read")
-    rows = grown.head.rows()[span.open_id - 300 : span.stop - 300]
+    layout = grown.vocabulary.layout("toy-read")
+    rows = grown.head.rows()[layout.open_id - 300 : layout.stop - 300]
     assert torch.equal(rows, rows[:1].expand_as(rows))
 
 
@@ -176,11 +162,12 @@ def test_the_adapter_is_off_for_text(tmp_path):
 
 def test_encode_uses_the_reading_codec_for_questions_and_the_writing_one_for_answers():
     model = grow(tiny_base("llama"), CODECS).fold()
-    seen, drawn = random_codes(CODECS[1], 3), random_codes(CODECS[0], 4)
+    seen, drawn = random_toy(CODECS[1], 3), random_toy(CODECS[0], 4)
     conversation = Conversation((as_message("user", Part("toy", seen)), as_message("assistant", Part("toy", drawn))))
-    question, answer = (message.parts[0] for message in model.encode(conversation).messages)
+    question, answer = (message.parts[0] for message in model.senses.encode(conversation).messages)
     assert (question.codec, answer.codec) == ("toy-read", "toy")
-    np.testing.assert_array_equal(model.decode([Part("toy", codes=drawn, codec="toy")])[0].data, drawn)
+    (decoded,) = model.senses.decode([Part("toy", codes=drawn.ravel(), codec="toy")])
+    np.testing.assert_array_equal(decoded.array, drawn)
 
 
 @pytest.fixture
@@ -200,6 +187,23 @@ def test_a_codec_that_disagrees_with_the_model_is_refused(saved):
     ToyCodec("toy", "write", sizes=(8, 5)).save(saved / "codecs" / "toy")
     with pytest.raises(InputError, match="not the one the model was trained with"):
         Model.load(saved)
+
+
+def test_format_1_is_still_read(saved):
+    """It wrote out every fact, with null where the length is free."""
+    expected = Model.load(saved)
+    head = saved / "sensorium.json"
+    data = json.loads(head.read_text())
+    defaults = {"frame_rate_hz": None, "use": "both", "grid": None}
+    data["vocabulary"]["codecs"] = [defaults | facts for facts in data["vocabulary"]["codecs"]]
+    head.write_text(json.dumps(data | {"format": 1}))
+    for file in saved.glob("codecs/*/codec.json"):
+        codec = json.loads(file.read_text())
+        file.write_text(json.dumps(codec | {"facts": defaults | codec["facts"]}))
+    loaded = Model.load(saved)
+    assert loaded.vocabulary == expected.vocabulary
+    ids = torch.arange(20)[None]
+    assert torch.equal(loaded.lm(ids).logits, expected.lm(ids).logits)
 
 
 def test_a_damaged_head_file_and_a_foreign_format_are_refused(saved):
@@ -277,7 +281,7 @@ def test_a_grown_model_goes_on_where_it_stands_and_takes_more_codecs(kind, learn
         again = grow(folder, codecs, learn=learn).eval()
         with torch.inference_mode():
             torch.testing.assert_close(again(ids)[..., : first.vocabulary.size], expected, rtol=1e-4, atol=1e-5)
-        assert again.vocabulary.spans[:2] == first.vocabulary.spans
+        assert again.vocabulary.layouts[:2] == first.vocabulary.layouts
         assert again.parameters_to_train().keys() == first.parameters_to_train().keys()
         shaken(again)
         wider = some_ids(again)

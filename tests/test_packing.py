@@ -245,11 +245,11 @@ def test_nothing_to_load_is_told():
 
 def test_shards_load_as_the_stream_rendered_them(tmp_path):
     codec = dots.dots_codec()
-    stream = dots.stream_for(codec)
+    senses = dots.senses_for(codec)
     talks = [Conversation((as_message("user", f"{n}?"), as_message("assistant", f"{n}!"))) for n in range(20)]
-    shards = TokenShards(write_shards(talks, stream, {"dots": codec}, tmp_path / "s", per_shard=6))
+    shards = TokenShards(write_shards(talks, senses, tmp_path / "s", per_shard=6))
     batches = list(PackedLoader(shards, batch_rows=2, row_tokens=128, epochs=1))
-    expected = [stream.render(talk) for talk in talks]
+    expected = [senses.stream.render(talk) for talk in talks]
     wanted = np.concatenate([rendered.ids[1:][rendered.mask[1:]] for rendered in expected])
     assert sorted(id_ for batch in batches for id_ in learned(batch)) == sorted(wanted.tolist())
     assert sum(batch.documents for batch in batches) == 20

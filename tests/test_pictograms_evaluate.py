@@ -54,22 +54,16 @@ class KnowingModel:
         self.by_name = {p.label: pixels[p.picture] for p in pictures if p.style == "fluent-flat"}
         self.device = torch.device("cpu")
         self.lm = self
-        self.codecs = {"image": SimpleNamespace(encode=lambda images: images)}
-        facts = SimpleNamespace(name="image")
-        self.vocabulary = SimpleNamespace(writer=lambda modality: SimpleNamespace(facts=facts))
-
-    def encode(self, conversation):
-        return conversation
-
-    def decode(self, parts):
-        return [Part("image", data=part.codes) for part in parts]
+        self.codecs = {"image": SimpleNamespace(encode=lambda signals: signals, decode=lambda signals: signals)}
+        self.vocabulary = SimpleNamespace(writer=lambda modality: SimpleNamespace(name="image"))
+        self.senses = SimpleNamespace(encode=lambda conversation: conversation)
 
     @property
     def stream(self):
         return SimpleNamespace(render=self._render)
 
     def _render(self, conversation, reply=False):
-        media = [p.data for p in conversation.parts() if not p.is_text]
+        media = [p.array for p in conversation.parts() if not p.is_text]
         if media:
             shown = self.table.get(np.asarray(media[0]).tobytes())
             return SimpleNamespace(ids=np.array([ord(shown.label[0]) if shown else 0]))

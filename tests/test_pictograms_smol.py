@@ -40,7 +40,7 @@ def test_aligned_rows_point_to_the_words_of_the_name():
     before = {name: value.clone() for name, value in grown.lm.named_parameters() if ".rows." not in name}
     align(grown, "image-read", concepts, read, ridge=1e-3)
     rows, table = grown.embedding.rows().detach(), grown.embedding.weight
-    first = grown.vocabulary.span("image-read").starts[0] - grown.vocabulary.text_size
+    first = grown.vocabulary.layout("image-read").starts[0] - grown.vocabulary.text_size
     near = []
     for concept in concepts:
         ids = grown.tokenizer(phrases.phrase(concept.label), add_special_tokens=False)["input_ids"]

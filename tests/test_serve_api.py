@@ -78,7 +78,7 @@ def test_chat_writes_a_picture_that_can_be_sent_back(client):
     (part,) = message.parts
     assert PIL.Image.open(io.BytesIO(base64.b64decode(part["image_url"]["url"].partition(",")[2]))).size == (16, 16)
     assert part["codec"] == "image"
-    assert len(part["ids"]) == 18
+    assert len(part["codes"]) == 16
     history = [*say("draw"), message.model_dump(), *say("and now?")]
     more = client.chat.completions.create(model="tiny", messages=history, max_tokens=4)
     assert more.usage.modality_tokens["prompt"]["image"] == 16
@@ -198,7 +198,7 @@ def test_tokenize_shows_spans_and_detokenize_undoes_it(server, model):
     told = server.post("/v1/tokenize", body).json()
     (span,) = told["spans"]
     assert told["tokens"][span["start"]] == "<|image|>"
-    assert told["ids"][span["stop"] - 1] == model.vocabulary.span("image").close_id
+    assert told["ids"][span["stop"] - 1] == model.vocabulary.layout("image").close_id
     assert span["bits"] == 48
     assert len(span["codes"]) == 16
     assert (span["grid"], span["codebook_sizes"], span["frame_rate_hz"]) == ([4, 4], [8], None)
@@ -237,7 +237,7 @@ def test_special_tokens_are_looked_up_once_and_not_for_every_id(server, model, m
 
 
 def test_detokenize_bounds_the_media_it_decodes(server, model):
-    medium = model.vocabulary.ids("image", [[0]] * 16)
+    medium = model.vocabulary.layout("image").ids([0] * 16)
     fine = server.post("/v1/detokenize", {"model": "tiny", "ids": medium * 64})
     assert len(fine.json()["parts"]) == 64
     refused = server.post("/v1/detokenize", {"model": "tiny", "ids": medium * 65})
@@ -420,7 +420,7 @@ def test_an_opened_medium_is_kept_as_codes_alone(server, model):
             await workers.close()
 
     (part,) = asyncio.run(read()).parts()
-    (expected,) = model.encode(Conversation((as_message("user", Part("image", png())),))).parts()
+    (expected,) = model.senses.encode(Conversation((as_message("user", Part("image", png())),))).parts()
     assert part.data is None, "many opened media of one request would fill the memory"
     assert part.codes.tolist() == expected.codes.tolist()
 

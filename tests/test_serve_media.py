@@ -225,7 +225,7 @@ def with_workers(use, **settings):
 
 def test_a_worker_opens_media_and_outlives_bad_ones():
     async def use(workers):
-        array = await workers.open("image", png(20, (1, 2, 3)))
+        array = (await workers.open("image", png(20, (1, 2, 3)))).array
         (first,) = workers.pids
         for bad in (b"", b"not a picture", png()[:-30], b"RIFF" * 100):
             with pytest.raises(InputError):
@@ -249,7 +249,7 @@ def test_a_killed_worker_fails_its_medium_and_is_replaced():
         with pytest.raises(ApiError) as caught:
             await waiting
         assert caught.value.status == 503
-        assert (await workers.open("image", png())).shape == (16, 16, 3)
+        assert (await workers.open("image", png())).array.shape == (16, 16, 3)
         assert workers.pids != [first]
         assert workers.deaths == 1
 
@@ -296,7 +296,7 @@ def test_a_worker_that_answers_nonsense_is_ended_and_its_medium_refused(monkeypa
             await workers.open("image", png())
         assert (workers.pids, workers.deaths) == ([], 1)
         monkeypatch.undo()
-        assert (await workers.open("image", png())).shape == (16, 16, 3)
+        assert (await workers.open("image", png())).array.shape == (16, 16, 3)
 
     with_workers(use, workers=1)
 
@@ -327,7 +327,7 @@ def test_what_is_too_large_when_opened_is_refused():
             await workers.open("image", png(7000))  # 147 MB, and the process may take only as much as it has
         return await workers.open("image", png(10))
 
-    assert with_workers(use, workers=1, max_decoded_bytes=1000, worker_bytes=400 * 2**20).shape == (10, 10, 3)
+    assert with_workers(use, workers=1, max_decoded_bytes=1000, worker_bytes=400 * 2**20).array.shape == (10, 10, 3)
 
 
 def test_a_worker_killed_in_the_middle_fails_one_request_of_many():

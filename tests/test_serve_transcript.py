@@ -53,7 +53,7 @@ def ids_of(stream: Stream, *pieces: str | ToyCodec) -> list[int]:
         if isinstance(piece, str):
             ids += stream.tokenizer(piece, add_special_tokens=False)["input_ids"]
         else:
-            ids += stream.vocabulary.ids(piece.facts.name, random_codes(piece))
+            ids += stream.vocabulary.layout(piece.facts.name).ids(random_codes(piece))
     return ids
 
 

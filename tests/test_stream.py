@@ -14,11 +14,16 @@ from sensorium.vocabulary import Vocabulary
 READ = ToyCodec("toy-read", "read", sizes=(5,), grid=(3,), max_frames=3)
 WRITE = ToyCodec("toy", "write")
 LOOSE = ToyCodec("loose", "both", sizes=(6, 3), grid=None, max_frames=5, modality="loose")
+CLIP = ToyCodec(
+    "clip", "both", sizes=(3, 2), grid=(None, 2, 2), max_frames=12, modality="clip", header=[("rate", 4), ("gain", 5)]
+)
+SERIES = ToyCodec("series", sizes=(7,), grid=None, max_frames=9, min_frames=3, modality="series", header=[("scale", 6)])
+CODECS = {codec.facts.name: codec for codec in (WRITE, READ, LOOSE, CLIP, SERIES)}
 
 
 def make_stream(template: str | None = CHATML) -> Stream:
     tokenizer = tiny_tokenizer(template)
-    vocabulary = Vocabulary.build(300, [WRITE.facts, READ.facts, LOOSE.facts])
+    vocabulary = Vocabulary.build(300, [codec.facts for codec in CODECS.values()])
     vocabulary.extend_tokenizer(tokenizer)
     return Stream(tokenizer, vocabulary)
 
@@ -36,8 +41,11 @@ texts = st.one_of(
 ).map(lambda text: Part("text", text))
 seeds = st.integers(0, 99)
 loose = st.builds(lambda seed, frames: medium(LOOSE, seed, frames), seeds, st.integers(1, 5))
-asked = st.one_of(texts, loose, seeds.map(lambda seed: medium(READ, seed)))
-answered = st.one_of(texts, loose, seeds.map(lambda seed: medium(WRITE, seed)))
+clip = st.builds(lambda seed, steps: medium(CLIP, seed, 4 * steps), seeds, st.integers(1, 3))
+series = st.builds(lambda seed, frames: medium(SERIES, seed, frames), seeds, st.integers(3, 9))
+free = st.one_of(loose, clip, series)
+asked = st.one_of(texts, free, seeds.map(lambda seed: medium(READ, seed)))
+answered = st.one_of(texts, free, seeds.map(lambda seed: medium(WRITE, seed)))
 
 
 @st.composite
@@ -144,7 +152,9 @@ def sample(grammar: Grammar, generator: np.random.Generator, limit: int = 300) -
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.integers(0, 10**6), st.sampled_from([None, "toy", "loose", "text"]), st.one_of(st.none(), st.integers(10, 60))
+    st.integers(0, 10**6),
+    st.sampled_from([None, "toy", "loose", "clip", "series", "text"]),
+    st.one_of(st.none(), st.integers(13, 60)),
 )
 def test_whatever_the_grammar_allows_decodes(seed, want, budget):
     grammar = Grammar(STREAM.vocabulary, STREAM.text_stop, STREAM.stop_ids, want=want, budget=budget)
@@ -156,18 +166,18 @@ def test_whatever_the_grammar_allows_decodes(seed, want, budget):
         ids if grammar.inside is None else ids[: max(i for i, t in enumerate(ids) if t == grammar.inside.open_id)]
     )
     parts = STREAM.parse(complete)
-    opened = sum(token in {s.open_id for s in STREAM.vocabulary.spans} for token in complete)
+    opened = sum(token in {s.open_id for s in STREAM.vocabulary.layouts} for token in complete)
     media = [part for part in parts if not part.is_text]
     assert len(media) == opened
     for part in media:
-        {"toy": WRITE, "loose": LOOSE}[part.codec].decode([part.codes])
-    if want in ("toy", "loose"):
+        CODECS[part.codec].decode([part.codes])
+    if want not in (None, "text"):
         assert [part.modality for part in parts] == [want]
 
 
 def test_a_read_only_codec_is_never_written():
     grammar = Grammar(STREAM.vocabulary, STREAM.text_stop, STREAM.stop_ids)
-    read = STREAM.vocabulary.span("toy-read")
+    read = STREAM.vocabulary.layout("toy-read")
     assert not any(start <= read.open_id < stop for start, stop in grammar.allowed())
 
 

@@ -129,7 +129,7 @@ def test_ids_equal_those_of_torch(lm, server, want):
 
 def test_a_medium_of_one_codebook_is_one_request(lm, server):
     write(VllmEngine(lm, server.url, "tiny"), "dots")
-    span = VOCABULARY.span("dots")
+    span = VOCABULARY.layout("dots")
     assert len(server.asked) == len(PROMPTS)
     for asked in server.asked:
         assert asked["allowed_token_ids"] == list(range(*span.range(0)))
@@ -142,15 +142,15 @@ def test_a_medium_of_one_codebook_is_one_request(lm, server):
     ("want", "written", "count", "last"),
     [
         ("text", [], 40, {STOP}),
-        (None, [], 5, {STOP, *(VOCABULARY.span(name).open_id for name in ("grid", "wave", "dots"))}),
+        (None, [], 5, {STOP, *(VOCABULARY.layout(name).open_id for name in ("grid", "wave", "dots"))}),
         ("grid", ["open"], 1, set()),
-        ("wave", ["open", "code"], 8, {VOCABULARY.span("wave").close_id}),
+        ("wave", ["open", "code"], 8, {VOCABULARY.layout("wave").close_id}),
     ],
 )
 def test_a_run_ends_where_the_rules_change(want, written, count, last):
     grammar = rules(want, 30 if want is None else 40)  # from 26 ids left on, no grid fits any more
     if want in ("grid", "wave"):
-        span = VOCABULARY.span(want)
+        span = VOCABULARY.layout(want)
         for kind in written:
             grammar.advance(span.open_id if kind == "open" else span.range(0)[0])
     before = vars(grammar).copy()

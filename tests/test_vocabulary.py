@@ -14,7 +14,7 @@ def vocabulary(text_size: int = 300) -> Vocabulary:
 
 def test_layout_is_contiguous_and_starts_after_the_text():
     joint = vocabulary()
-    write, read = joint.spans
+    write, read = joint.layouts
     assert (write.open_id, write.close_id, write.starts) == (300, 301, (302, 310))
     assert write.range(1) == (310, 314)
     assert (read.open_id, read.stop, joint.size) == (314, 321, 321)
@@ -22,22 +22,22 @@ def test_layout_is_contiguous_and_starts_after_the_text():
 
 def test_codes_survive_the_way_to_ids_and_back():
     joint, codes = vocabulary(), random_codes(WRITE)
-    ids = joint.ids("toy", codes)
+    ids = joint.layout("toy").ids(codes)
     assert ids[0] == 300 and ids[-1] == 301
-    assert ids[1] == 302 + codes[0, 0] and ids[2] == 310 + codes[0, 1]
-    np.testing.assert_array_equal(joint.codes("toy", ids[1:-1]), codes)
+    assert ids[1] == 302 + codes[0] and ids[2] == 310 + codes[1]
+    np.testing.assert_array_equal(joint.layout("toy").codes(ids[1:-1]), codes)
 
 
-@pytest.mark.parametrize("codes", [[[8, 0]] * 4, [[-1, 0]] * 4, [[0, 0, 0]] * 4])
+@pytest.mark.parametrize("codes", [[8, 0] * 4, [-1, 0] * 4, [0, 0, 0] * 4, [0.5, 0] * 4, [[0, 0]] * 4])
 def test_codes_out_of_range_are_refused_not_wrapped(codes):
     with pytest.raises(InputError, match="toy"):
-        vocabulary().ids("toy", np.array(codes))
+        vocabulary().layout("toy").ids(np.array(codes))
 
 
 @pytest.mark.parametrize("ids", [[302], [302, 310] * 3, [310, 302] * 4, [0, 310] * 4, []])
 def test_ids_that_spell_no_medium_are_refused(ids):
     with pytest.raises(InputError):
-        vocabulary().codes("toy", ids)
+        vocabulary().layout("toy").codes(ids)
 
 
 def test_reader_and_writer_differ_and_missing_senses_are_named():
@@ -81,7 +81,7 @@ def test_tokenizer_holds_every_token_at_its_id_and_reserved_rows_fill_the_gap():
 def test_a_medium_travels_as_a_string():
     tokenizer, joint = tiny_tokenizer(), vocabulary()
     joint.extend_tokenizer(tokenizer)
-    ids = joint.ids("toy-read", random_codes(READ))
+    ids = joint.layout("toy-read").ids(random_codes(READ))
     assert tokenizer(tokenizer.decode(ids), add_special_tokens=False)["input_ids"] == ids
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 
 from sensorium.codecs import Codec, Facts
+from sensorium.modalities import Modality, Wish
 from sensorium.model import Base
+from sensorium.types import InputError, Signal
 
 CHATML = (
     "{% for message in messages %}<|start|>{{ message.role }}\n{{ message.content }}<|end|>\n{% endfor %}"
@@ -18,8 +20,43 @@ CHATML = (
 )
 
 
+class Toy(Modality):
+    """Small integer arrays (rows, numbers); a file holds them as text."""
+
+    name = "toy"
+    extensions = (".toy",)
+    media_types = ("application/x-toy",)
+
+    def read(self, data: bytes, where: str, wish: Wish) -> Signal:
+        try:
+            rows = [[int(number) for number in line.split()] for line in data.decode().splitlines()]
+            return self.check(Signal(np.array(rows)))
+        except ValueError as error:
+            raise InputError(f"{where} holds no small numbers; give rows of them") from error
+
+    def check(self, signal: Signal) -> Signal:
+        array = np.asarray(signal.array)
+        if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
+            raise InputError(f"the toy must be a table of small numbers, not {array.dtype} {array.shape}")
+        return Signal(array.astype(np.int64))
+
+    def write(self, signal: Signal, media_type: str) -> bytes:
+        return "\n".join(" ".join(map(str, row)) for row in signal.array.tolist()).encode()
+
+    def preview(self, signal: Signal, size_px: int = 256) -> np.ndarray:
+        grey = (signal.array * 30 % 256).astype(np.uint8)[:size_px, :size_px]
+        return np.repeat(grey[..., None], 3, axis=2)
+
+    def measures(self, original: Signal, other: Signal) -> dict[str, float]:
+        same = original.array.shape == other.array.shape
+        return {"equal": float(np.mean(original.array == other.array)) if same else 0.0}
+
+
 class ToyCodec(Codec):
-    """Small integer arrays as they are, one number per code; the features are one-hot."""
+    """Small integer arrays (frames, codebooks) as they are, one number per code; the features are one-hot.
+
+    With a ``header`` its codes stand in the first row of the array.
+    """
 
     family: ClassVar[str] = "toy"
 
@@ -28,24 +65,40 @@ class ToyCodec(Codec):
         name: str = "toy",
         use: str = "both",
         sizes: Sequence[int] = (8, 4),
-        grid: Sequence[int] | None = (2, 2),
+        grid: Sequence[int | None] | None = (2, 2),
         max_frames: int = 4,
         modality: str = "toy",
+        header: Sequence[tuple[str, int]] = (),
+        min_frames: int = 1,
     ):
         self.facts = Facts(
             name=name,
             modality=modality,
             codebook_sizes=tuple(sizes),
-            grid=tuple(grid) if grid else None,
+            grid=tuple(grid) if grid else (None,),
             max_frames=max_frames,
+            min_frames=min_frames,
+            header=tuple((name, size) for name, size in header),
             use=use,  # type: ignore[arg-type]
         )
 
-    def encode(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [self.check_codes(np.asarray(array)) for array in arrays]
+    def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
+        return [self._encode(np.asarray(signal.array)) for signal in signals]
 
-    def decode(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [self.check_codes(item) for item in codes]
+    def _encode(self, rows: np.ndarray) -> np.ndarray:
+        header = rows[0, : self.layout.header_codes] if self.facts.header else []
+        return self.layout.join(header, rows[1:] if self.facts.header else rows)
+
+    def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
+        return [self._decode(one) for one in codes]
+
+    def _decode(self, codes: np.ndarray) -> Signal:
+        header, frames = self.layout.split(codes)
+        if not self.facts.header:
+            return Signal(frames)
+        first = np.zeros((1, frames.shape[1]), np.int64)
+        first[0, : len(header)] = header
+        return Signal(np.concatenate([first, frames]))
 
     def features(self, codebook: int) -> np.ndarray:
         return np.eye(self.facts.codebook_sizes[codebook], dtype=np.float32)
@@ -56,9 +109,11 @@ class ToyCodec(Codec):
             "name": facts.name,
             "use": facts.use,
             "sizes": list(facts.codebook_sizes),
-            "grid": list(facts.grid) if facts.grid else None,
+            "grid": list(facts.grid),
             "max_frames": facts.max_frames,
             "modality": facts.modality,
+            "header": [list(one) for one in facts.header],
+            "min_frames": facts.min_frames,
         }
 
     @classmethod
@@ -66,22 +121,17 @@ class ToyCodec(Codec):
         return cls(**config)
 
 
-class ToyModality:
-    """Small integer arrays."""
-
-    name = "toy"
-    extensions = (".toy",)
-    media_types = ("application/x-toy",)
-
-    def open(self, source: Any) -> np.ndarray:
-        return np.asarray(source)
-
-
 def random_codes(codec: Codec, seed: int = 0, frames: int | None = None) -> np.ndarray:
-    """(frames, codebooks) codes of a codec, evenly distributed."""
+    """Flat codes of a codec, evenly distributed."""
     facts, generator = codec.facts, np.random.default_rng(seed)
     count = frames or facts.fixed_frames or facts.max_frames
-    return np.stack([generator.integers(0, size, count) for size in facts.codebook_sizes], axis=1)
+    header = [int(generator.integers(0, size)) for _, size in facts.header]
+    return codec.layout.join(header, np.stack([generator.integers(0, size, count) for size in facts.codebook_sizes], 1))
+
+
+def random_toy(codec: Codec, seed: int = 0, frames: int | None = None) -> np.ndarray:
+    """(frames, codebooks) numbers that a `ToyCodec` encodes."""
+    return codec.decode([random_codes(codec, seed, frames)])[0].array
 
 
 @cache

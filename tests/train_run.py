@@ -31,7 +31,7 @@ def samples(grown: Grown, count: int = 40) -> list[Sample]:
     codec, generator, found = grown.codecs["toy"], np.random.default_rng(3), []
     for number in range(count):
         text = np.full(int(generator.integers(3, 9)), 40 + number % 3)
-        ids = np.array([*text, *grown.vocabulary.ids("toy", random_codes(codec, number % 3))], dtype=np.int32)
+        ids = np.array([*text, *grown.vocabulary.layout("toy").ids(random_codes(codec, number % 3))], dtype=np.int32)
         found.append(Sample(ids, np.arange(len(ids)) > 1))
     return found
 

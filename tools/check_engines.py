@@ -23,8 +23,8 @@ from typing import Any
 import torch
 
 import sensorium
-from sensorium.cli.media import modality_of
 from sensorium.generate import Assistant, Engine, make_engine
+from sensorium.modalities import modality_of
 from sensorium.model.gguf import export_gguf, export_gguf_adapter
 from sensorium.types import TEXT, Conversation, Part, as_message
 
@@ -35,9 +35,9 @@ def questions(model: Assistant, media: list[Path], question: str, request: str) 
     """What is asked: a name, the conversation, and what is wanted."""
     asked: list[Asked] = [("hello", Conversation((as_message("user", "Hello, who are you?"),)), TEXT)]
     for path in media:
-        content = [Part(modality_of(path), path), question]
+        content = [Part(modality_of(path).name, path), question]
         asked.append((path.name, Conversation((as_message("user", content),)), TEXT))
-    for modality in {span.facts.modality for span in model.vocabulary.writers()}:
+    for modality in {layout.facts.modality for layout in model.vocabulary.writers()}:
         asked.append((f"{modality}: {request}", Conversation((as_message("user", request),)), modality))
     return asked
 

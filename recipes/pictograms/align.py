@@ -42,10 +42,10 @@ def align(grown: Grown, codec: str, concepts: Concepts, read: np.ndarray, ridge:
 def codebooks(grown: Grown, codec: str) -> list[Any]:
     """The input rows of each codebook of a codec."""
     parts = iter(grown.embedding.rows.parts)
-    for span in grown.vocabulary.spans:
+    for layout in grown.vocabulary.layouts:
         next(parts)  # the markers
-        found = [next(parts) for _ in span.facts.codebook_sizes]
-        if span.facts.name == codec:
+        found = [next(parts) for _ in layout.sizes]
+        if layout.name == codec:
             return found
     raise KeyError(codec)
 

@@ -33,7 +33,7 @@ from sensorium.families.refine import refined
 from sensorium.files import atomic_file, cache_dir
 from sensorium.learning.report import codec_row, table, write_report
 from sensorium.learning.training import CodecTraining, Sample, train_codec
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
 SHAPE = FSQConfig(
     name="image",
@@ -165,7 +165,11 @@ def kmeans_baseline(pictures: Sequence[Picture], pixels: np.ndarray) -> KMeansCo
 
 def report(codec: Codec, pictures: Sequence[Picture], pixels: np.ndarray, folder: Path) -> None:
     """Fidelity and use of the codes on unseen concepts."""
-    print(table(write_report(codec, unseen_concepts(pictures, pixels), folder / codec.facts.name)))
+    print(
+        table(
+            write_report(codec, [Signal(one) for one in unseen_concepts(pictures, pixels)], folder / codec.facts.name)
+        )
+    )
 
 
 def unseen_concepts(pictures: Sequence[Picture], pixels: np.ndarray) -> list[np.ndarray]:

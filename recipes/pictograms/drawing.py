@@ -21,7 +21,7 @@ from recipes.pictograms.phrases import phrase
 from recipes.pictograms.tasks import drawing_prompt, naming_prompt
 
 from sensorium.files import atomic_file
-from sensorium.types import Part
+from sensorium.types import Part, Signal
 
 TILE_PX, CAPTION_PX, COLUMNS = 96, 26, 10
 
@@ -67,7 +67,7 @@ def draw_all(model: Any, labels: Sequence[str], options: Namespace) -> list[np.n
             scorer=reads_back(model, label) if options.scorer == "reading" else None,
             seed=options.seed + number,
         )
-        drawn.append(next(part.data for part in reply.parts if not part.is_text))
+        drawn.append(next(part.array for part in reply.parts if not part.is_text))
     return drawn
 
 
@@ -120,9 +120,8 @@ def real_drawings(concepts: Sequence[Concept], pixels: np.ndarray) -> list[np.nd
 
 def through_codec(model: Any, images: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Pictures encoded and decoded by the model's writing codec: the best it could draw."""
-    name = model.vocabulary.writer("image").facts.name
-    codec = model.codecs[name]
-    return [model.decode([Part("image", codes=codes, codec=name)])[0].data for codes in codec.encode(images)]
+    codec = model.codecs[model.vocabulary.writer("image").name]
+    return [decoded.array for decoded in codec.decode(codec.encode([Signal(image) for image in images]))]
 
 
 def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[tuple[str, bool | None]], path: Path) -> None:

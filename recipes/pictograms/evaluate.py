@@ -149,7 +149,7 @@ def category_report(
 
 
 def prompt_ids(model: Any, prompt: Conversation) -> list[int]:
-    return model.stream.render(model.encode(prompt), reply=True).ids.tolist()
+    return model.stream.render(model.senses.encode(prompt), reply=True).ids.tolist()
 
 
 def answer_ids(model: Any, answer: str) -> list[int]:

@@ -35,7 +35,7 @@ from sensorium.model import Base, Grown, Model, grow
 from sensorium.training import NextTokenLoss, TrainConfig, fit
 from sensorium.training.checkpoint import load_latest
 from sensorium.training.loop import AVERAGE
-from sensorium.types import Conversation, InputError, Message, Part
+from sensorium.types import Conversation, InputError, Message, Part, Signal
 
 WRITER, READER = "image", "image-read"
 # Odds of the tasks, stage by stage.
@@ -105,7 +105,7 @@ class Codes:
     """What both codecs make of the pictures of the table.
 
     Args:
-        written: (pictures, 64, 1) codes of the writing codec, for pictures that are learned to draw.
+        written: (pictures, 64) codes of the writing codec, for pictures that are learned to draw.
         values: (looks, pictures, channels) values of the reading codec before they are quantised; the first look is at
             the picture as it is.
         reader: quantises them.
@@ -125,8 +125,8 @@ class Codes:
 
     @property
     def read(self) -> np.ndarray:
-        """(pictures, 1, codes) codes of the pictures as they are."""
-        return self.reader.quantise(self.values[0].astype(np.float32))[:, None]
+        """(pictures, codes) codes of the pictures as they are."""
+        return self.reader.quantise(self.values[0].astype(np.float32))
 
     def fill(self, conversation: Conversation, random: Random) -> Conversation:
         """The conversation with codes in place of picture numbers."""
@@ -139,11 +139,11 @@ class Codes:
         if part.is_text:
             return part
         if role == "assistant":
-            return part.with_codes(self.written[part.data].astype(np.int64), WRITER)
+            return part.with_codes(self.written[part.data].astype(np.int64).ravel(), WRITER)
         values = self.values[random.randrange(len(self.values)), part.data].astype(np.float32)
         generator = np.random.default_rng(random.getrandbits(64))
         values += random.choice(self.noise) * generator.standard_normal(values.shape, dtype=np.float32)
-        return part.with_codes(self.reader.quantise(values[None]), READER)
+        return part.with_codes(self.reader.quantise(values[None])[0], READER)
 
 
 def looks_file() -> Path:
@@ -157,7 +157,9 @@ def read_values(codec: SemanticCodec, looks: int, seed: int) -> np.ndarray:
         generator = np.random.default_rng((seed, look))
         pixels = (np.array(batch) for batch in batches(load_pixels()))
         seen = pixels if look == 0 else (changed(batch, generator) for batch in pixels)
-        found.append(np.concatenate([codec.values(list(batch)) for batch in seen]).astype(np.float16))
+        found.append(
+            np.concatenate([codec.values([Signal(picture) for picture in batch]) for batch in seen]).astype(np.float16)
+        )
     return np.stack(found)
 
 
@@ -198,7 +200,8 @@ class Training:
     def grown(self) -> Grown:
         if self.from_box:
             model = Model.load("nano")
-            model.codecs |= {codec.facts.name: codec for codec in codecs()}
+            for codec in codecs():
+                model.senses = model.senses.replaced(codec)
             return grow(model, learn="full")
         return grow(Base(_body(self.config, self.tokenizer), self.tokenizer), codecs(), learn="full")
 
@@ -270,7 +273,7 @@ def shards(
     """Write a stage's training conversations as token shards."""
     training = Training(Nano(conversations=count), from_box)
     grown = training.grown
-    place = write_shards(training.conversations(stage), grown.stream, grown.codecs, folder() / f"shards-{stage}")
+    place = write_shards(training.conversations(stage), grown.senses, folder() / f"shards-{stage}")
     typer.echo(f"wrote {place}")
 
 
@@ -290,7 +293,7 @@ def train(
         grown.load_train_state(grown.train_state() | fitting(trained_weights(stage - 1), grown))
         if aligned:
             align(grown, READER, training.concepts, training.codes.read)
-    samples = TokenShards(folder() / f"shards-{stage}", grown.stream, grown.codecs)
+    samples = TokenShards(folder() / f"shards-{stage}", grown.senses)
     loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
     loss = NextTokenLoss({"text": config.text_weight})
     typer.echo(str(fit(grown, loader, training_config(minutes, gentle), run_folder(stage), loss)))

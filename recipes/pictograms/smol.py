@@ -149,7 +149,7 @@ def shards() -> None:
     """Write the training conversations as token shards."""
     training = Training(Smol())
     grown = training.grown
-    typer.echo(f"wrote {write_shards(training.conversations(), grown.stream, grown.codecs, folder() / 'shards')}")
+    typer.echo(f"wrote {write_shards(training.conversations(), grown.senses, folder() / 'shards')}")
 
 
 @app.command()
@@ -164,7 +164,7 @@ def train(
     grown, config = training.grown, training.config
     if aligned:
         align(grown, READER, training.concepts, training.codes.read)
-    samples = TokenShards(folder() / "shards", grown.stream, grown.codecs)
+    samples = TokenShards(folder() / "shards", grown.senses)
     loader = PackedLoader(samples, batch_rows=config.rows, row_tokens=config.row_tokens, seed=config.seed)
     typer.echo(str(fit(grown, loader, training_config(minutes), folder() / run, NextTokenLoss())))
 

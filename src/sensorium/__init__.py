@@ -15,10 +15,10 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from sensorium.types import Conversation, InputError, Message, Part, Reply
+from sensorium.types import Conversation, InputError, Message, Part, Reply, Signal
 
 if TYPE_CHECKING:
-    from sensorium.api import codec, grow, load, train
+    from sensorium.api import codec, grow, load, register, train
     from sensorium.generate import Assistant
 
 __version__ = version("sensorium")
@@ -30,13 +30,15 @@ __all__ = [
     "Message",
     "Part",
     "Reply",
+    "Signal",
     "codec",
     "grow",
     "load",
+    "register",
     "train",
 ]
 
-_LAZY = {"load": "api", "grow": "api", "train": "api", "codec": "api", "Assistant": "generate"}
+_LAZY = {"load": "api", "grow": "api", "train": "api", "codec": "api", "register": "api", "Assistant": "generate"}
 
 
 def Image(data: Any) -> Part:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from sensorium import plugins
 from sensorium.codecs import Codec, load_codec
 from sensorium.data import PackedLoader, TokenShards, read_conversations, write_shards
 from sensorium.files import cache_dir
 from sensorium.generate import Assistant, make_engine
+from sensorium.modalities import Modality
 from sensorium.model import Base, Grown, Init, Learn, grow
 from sensorium.model.model import IN_THE_BOX
 from sensorium.training import TrainConfig, TrainResult, fit
@@ -18,7 +20,31 @@ from sensorium.types import InputError
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Base", "Grown", "Init", "Learn", "codec", "grow", "load", "train"]
+__all__ = ["Base", "Grown", "Init", "Learn", "codec", "grow", "load", "register", "train"]
+
+
+Kind = TypeVar("Kind")
+
+
+def register(thing: Kind) -> Kind:
+    """Make a modality or a codec family known in this process, e.g. from a notebook; also as a decorator.
+
+    Packages register entry points instead, see docs/codecs.md.
+
+    Args:
+        thing: a subclass of `Codec`, or a `Modality` (its class or an instance).
+
+    Raises:
+        InputError: it is neither.
+    """
+    known: Any = thing
+    if isinstance(known, type) and issubclass(known, Codec):
+        plugins.register(plugins.CODECS, known.family, known)
+    elif isinstance(known, Modality) or (isinstance(known, type) and issubclass(known, Modality)):
+        plugins.register(plugins.MODALITIES, known.name, known() if isinstance(known, type) else known)
+    else:
+        raise InputError(f"only a Codec class or a Modality can be registered, not {known!r:.80}")
+    return thing
 
 
 def load(name: str | PathLike[str], base: str | Path | Base | None = None, engine: str = "torch") -> Assistant:

@@ -26,6 +26,11 @@ def unregister(group: str, name: str) -> None:
     _registered.pop((group, name), None)
 
 
+def registered() -> dict[tuple[str, str], Any]:
+    """All that `register` made known, by group and name, e.g. to make it known in a worker process."""
+    return dict(_registered)
+
+
 def names(group: str) -> tuple[str, ...]:
     """Names registered in this process or under an entry-point group, sorted."""
     here = {name for known, name in _registered if known == group}

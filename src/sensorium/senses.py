@@ -57,19 +57,26 @@ class Senses:
     def stream(self) -> Stream:
         return Stream(self.tokenizer, self.vocabulary)
 
-    def with_codecs(self, codecs: Sequence[Codec]) -> Senses:
-        """More codecs behind these: no id moves. One of a name that is there, with the same codes, takes its place.
+    def with_codecs(self, codecs: Iterable[Codec]) -> Senses:
+        """More codecs behind these: no id moves.
 
         Raises:
-            InputError: a codec of the same name has other codes, or a modality would have two for one use.
+            InputError: a codec of the same name is there, or a modality would have two for one use.
         """
-        known = dict(self.codecs)
-        for codec in codecs:
-            before = known.get(codec.facts.name)
-            if before is not None and before.facts.identity() != codec.facts.identity():
-                raise InputError(f"two codecs named {codec.facts.name!r}; keep one of them or give it another name")
-            known[codec.facts.name] = codec
-        return replace(self, codecs=known)
+        return Senses.of(self.tokenizer, self.text_size, [*self.codecs.values(), *codecs], self.sampling)
+
+    def replaced(self, codec: Codec) -> Senses:
+        """Another codec in the place of the one of its name, e.g. one that was trained on: no id moves.
+
+        Raises:
+            InputError: none has its name, or its codes are laid out in another way.
+        """
+        name = codec.facts.name
+        if self.codec(name).facts.identity() != codec.facts.identity():
+            raise InputError(
+                f"another codec {name!r} cannot stand in for this model's: its codes are laid out otherwise"
+            )
+        return replace(self, codecs={**self.codecs, name: codec})
 
     def layout_for(self, modality: str, role: Role) -> Layout:
         """The codec of a medium: the assistant writes, everybody else reads.
@@ -139,10 +146,11 @@ class Senses:
         Raises:
             InputError: it cannot be opened, or has neither data nor codes of a codec that is known here.
         """
-        if part.data is None and (part.codes is None or part.codec not in self.codecs):
+        if part.data is not None:
+            return modality(part.modality).open(part.data, wish)
+        if part.codes is None or part.codec not in self.codecs:
             raise InputError(f"a {part.modality} part has neither a medium nor codes of a known codec")
-        data = part.data if part.data is not None else self.codecs[part.codec or ""].decode([part.codes])[0]
-        return modality(part.modality).open(data, wish)
+        return modality(part.modality).open(self.codecs[part.codec].decode([part.codes])[0], wish)
 
     def codec(self, name: str) -> Codec:
         if name not in self.codecs:

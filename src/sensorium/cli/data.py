@@ -51,4 +51,4 @@ def encode(
     from sensorium.data import read_conversations, write_shards
 
     loaded = options.load(model, base)
-    typer.echo(f"wrote {write_shards(read_conversations(file), loaded.stream, loaded.codecs, out)}")
+    typer.echo(f"wrote {write_shards(read_conversations(file), loaded.senses, out)}")

@@ -69,7 +69,7 @@ def _onnx(loaded: Assistant, out: Path, precision: str, check: Path | None) -> P
         from sensorium.data import read_conversations
         from sensorium.generate.precision import check_precision
 
-        told = (loaded.encode(one) for one in islice(read_conversations(check), MOST_CHECKED))
+        told = (loaded.senses.encode(one) for one in islice(read_conversations(check), MOST_CHECKED))
         found = check_precision(loaded.lm, precision, [loaded.stream.render(one) for one in told])
         typer.echo(
             f"{found.rounded_accuracy:.1%} of {found.positions} tokens of the answers are the likeliest, in fp32 "

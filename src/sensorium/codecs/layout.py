@@ -190,7 +190,7 @@ class Layout:
         return self.starts[book], self.starts[book] + self.sizes[book]
 
     def allowed(self, written: int) -> Ranges:
-        """Ids that may come after the marker and ``written`` codes: of the next codebook, the closing marker, or both."""
+        """Ids that may come after ``written`` codes: those of the next codebook, the closing marker, or both."""
         head = self.header_codes
         if written < head:
             return (self.range(written),)

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import count, islice
 from os import PathLike
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from sensorium import plugins
 from sensorium.data.codes import Encoder
 from sensorium.files import atomic_file
 from sensorium.senses import Senses
@@ -76,11 +77,13 @@ class ShardMaker:
         senses: encode and render conversations.
         folder: where the shards lie.
         cache: folder of codes by content; None for this user's.
+        registered: what was made known in this process alone, see `plugins.register`.
     """
 
     senses: Senses
     folder: Path
     cache: Path | None = None
+    registered: Mapping[tuple[str, str], Any] = field(default_factory=plugins.registered)
 
 
 def write_shards(
@@ -208,6 +211,8 @@ def _start_worker(maker: ShardMaker) -> None:
 
     global _worker
     torch.set_num_threads(1)  # the processes are the threads
+    for (group, name), thing in maker.registered.items():
+        plugins.register(group, name, thing)
     _worker = maker, Encoder(maker.senses, maker.cache)
 
 

@@ -168,7 +168,7 @@ class Modality(ABC):
         if part.get("type") == f"input_{self.name}" and isinstance(value, Mapping):
             return f"data:{self.media_types[0]};base64,{value.get('data', '')}"
         if part.get("type") in (self.name, f"{self.name}_url"):
-            return value.get("url") if isinstance(value, Mapping) else value
+            return value.get("url", value.get("path")) if isinstance(value, Mapping) else value
         return None
 
     def routes(self) -> Any | None:

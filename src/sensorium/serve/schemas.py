@@ -354,9 +354,9 @@ class ImageReply(BaseModel):
 class SpanItem(BaseModel):
     """A medium among the ids: ``ids[start:stop]``, markers included.
 
-    ``codes`` are one flat list: one code of each codebook in ``header`` (name and size), then frame by frame one of each
-    in ``codebook_sizes``. ``grid`` tells how the frames lie, e.g. [8, 8] for rows of eight; the first axis is null where
-    it is free. ``bits`` is the information in all codes.
+    ``codes`` are one flat list: one code of each codebook in ``header`` (name and size), then frame by frame one of
+    each in ``codebook_sizes``. ``grid`` tells how the frames lie, e.g. [8, 8] for rows of eight; the first axis is null
+    where it is free. ``bits`` is the information in all codes.
     ``reconstruction`` is the medium as its codes tell it; null for a codec that only reads.
     """
 

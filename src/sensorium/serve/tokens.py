@@ -63,7 +63,7 @@ def _span(part: Part, start: int, stop: int, model: Assistant) -> SpanItem:
         stop=stop,
         bits=facts.header_bits + facts.bits_per_frame * (len(part.codes) - layout.header_codes) / facts.codebooks,
         grid=list(facts.grid),
-        header={name: size for name, size in facts.header},
+        header=dict(facts.header),
         codebook_sizes=list(facts.codebook_sizes),
         frame_rate_hz=facts.frame_rate_hz,
         codes=part.codes.tolist(),

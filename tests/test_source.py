@@ -1,0 +1,73 @@
+"""Where media come from is asked in one place, and what is wrong with it is told in one sentence."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+
+import numpy as np
+import pytest
+
+from sensorium.source import Source, data_uri, from_base64
+from sensorium.types import InputError, Signal
+
+
+def digest(data) -> str:
+    found = hashlib.sha256()
+    Source.of(data).add_to(found)
+    return found.hexdigest()
+
+
+def test_the_same_content_is_the_same_wherever_it_lies(tmp_path):
+    (tmp_path / "a.bin").write_bytes(b"content")
+    uri = data_uri(b"content", "application/x-any")
+    assert base64.b64decode(uri.partition(",")[2]) == b"content"
+    assert len({digest(one) for one in (tmp_path / "a.bin", str(tmp_path / "a.bin"), b"content", uri)}) == 1
+
+
+def test_numbers_that_mean_something_else_are_something_else():
+    array = np.arange(6.0).reshape(3, 2)
+    same = {digest(array), digest(Signal(array.copy()))}
+    assert len(same) == 1
+    others = [Signal(array, rate_hz=8.0), Signal(array, channels=("a", "b")), Signal(array.astype(np.float32))]
+    assert len({digest(one) for one in others} | same) == 4
+
+
+def test_a_file_is_stamped_by_size_and_time(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"1")
+    first = Source.of(path).stamp()
+    os.utime(path, ns=(1, 1))
+    assert Source.of(path).stamp() != first
+    assert Source.of(tmp_path / "none").stamp().endswith("missing")
+    assert Source.of(b"1").stamp() == Source.of(data_uri(b"1", "x/y")).stamp()
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "the tape is empty"),
+        (b"x" * 11, "has 0 MB, more than 0; make it smaller"),
+        ("no/such.file", "there is no file no/such.file"),
+        (".", "is a folder, not a tape"),
+        ("https://example.org/a", "not fetched from the network; save the tape"),
+        ("data:a/b;base64,%", "the tape in the data URI is not base64"),
+        ("data:a/b,x", "must read data:TYPE;base64,... with the tape in base64"),
+    ],
+)
+def test_what_cannot_be_read_gets_one_sentence(data, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Source.of(data, "tape").read("tape", limit=10)
+
+
+def test_base64_is_bounded_before_it_is_decoded():
+    with pytest.raises(InputError, match="make it smaller"):
+        from_base64("A" * 100, limit=10)
+
+
+def test_a_signal_survives_its_own_description():
+    signal = Signal(np.zeros((2, 1)), 50.0, ("a",), ("m/s2",), (4.0, 3.0), ("x", "y"))
+    assert Signal.of(signal.array, signal.meta()) == signal
+    assert Signal(signal.array) != signal
+    assert repr(signal).startswith("Signal(<float64 (2, 1)>, rate_hz=50.0, channels=['a']")
