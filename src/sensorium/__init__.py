@@ -11,6 +11,7 @@ Heavy modules are imported on first use, so that ``import sensorium`` is quick.
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,13 @@ from typing import TYPE_CHECKING, Any
 from sensorium.types import Conversation, InputError, Message, Part, Reply, Signal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sensorium.api import codec, grow, load, register, train
     from sensorium.generate import Assistant
+
+    Image: Callable[..., Part]
+    Series: Callable[..., Part]
 
 __version__ = version("sensorium")
 __all__ = [
@@ -30,6 +36,7 @@ __all__ = [
     "Message",
     "Part",
     "Reply",
+    "Series",
     "Signal",
     "codec",
     "grow",
@@ -41,12 +48,11 @@ __all__ = [
 _LAZY = {"load": "api", "grow": "api", "train": "api", "codec": "api", "register": "api", "Assistant": "generate"}
 
 
-def Image(data: Any) -> Part:
-    """Short form of ``Part("image", data)``."""
-    return Part("image", data)
-
-
 def __getattr__(name: str) -> Any:
+    """What is imported on first use; a modality's name in capitals makes a part of it, e.g. ``sm.Image("cat.png")``."""
     if name in _LAZY:
         return getattr(import_module(f"sensorium.{_LAZY[name]}"), name)
+    modalities = import_module("sensorium.modalities")
+    if name == name.capitalize() and name.lower() in modalities.modality_names():
+        return partial(modalities.medium, name.lower())
     raise AttributeError(f"module 'sensorium' has no attribute {name!r}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from sensorium import plugins
 from sensorium.modalities.base import Modality, Wish
-from sensorium.types import InputError
+from sensorium.types import InputError, Part
 
-__all__ = ["Modality", "Wish", "modality", "modality_names", "modality_of"]
+__all__ = ["Modality", "Wish", "medium", "modality", "modality_names", "modality_of"]
 
 
 def modality(name: str) -> Modality:
@@ -30,6 +32,27 @@ def modality_of(path: str | PathLike[str]) -> Modality:
             f"{path} is of no installed modality, by its suffix {suffix!r}; known are {', '.join(sorted(known))}"
         )
     return modality(known[suffix])
+
+
+def medium(name: str, data: Any, **meaning: Any) -> Part:
+    """A part of a modality.
+
+    Args:
+        data: see `Part`.
+        meaning: what the data do not say, e.g. ``rate_hz=100``, ``units=("m/s2",)``: fields of `Signal`. With any, the
+            medium is opened here.
+
+    Raises:
+        InputError: the medium cannot be opened, or a field is unknown.
+    """
+    if not meaning:
+        return Part(name, data)
+    kind = modality(name)
+    try:
+        meant = replace(kind.open(data), **meaning)
+    except TypeError as error:
+        raise InputError(f"a {kind.called} cannot be told {', '.join(meaning)} ({error}); see Signal") from error
+    return Part(name, kind.check(meant))
 
 
 def modality_names() -> tuple[str, ...]:

@@ -108,6 +108,10 @@ class Modality(ABC):
         """A canonical signal brought nearer to a wish, e.g. resampled; unchanged where nothing is wished."""
         return signal
 
+    def mend(self, signal: Signal) -> Signal:
+        """What a model has written, made canonical, e.g. corners that it swapped; a codec's decode may call it."""
+        return signal
+
     def open(self, data: Any, wish: Wish = Wish()) -> Signal:
         """The canonical signal of a path, bytes, a data URI, an array, a `Signal`, or what `adopt` takes.
 
