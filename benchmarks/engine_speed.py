@@ -24,10 +24,10 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, LogitsProcessor
 from transformers import logging as transformers_logging
 
-from sensorium.generate import Engine, Sampling, make_engine
-from sensorium.generate.engine import Ranges
-from sensorium.generate.onnx_engine import WHOLE_FROM
+from sensorium.engines import Engine, Sampling, Turn, make_engine, stream
+from sensorium.engines.onnx_engine import WHOLE_FROM
 from sensorium.model.onnx_export import BLOCK
+from sensorium.stream import Ranges
 
 SHAPES = {
     "nano": (3500, 13804, dict(hidden_size=256, num_hidden_layers=7, intermediate_size=704, num_attention_heads=8)),
@@ -139,7 +139,8 @@ def contestant(subject: Subject, engine: Engine | None, kind: str, rows: int, to
     def ours(seed: int) -> float | None:
         assert engine is not None
         start, first = time.perf_counter(), None
-        for _ in engine.stream(prompts.tolist(), [Among(ranges) for _ in range(rows)], sampling):
+        turns = [Turn(prompt, Among(ranges), sampling).again(row) for row, prompt in enumerate(prompts.tolist())]
+        for _ in stream(engine, turns):
             first = first or time.perf_counter() - start
         return first
 

@@ -25,8 +25,7 @@ from transformers import logging as transformers_logging
 from transformers.generation.logits_process import UnbatchedClassifierFreeGuidanceLogitsProcessor
 
 from sensorium.codecs import Facts
-from sensorium.generate.sampling import Sampling
-from sensorium.generate.torch_engine import TorchEngine
+from sensorium.engines import Sampling, TorchEngine, Turn, generate
 from sensorium.stream import Grammar
 from sensorium.vocabulary import Vocabulary
 
@@ -90,8 +89,7 @@ def contestants(name: str, guidance: float, temperature: float) -> dict[str, Cal
     def ours(seed: int) -> list[int]:
         sampling = Sampling(temperature=temperature, seed=seed, guidance=guidance)
         rules = Grammar(vocabulary, text_stop, (stop,), want=MODALITY, budget=512)
-        negatives = [negative.tolist()] if guided else None
-        return engine.generate([prompt.tolist()], [rules], sampling, negatives)[0].ids
+        return generate(engine, [Turn(prompt.tolist(), rules, sampling, negative.tolist())])[0].ids
 
     def theirs(seed: int) -> list[int]:
         torch.manual_seed(seed)

@@ -21,6 +21,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
+from pulse import BOOKS, RATE_HZ, SCALES, beats_of, codes_of, pulse, written
+
+from sensorium.modalities import modality
+from sensorium.serve import doors
 
 PAGE = Path(__file__).resolve().parent.parent / "src" / "sensorium" / "serve" / "page"
 COLOURS = {"red": (214, 48, 49), "green": (46, 160, 67), "blue": (52, 101, 214), "yellow": (240, 190, 40)}
@@ -28,6 +32,7 @@ SIDE_PX = 64
 GRID = 8
 CODES = 512
 FIRST_ID = 1000
+MODALITIES: dict[str, Any] = {"image": modality("image"), "pulse": pulse}
 
 
 class Bad(Exception):
@@ -55,6 +60,15 @@ class FakeServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
+def asked(server: FakeServer, path: str) -> list[dict]:
+    return [body for where, body in server.asked if where == path]
+
+
+def made_by(server: FakeServer) -> list[dict]:
+    """The requests of the panel and the board that make media."""
+    return [body for body in asked(server, "/v1/chat/completions") if not body.get("stream")]
+
+
 class Handler(BaseHTTPRequestHandler):
     server: FakeServer
 
@@ -62,16 +76,21 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path == "/v1/models":
             self.answer(lambda _: {"object": "list", "data": MODELS})
+        elif path == "/v1/modalities":
+            cards = [doors.card(kind).model_dump() for kind in MODALITIES.values()]
+            self.answer(lambda _: {"object": "list", "data": cards})
+        elif (name := path.removeprefix("/page/viewers/").partition("/")[0]) in MODALITIES:
+            self.file(doors.viewer_file(MODALITIES[name]))
         elif path == "/" or path.startswith("/page/"):
-            self.file(PAGE / ("index.html" if path == "/" else path.removeprefix("/page/")))
+            inside = (PAGE / ("index.html" if path == "/" else path.removeprefix("/page/"))).resolve()
+            self.file(inside if inside.is_relative_to(PAGE) else PAGE / "missing")
         else:
             self.reply(404, {"error": {"message": "Not Found"}})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append((self.path, body))
-        makers = {"/v1/images/generations": drawn, "/v1/tokenize": tokenized, "/v1/chat/completions": chat}
-        self.answer(lambda _: makers[self.path](body))
+        self.answer(lambda _: tokenized(body) if self.path == "/v1/tokenize" else answered(body))
 
     def answer(self, make: Any) -> None:
         try:
@@ -103,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send(status, "application/json", json.dumps(body).encode())
 
     def file(self, path: Path) -> None:
-        if not path.resolve().is_relative_to(PAGE) or not path.is_file():
+        if not path.is_file():
             self.reply(404, {"error": {"message": "Not Found"}})
             return
         kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
@@ -123,15 +142,33 @@ class Handler(BaseHTTPRequestHandler):
 MODELS = [
     {"id": "fake", "object": "model", "reads": ["text", "image"], "writes": ["text", "image"]},
     {"id": "nose", "object": "model", "reads": ["text"], "writes": ["text", "smell"]},
+    {"id": "heart", "object": "model", "reads": ["text", "pulse"], "writes": ["text", "pulse"]},
+    {"id": "both", "object": "model", "reads": ["text", "image", "pulse"], "writes": ["text", "image", "pulse"]},
     {"id": "blind", "object": "model", "reads": ["text"], "writes": ["text"]},
 ]
 
 
+def answered(body: dict[str, Any]) -> Any:
+    """As a stream of events, or several whole answers."""
+    if body.get("stream"):
+        return chat(body)
+    (kind,) = body["modalities"]
+    (message,) = body["messages"]
+    if not message["content"].strip():
+        raise Bad("the request is empty; say what to make")
+    parts = [made(kind, f"{message['content']} {number}") for number in range(body["n"])]
+    return {"choices": [{"index": at, "message": {"content": None, "parts": [part]}} for at, part in enumerate(parts)]}
+
+
+def made(kind: str, words: str) -> dict[str, Any]:
+    return part_of(picture_of(words)) if kind == "image" else written([ord(letter) % 32 for letter in words])
+
+
 def chat(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Names the colour of a picture, draws when asked to, else counts the turns."""
-    assert body["stream"] is True
+    """Names the colour of a picture, counts beats, makes what it is asked to make, else counts the turns."""
     content = body["messages"][-1]["content"]
     pictures = [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+    pulses = [part["pulse_url"]["url"] for part in content if part["type"] == "pulse_url"]
     words = " ".join(part["text"] for part in content if part["type"] == "text")
     if words == "be busy":
         raise Bad("the queue is full", 503)
@@ -140,11 +177,14 @@ def chat(body: dict[str, Any]) -> list[dict[str, Any]]:
     elif words == "smell":
         deltas = [{"parts": [{"type": "smell_url", "smell_url": {"url": "data:application/x-smell;base64,Um9zZQ=="}}]}]
     elif body.get("modalities") == ["image"] or words.lower().startswith(("draw", "dessine")):
-        deltas = [{"progress": {"modality": "image", "done": done, "total": 64}} for done in range(0, 65, 8)]
-        deltas.append({"parts": [part_of(picture_of(words))]})
+        deltas = making("image", words)
+    elif body.get("modalities") == ["pulse"] or words.startswith("Beat"):
+        deltas = making("pulse", words)
     elif pictures:
         name = colour_name(opened(pictures[-1], len(body["messages"])))
         deltas = [{"content": piece} for piece in ("a ", name, " square")]
+    elif pulses:
+        deltas = [{"content": f"{len(beats_of(pulses[-1]))} beats"}]
     else:
         deltas = [{"content": piece} for piece in (f"You said: {words} ", f"({len(body['messages'])} messages)")]
     events = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
@@ -152,17 +192,35 @@ def chat(body: dict[str, Any]) -> list[dict[str, Any]]:
     return [*events, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": usage}]
 
 
-def drawn(body: dict[str, Any]) -> dict[str, Any]:
-    if not body["prompt"].strip():
-        raise Bad("prompt is empty; say what to draw")
-    pictures = [picture_of(f"{body['prompt']} {number}") for number in range(body.get("n", 1))]
-    return {"created": 0, "data": [{"b64_json": png_of(picture)} for picture in pictures]}
+def making(kind: str, words: str) -> list[dict[str, Any]]:
+    """How a stream tells of a medium: that it is being written, then the whole."""
+    progress = [{"progress": {"modality": kind, "done": done, "total": 64}} for done in range(0, 65, 8)]
+    return [*progress, {"parts": [made(kind, words)]}]
 
 
 def tokenized(body: dict[str, Any]) -> dict[str, Any]:
-    """Of what a person says, a gist that only reads; of what the model says, 8 x 8 squares."""
-    roles = [message["role"] for message in body["messages"]]
     (part,) = body["messages"][0]["content"]
+    if part["type"] == "pulse_url":
+        return tokenized_pulse(part)
+    roles = [message["role"] for message in body["messages"]]
+    return tokenized_picture(part, len(roles))
+
+
+def tokenized_pulse(part: dict[str, Any]) -> dict[str, Any]:
+    """A scale, then two codes for each beat."""
+    beats = beats_of(part["pulse_url"]["url"])
+    codes = codes_of(beats)
+    span = {
+        "codec": "beats", "modality": "pulse", "start": 0, "stop": len(codes) + 2, "bits": 6.0 + 8.0 * len(beats),
+        "grid": [None], "header": {"scale": SCALES}, "codebook_sizes": list(BOOKS), "frame_rate_hz": RATE_HZ,
+        "codes": codes, "reconstruction": written(beats),
+    }  # fmt: skip
+    ids = list(range(len(codes) + 2))
+    return {"ids": ids, "tokens": [f"<|beats {id_}|>" for id_ in ids], "spans": [span]}
+
+
+def tokenized_picture(part: dict[str, Any], spans: int) -> dict[str, Any]:
+    """Of what a person says, a gist that only reads; of what the model says, 8 x 8 squares."""
     small = opened(part["image_url"]["url"], 1).resize((GRID, GRID), Image.Resampling.BOX)
     colours = np.asarray(small).reshape(-1, 3).tolist()
     codes = [(r // 32) * 64 + (g // 32) * 8 + b // 32 for r, g, b in colours]
@@ -170,13 +228,14 @@ def tokenized(body: dict[str, Any]) -> dict[str, Any]:
     tokens = ["user", "<|gist:6|>", "<|gist:7|>", "<|gist:6|>", "<|image|>", *(f"<|image:{code}|>" for code in codes)]
     tokens.append("<|/image|>")
     again = part_of(small.resize((SIDE_PX, SIDE_PX), Image.Resampling.NEAREST))
-    read = {"codec": "gist", "modality": "image", "start": 1, "stop": 4, "bits": 9.0}
-    written = {"codec": "squares", "modality": "image", "start": 4, "stop": len(ids), "bits": 9.0 * len(codes)}
-    spans = [
-        read | {"codes": [[6, 7, 6]], "reconstruction": None},
-        written | {"codes": [[code] for code in codes], "reconstruction": again},
+    shared = {"modality": "image", "header": {}, "frame_rate_hz": None}
+    read = shared | {"codec": "gist", "start": 1, "stop": 4, "bits": 9.0, "codebook_sizes": [8, 8, 8], "grid": [1]}
+    squares = shared | {"codec": "squares", "start": 4, "stop": len(ids), "bits": 9.0 * len(codes)}
+    both = [
+        read | {"codes": [[6, 7, 6]], "reconstruction": None},  # in frames, as earlier servers told codes
+        squares | {"codes": codes, "codebook_sizes": [CODES], "grid": [GRID, GRID], "reconstruction": again},
     ]
-    return {"ids": ids, "tokens": tokens, "spans": spans[: len(roles)]}
+    return {"ids": ids, "tokens": tokens, "spans": both[:spans]}
 
 
 def opened(url: str, message: int) -> Image.Image:
@@ -210,7 +269,12 @@ def png_of(picture: Image.Image) -> str:
 
 
 def part_of(picture: Image.Image) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png_of(picture)}"}, "codec": "squares"}
+    return {
+        "type": "image_url",
+        "image_url": {"url": f"data:image/png;base64,{png_of(picture)}"},
+        "codec": "squares",
+        "codes": [7] * GRID**2,
+    }
 
 
 @contextmanager

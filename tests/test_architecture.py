@@ -17,8 +17,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # A room imports only from rooms before it (docs/design.md).
 ROOMS = (
     "plugins", "types", "source", "files", "device", "muon", "modalities", "codecs", "families", "vocabulary",
-    "stream", "senses", "model", "data", "training", "learning", "generate",
-    "embed", "evaluate", "reason", "insight", "serve", "api", "doctor", "__init__", "cli", "__main__",
+    "stream", "senses", "model", "data", "training", "learning", "engines", "generate",
+    "embed", "evaluate", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip
 MAY_NAME_MODALITIES = ("modalities", "families", "learning", "__init__", "cli", "doctor", "serve")
 MODALITY_NAME = re.compile(r"(?<![a-z])(images?|audio|videos?|speech|pictures?)(?![a-z])", re.IGNORECASE)

@@ -19,7 +19,9 @@ from typer.testing import CliRunner
 import sensorium
 from sensorium.cli import app, options
 from sensorium.cli.terminal import Terminal, blocks
+from sensorium.codecs import Facts
 from sensorium.types import InputError, Part, Reply
+from sensorium.vocabulary import Vocabulary
 
 RED = np.full((8, 8, 3), (255, 0, 0), np.uint8)
 
@@ -29,6 +31,8 @@ class FakeModel:
 
     def __init__(self):
         self.asked = []
+        facts = Facts(name="image", modality="image", codebook_sizes=(4,), grid=(2,), max_frames=2)
+        self.vocabulary = Vocabulary.build(10, [facts])
 
     def chat(self, content, want=None, *, history=(), **sampling):
         self.asked.append((content, want, tuple(history), sampling))
@@ -109,8 +113,8 @@ def test_a_place_that_is_no_folder_is_told(run, model, tmp_path):
 def test_draw_once_saves_a_picture_and_tells_where(run, model, tmp_path):
     result = run("chat", "--once", "draw a red heart", "--seed", "3")
     assert result.exit_code == 0
-    assert "saved drawn-1.png" in result.stdout
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "drawn-1.png").convert("RGB")), RED)
+    assert "saved made-1.png" in result.stdout
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "made-1.png").convert("RGB")), RED)
     ((content, want, _, sampling),) = model.asked
     assert (content, want, sampling["seed"]) == (["Draw a red heart."], "image", 3)
 
@@ -143,16 +147,16 @@ def test_the_chat_ends_with_its_input(run, model):
 
 
 def test_drawings_do_not_overwrite_each_other(terminal, tmp_path):
-    (tmp_path / "drawn-1.png").write_bytes(b"mine")
-    terminal.answer("/draw a cat")
-    terminal.answer("/draw a dog")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn-1.png", "drawn-2.png", "drawn-3.png"]
-    assert (tmp_path / "drawn-1.png").read_bytes() == b"mine"
+    (tmp_path / "made-1.png").write_bytes(b"mine")
+    terminal.answer("/make image a cat")
+    terminal.answer("/make image a dog")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made-1.png", "made-2.png", "made-3.png"]
+    assert (tmp_path / "made-1.png").read_bytes() == b"mine"
 
 
 def test_drawing_again_gives_another_drawing(terminal):
-    terminal.answer("/draw a cat")
-    terminal.answer("/draw a cat")
+    terminal.answer("/make image a cat")
+    terminal.answer("/make image a cat")
     assert [sampling["seed"] for *_, sampling in terminal.model.asked] == [0, 1]
 
 
@@ -180,7 +184,7 @@ def test_two_pictures_in_one_question_and_a_path_with_spaces(terminal, tmp_path)
     assert "1 shown, 0 before: What is this?" in terminal.console.file.getvalue()
 
 
-@pytest.mark.parametrize("line", ["/draw", "/image", "/unknown"])
+@pytest.mark.parametrize("line", ["/make", "/make image", "/draw", "/image", "/unknown"])
 def test_an_incomplete_command_says_what_to_type(terminal, line):
     with pytest.raises(InputError, match=r"say|/help"):
         terminal.answer(line)
@@ -188,7 +192,7 @@ def test_an_incomplete_command_says_what_to_type(terminal, line):
 
 def test_help_in_the_chat_lists_its_commands(terminal):
     terminal.answer("/help")
-    for command in ("/image", "/draw", "/new", "/quit"):
+    for command in ("/KIND PATH", "/make KIND", "/new", "/quit", "It reads image; it writes image."):
         assert command in terminal.console.file.getvalue()
 
 
@@ -209,7 +213,7 @@ def test_generate_writes_the_medium_that_is_wanted(run, model, tmp_path):
 
 def test_generate_answers_about_a_picture(run, model, tmp_path):
     picture(tmp_path / "cat.png")
-    assert run("generate", "fake", "name it", "--image", "cat.png").stdout.strip() == "1 shown, 0 before: name it"
+    assert run("generate", "fake", "name it", "--media", "cat.png").stdout.strip() == "1 shown, 0 before: name it"
 
 
 def test_train_without_a_codec_can_read_and_write(run, monkeypatch):

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from recipes.pictograms.augment import augment, moved
-from recipes.pictograms.codec import picture_loss, sampling_weights, training_pictures
+from recipes.pictograms.codec import picture_loss, training_pictures
 from recipes.pictograms.concepts import Picture
 
 from sensorium.codecs.contract import check_codec
@@ -27,6 +26,7 @@ from sensorium.learning.report import (
     write_report,
 )
 from sensorium.learning.training import CodecTraining, train_codec
+from sensorium.modalities.augment import augment, moved
 from sensorium.modalities.image import to_square
 from sensorium.types import InputError
 
@@ -247,20 +247,14 @@ def test_learning_rate_rises_then_falls_to_zero():
 
 
 def picture(number: int, label: str = "wave", style: str = "noto", **more) -> Picture:
-    told = {"category": "people", "root": label, "split": "train", "names": {}, "tags": (), "family": style} | more
-    return Picture(picture=number, style=style, label=label, **told)
-
-
-def test_names_are_drawn_evenly_however_many_skin_tones_they_have():
-    pictures = [picture(i, toned=True) for i in range(30)] + [picture(30, label="star")]
-    weights = sampling_weights(pictures, evenness=1.0)
-    assert weights[:30].sum() == pytest.approx(weights[30])
+    told = {"category": "people", "group": label, "split": "train", "family": style} | more
+    return Picture(medium=number, style=style, label=label, **told)
 
 
 def test_held_out_families_and_other_splits_never_train():
     pictures = [picture(0), picture(1, split="test"), picture(2, held_out=True), picture(3, family="fxemoji")]
-    assert [p.picture for p in training_pictures(pictures)] == [0, 3]
-    assert [p.picture for p in training_pictures(pictures, ["fxemoji"])] == [0]
+    assert [p.medium for p in training_pictures(pictures)] == [0, 3]
+    assert [p.medium for p in training_pictures(pictures, ["fxemoji"])] == [0]
 
 
 def test_augmentation_keeps_paper_white_and_never_mirrors():

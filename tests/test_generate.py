@@ -11,14 +11,11 @@ import torch
 from toys import ToyCodec, tiny_configs
 from transformers import AutoModelForCausalLM, LogitsProcessor
 
-from sensorium.generate import scoring, trie
-from sensorium.generate.best_of import best_of
-from sensorium.generate.decoder import PlainDecoder
-from sensorium.generate.engine import Token
-from sensorium.generate.lean_decoder import LeanDecoder, is_lean
-from sensorium.generate.output_head import OutputHead
-from sensorium.generate.sampling import Sampling, pick
-from sensorium.generate.torch_engine import TorchEngine
+from sensorium.engines import Sampling, Token, TorchEngine, Turn, generate, pick, scoring, stream, trie
+from sensorium.engines.decoder import PlainDecoder
+from sensorium.engines.lean_decoder import LeanDecoder, is_lean
+from sensorium.engines.output_head import OutputHead
+from sensorium.generate import best_of
 from sensorium.stream import Grammar
 from sensorium.types import InputError
 from sensorium.vocabulary import Vocabulary
@@ -53,8 +50,16 @@ def grammar(want: str | None = None, budget: int | None = 60) -> Grammar:
     return Grammar(VOCABULARY, TEXT_STOP, (STOP,), want=want, budget=budget)
 
 
+def turns(prompts, wants, sampling=GREEDY, negatives=None) -> list[Turn]:
+    negatives = negatives or [None] * len(prompts)
+    return [
+        Turn(prompt, grammar(want, sampling.max_tokens), sampling, negative).again(number)
+        for number, (prompt, want, negative) in enumerate(zip(prompts, wants, negatives, strict=True))
+    ]
+
+
 def write(lm, prompts, wants, sampling=GREEDY, negatives=None, **options):
-    return TorchEngine(lm).generate(prompts, [grammar(want) for want in wants], sampling, negatives, **options)
+    return generate(TorchEngine(lm), turns(prompts, wants, sampling, negatives), **options)
 
 
 class Masked(LogitsProcessor):
@@ -152,10 +157,8 @@ def test_lean_decoder_honours_an_adapter(enabled):
     with torch.inference_mode():
         bare = LeanDecoder(lm, PROMPTS).hidden
     lm.add_adapter(LoraConfig(r=4, lora_alpha=16, target_modules="all-linear", init_lora_weights=False))
-    if not enabled:
-        lm.disable_adapters()
     with torch.inference_mode():
-        fast, slow = LeanDecoder(lm, PROMPTS), PlainDecoder(lm, PROMPTS)
+        fast, slow = LeanDecoder(lm, PROMPTS, enabled), PlainDecoder(lm, PROMPTS, enabled)
         torch.testing.assert_close(fast.hidden, slow.hidden, atol=1e-4, rtol=1e-4)
         ids = torch.arange(len(PROMPTS))[:, None]
         torch.testing.assert_close(fast.read(ids), slow.read(ids), atol=1e-4, rtol=1e-4)
@@ -199,7 +202,7 @@ def test_same_seed_same_ids_other_seed_other_ids():
 @pytest.mark.parametrize("max_tokens", range(1, 40))
 def test_limit_is_kept_and_spans_are_closed(max_tokens):
     sampling = Sampling(temperature=3.0, seed=max_tokens, max_tokens=max_tokens)
-    made = TorchEngine(tiny("llama")).generate([PROMPTS[0]] * 3, [grammar(budget=None) for _ in range(3)], sampling)
+    made = write(tiny("llama"), [PROMPTS[0]] * 3, [None] * 3, sampling)
     for one in made:
         assert 1 <= len(one.ids) <= max_tokens
         assert (one.finish == "stop") == (one.ids[-1] == STOP)
@@ -216,7 +219,7 @@ def _between(ids, layout):
 
 def test_a_limit_too_small_for_the_medium_is_refused():
     with pytest.raises(InputError, match="at least 26"):
-        TorchEngine(tiny("llama")).generate([PROMPTS[0]], [grammar("grid", budget=None)], Sampling(max_tokens=20))
+        write(tiny("llama"), [PROMPTS[0]], ["grid"], Sampling(max_tokens=20))
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma2", "gpt2"])
@@ -250,9 +253,10 @@ def test_guidance_leaves_text_alone():
 
 def test_ids_are_told_as_they_are_written():
     heard: list[Token] = []
-    made = write(tiny("llama"), PROMPTS, ["grid", "wave", "text", None], on_token=heard.append)
-    for row, one in enumerate(made):
-        mine = [token for token in heard if token.row == row]
+    asked = turns(PROMPTS, ["grid", "wave", "text", None])
+    made = generate(TorchEngine(tiny("llama")), asked, on_token=heard.append)
+    for turn, one in zip(asked, made, strict=True):
+        mine = [token for token in heard if token.turn is turn]
         assert [token.id for token in mine] == one.ids
         assert [token.finish for token in mine] == [None] * (len(mine) - 1) + [one.finish]
 
@@ -266,10 +270,10 @@ def test_cancel_keeps_what_was_written():
 
 
 def test_closing_the_stream_stops_the_work():
-    stream = TorchEngine(tiny("llama")).stream(PROMPTS[:1], [grammar("grid")], GREEDY)
-    assert next(stream).id == VOCABULARY.layout("grid").open_id
-    stream.close()
-    assert list(stream) == []
+    tokens = stream(TorchEngine(tiny("llama")), turns(PROMPTS[:1], ["grid"]))
+    assert next(tokens).id == VOCABULARY.layout("grid").open_id
+    tokens.close()
+    assert list(tokens) == []
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
@@ -284,13 +288,17 @@ def test_the_model_is_not_asked_when_there_is_no_choice(kind, monkeypatch):
     assert len(calls) == codes * tables, "one forward per code; markers and the end cost none"
 
 
-@pytest.mark.parametrize(
-    ("prompts", "grammars", "negatives"),
-    [([[1], []], 2, None), ([[1]], 2, None), ([[1]], 1, []), ([[1]], 1, [[]])],
-)
-def test_bad_batches_are_refused(prompts, grammars, negatives):
-    with pytest.raises(InputError):
-        TorchEngine(tiny("llama")).generate(prompts, [grammar("text") for _ in range(grammars)], GREEDY, negatives)
+@pytest.mark.parametrize(("prompt", "negative"), [([], None), ([1], [])])
+def test_empty_prompts_are_refused(prompt, negative):
+    with pytest.raises(InputError, match="at least one id"):
+        Turn(prompt, grammar("text"), GREEDY, negative)
+
+
+def test_a_turn_is_as_it_was_after_it_was_written():
+    (turn,) = turns(PROMPTS[:1], ["grid"])
+    first, second = (generate(TorchEngine(tiny("llama")), [turn]) for _ in range(2))
+    assert first == second
+    assert turn.rules.written == 0
 
 
 def labels(count: int, longest: int = 6) -> list[list[int]]:
@@ -394,7 +402,7 @@ LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0, -torch.inf]])
 
 
 def _shares(sampling: Sampling, draws: int = 4000) -> torch.Tensor:
-    picks = pick(LOGITS.expand(draws, -1), sampling, sampling.generator(0))
+    picks = pick(LOGITS.expand(draws, -1), sampling, sampling.generator())
     return picks.bincount(minlength=5) / draws
 
 

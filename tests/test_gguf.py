@@ -12,10 +12,8 @@ import torch
 from toys import ToyCodec, random_codes, tiny_base
 
 import sensorium as sm
-from sensorium.generate.engines import make_engine
-from sensorium.generate.llamacpp_engine import LlamaCppEngine
-from sensorium.generate.sampling import Sampling
-from sensorium.generate.torch_engine import TorchEngine
+from sensorium.engines import Sampling, TorchEngine, Turn, generate, make_engine
+from sensorium.engines.llamacpp_engine import LlamaCppEngine
 from sensorium.model import grow
 from sensorium.model.gguf import VOCABULARY_KEY, export_gguf, export_gguf_adapter
 from sensorium.stream import Grammar
@@ -80,8 +78,8 @@ def rules(model, want=None, budget: int = 24) -> Grammar:
     return Grammar(model.vocabulary, model.stream.text_stop, model.stream.stop_ids, want=want, budget=budget)
 
 
-def write(engine, model, want=None) -> list[int]:
-    return engine.generate([prompt_of(model)], [rules(model, want)], GREEDY)[0].ids
+def write(engine, model, want=None, adapter=True) -> list[int]:
+    return generate(engine, [Turn(prompt_of(model), rules(model, want), GREEDY, adapter=adapter)])[0].ids
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -119,7 +117,8 @@ def test_samples_of_llama_cpp_follow_the_distribution(tmp_path, serve):
     prompt, sampling = prompt_of(model), Sampling(temperature=2, top_k=3, max_tokens=1)
 
     def shares(other) -> np.ndarray:
-        made = other.generate([prompt] * draws, [rules(model, "text", 1) for _ in range(draws)], sampling)
+        turn = Turn(prompt, rules(model, "text", 1), sampling)
+        made = generate(other, [turn.again(number) for number in range(draws)])
         return np.bincount([one.ids[0] for one in made], minlength=model.vocabulary.size) / draws
 
     ours, theirs = shares(engine), shares(TorchEngine(model.lm))
@@ -134,9 +133,8 @@ def test_the_adapter_is_a_file_of_its_own(tmp_path, serve):
     engine = serve(model, *files)
     with_adapter = write(TorchEngine(model.lm), model)
     assert write(engine, model) == with_adapter
-    with model.media(about=False):
-        without = write(TorchEngine(model.lm), model)
-        assert write(engine, model) == without != with_adapter
+    without = write(TorchEngine(model.lm), model, adapter=False)
+    assert write(engine, model, adapter=False) == without != with_adapter
 
 
 def _read(file: Path):
@@ -205,7 +203,6 @@ def test_nano_answers_about_a_picture_in_llama_cpp_as_in_torch(tmp_path, serve):
     conversation = model.encode(Conversation((as_message("user", [sm.Image(disc), "What is this?"]),)))
     prompt = model.stream.render(conversation, reply=True).ids.tolist()
     engine = serve(model, export_gguf(model, tmp_path / "nano.gguf"))
-    ours, theirs = (
-        one.generate([prompt], [rules(model, "text")], GREEDY)[0].ids for one in (engine, TorchEngine(model.lm))
-    )
+    turn = Turn(prompt, rules(model, "text"), GREEDY)
+    ours, theirs = (generate(one, [turn])[0].ids for one in (engine, TorchEngine(model.lm)))
     assert ours == theirs

@@ -92,7 +92,10 @@ PROBLEMS = {
     "base64 as a path": (medium("QUJD" * 500), "is neither a path nor a data URI"),
     "no path": (talk([{"type": "dots"}]), 'needs a path or a data URI in "dots"'),
     "bad codes": (talk([{"type": "dots", "codes": [[1], [2, 3]]}]), '"codes" that are not a list of integers'),
-    "bad base64": (talk([{"type": "input_dots", "input_dots": {"data": "!"}}]), "not base64"),
+    "bad base64": (
+        talk([{"type": "input_dots", "input_dots": {"data": "!"}}]),
+        "base64 of the medium in the data URI is damaged",
+    ),
     "very long": (talk("x" * 50_000), "the conversation is very long (50005 characters)"),
     "duplicate": (talk("good"), "this is the same conversation as line 1"),
 }

@@ -8,6 +8,7 @@ import pytest
 import torch
 from toys import ToyCodec, random_toy, tiny_base, tiny_configs
 
+from sensorium.engines.adapter import Adapter
 from sensorium.model import Base, Model, grow
 from sensorium.types import Conversation, InputError, Part, as_message
 
@@ -148,15 +149,15 @@ def test_an_adapter_names_its_base_as_users_know_it(tmp_path):
     assert config["base_model_name_or_path"] == "tiny-llama"
 
 
-def test_the_adapter_is_off_for_text(tmp_path):
+def test_without_the_adapter_text_is_the_bases_own():
     base = tiny_base("llama")
     ids = torch.arange(5, 20)[None]
     with torch.inference_mode():
         expected = base.lm(ids).logits
         model = shaken(grow(base, CODECS, learn="adapter")).fold()
-        with model.media(about=False):
+        with Adapter(model.lm).switched(False):
             torch.testing.assert_close(model.lm(ids).logits[..., :300], expected, rtol=1e-5, atol=1e-6)
-        with model.media(about=True):
+        with Adapter(model.lm).switched(True):
             assert not torch.allclose(model.lm(ids).logits[..., :300], expected, atol=1e-3)
 
 

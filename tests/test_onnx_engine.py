@@ -11,10 +11,8 @@ from toys import ToyCodec, tiny_configs
 from transformers import AutoModelForCausalLM
 
 import sensorium as sm
-from sensorium.generate.continuous import Answer
-from sensorium.generate.decoder import PlainDecoder
-from sensorium.generate.sampling import Sampling
-from sensorium.generate.torch_engine import TorchEngine
+from sensorium.engines import Sampling, TorchEngine, Turn, generate, make_engine, stream
+from sensorium.engines.decoder import PlainDecoder
 from sensorium.model.onnx_export import BLOCK, PRECISIONS, cached_onnx, export_onnx, quantised, weights_digest
 from sensorium.stream import Grammar, Rendered
 from sensorium.types import Conversation, InputError, as_message
@@ -22,8 +20,10 @@ from sensorium.vocabulary import Vocabulary
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
-from sensorium.generate.onnx_engine import OnnxEngine
-from sensorium.generate.precision import check_precision, drift
+from sensorium.engines import fast
+from sensorium.engines.onnx_engine import OnnxDecoder, OnnxEngine
+from sensorium.evaluate import Share
+from sensorium.evaluate.precision import check_precision, drift
 
 TEXT_SIZE, TEXT_STOP, STOP = 300, 290, 1
 GRID = ToyCodec("grid", sizes=(24, 12), grid=(4, 3), max_frames=12, modality="grid")
@@ -64,13 +64,18 @@ def adapted():
     return lm.eval()
 
 
-def grammars(want: str | None, count: int = len(PROMPTS)) -> list[Grammar]:
-    return [Grammar(VOCABULARY, TEXT_STOP, (STOP,), want=want, budget=60) for _ in range(count)]
-
-
-def write(engine, want, negatives=None, **options) -> list[list[int]]:
+def turns(want, negatives=None, adapter=True, **options) -> list[Turn]:
     sampling = Sampling(**{"temperature": 0, "max_tokens": 60} | options)
-    return [made.ids for made in engine.generate(PROMPTS, grammars(want), sampling, negatives)]
+    rules = Grammar(VOCABULARY, TEXT_STOP, (STOP,), want=want, budget=60)
+    pairs = zip(PROMPTS, negatives or [None] * len(PROMPTS), strict=True)
+    return [
+        Turn(prompt, rules, sampling, negative, adapter).again(number)
+        for number, (prompt, negative) in enumerate(pairs)
+    ]
+
+
+def write(engine, want, negatives=None, adapter=True, **options) -> list[list[int]]:
+    return [made.ids for made in generate(engine, turns(want, negatives, adapter, **options))]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +95,7 @@ def test_guided_and_sampled_ids_equal_those_of_torch():
 @pytest.mark.parametrize("rows", [PROMPTS[2:3], PROMPTS])
 def test_the_decoder_equals_the_models_own_forward(kind, rows):
     generator = torch.Generator().manual_seed(0)
-    ours, theirs = OnnxEngine(tiny(kind))._start(rows), PlainDecoder(tiny(kind), rows)
+    ours, theirs = OnnxEngine(tiny(kind)).decoder(rows, False), PlainDecoder(tiny(kind), rows)
     with torch.inference_mode():
         torch.testing.assert_close(ours.hidden, theirs.hidden, atol=1e-4, rtol=1e-4)
         for new in (1, 1, 5, *[1] * 70, 3):  # past the room the cache starts with
@@ -103,32 +108,36 @@ def test_the_decoder_equals_the_models_own_forward(kind, rows):
 
 
 def test_answers_that_join_and_leave_are_written_as_if_alone():
-    engine, sampling = OnnxEngine(tiny("llama")), Sampling(temperature=0, max_tokens=60)
-    alone = write(engine, "wave")
-    batch, written = engine.batch(), [[] for _ in PROMPTS]
-    for row, (prompt, rules) in enumerate(zip(PROMPTS, grammars("wave"), strict=True)):  # one joins at every step
-        for token in [*batch.join([Answer(row, prompt, rules, sampling)]), *batch.step()]:
-            written[token.row].append(token.id)
+    engine = OnnxEngine(tiny("llama"))
+    alone, asked = write(engine, "wave"), turns("wave")
+    batch, written = engine.batch(), {turn: [] for turn in asked}
+    for turn in asked:  # one joins at every step
+        for token in [*batch.join([turn]), *batch.step()]:
+            written[token.turn].append(token.id)
     while len(batch):
         for token in batch.step():
-            written[token.row].append(token.id)
-    assert written == alone
+            written[token.turn].append(token.id)
+    assert list(written.values()) == alone
 
 
-def test_closing_the_stream_stops_the_work():
-    rules = grammars("text", 1)
-    stream = OnnxEngine(tiny("llama")).stream(PROMPTS[:1], rules, Sampling(temperature=0, max_tokens=60))
-    next(stream)
-    stream.close()
-    assert rules[0].written == 1
+def test_closing_the_stream_stops_the_work(monkeypatch):
+    read, reads = OnnxDecoder.read, []
+    monkeypatch.setattr(OnnxDecoder, "read", lambda *args: (reads.append(1), read(*args))[1])
+    tokens = stream(OnnxEngine(tiny("llama")), turns("text")[:1])
+    for _ in range(3):
+        next(tokens)
+    tokens.close()
+    assert len(reads) == 2, "the prompt gives the first id"
 
 
-def test_an_adapter_is_heard_when_it_is_on_and_only_then():
+def test_an_adapter_is_heard_by_the_turns_that_want_it_and_by_no_other():
     lm = adapted()
-    engine = OnnxEngine(lm)
-    assert write(engine, "text") == write(TorchEngine(lm), "text") != write(TorchEngine(tiny("llama")), "text")
-    lm.disable_adapters()
-    assert write(engine, "text") == write(TorchEngine(tiny("llama")), "text")
+    engine, bare = OnnxEngine(lm), write(TorchEngine(tiny("llama")), "text")
+    with_adapter = write(TorchEngine(lm), "text")
+    assert write(engine, "text") == with_adapter != bare
+    assert write(engine, "text", adapter=False) == bare
+    mixed = [*turns("text")[:2], *turns("text", adapter=False)[2:]]
+    assert [made.ids for made in generate(engine, mixed)] == [*with_adapter[:2], *bare[2:]]
 
 
 def test_scores_are_those_of_torch_whatever_the_precision():
@@ -164,9 +173,11 @@ def test_the_cache_knows_weights_adapters_and_precisions_apart():
     with torch.no_grad():
         lm.get_output_embeddings().weight[-1, -1] += 1
     assert weights_digest(lm) != digest
-    changed = weights_digest(lm)
-    lm.disable_adapters()
-    assert weights_digest(lm) != changed
+    assert weights_digest(lm, adapter=False) != weights_digest(lm)
+    bare = weights_digest(lm, adapter=False)
+    with torch.no_grad():
+        next(one for name, one in lm.named_parameters() if "lora_B" in name)[0, 0] += 1
+    assert weights_digest(lm, adapter=False) == bare, "what is left out does not count"
 
 
 def samples() -> list[Rendered]:
@@ -178,8 +189,8 @@ def samples() -> list[Rendered]:
 def test_drift_is_nothing_in_float32_and_little_in_eight_bits():
     exact, rounded = (drift(tiny("llama"), precision, samples()) for precision in PRECISIONS)
     assert exact.kl_nats < 1e-6
-    assert exact.agreement == 1
-    assert exact.positions == rounded.positions == 60
+    assert exact.agreement.value == 1
+    assert exact.accuracy.count == rounded.accuracy.count == 60
     assert 1e-6 < rounded.kl_nats < 0.05
 
 
@@ -191,7 +202,7 @@ def test_accuracy_is_the_share_of_answers_that_are_likeliest():
         said[place] = int(lm(torch.from_numpy(said[None, :place].astype(np.int64))).logits[0, -1].argmax())
     said[20:] = (said[20:] + 1) % TEXT_SIZE
     found = drift(lm, "fp32", [Rendered(said, np.isin(np.arange(30), range(10, 21)), ())])
-    assert found.accuracy == found.rounded_accuracy == pytest.approx(10 / 11)
+    assert found.accuracy == found.rounded_accuracy == Share(10, 11)
     assert found.lost == 0
 
 
@@ -208,7 +219,7 @@ def test_a_precision_that_changes_too_much_is_refused():
     ("kind", "precision", "match"),
     [
         ("llama", "int4", "fp32 and int8"),
-        ("gpt2", "fp32", "gpt2 models have no ONNX graph here .* use the torch engine"),
+        ("gpt2", "fp32", "no ONNX graph here is made for gpt2 models .*; use the torch engine"),
     ],
 )
 def test_what_has_no_graph_is_refused(tmp_path, kind, precision, match):
@@ -243,15 +254,33 @@ def test_the_folder_runs_in_onnx_runtime_genai(tmp_path):
     assert generator.get_sequence(0).tolist() == theirs[0].tolist()
 
 
+@pytest.mark.parametrize("quicker", ["onnx", "torch"])
+def test_fast_is_what_was_quicker_here_and_remembers_it(monkeypatch, tmp_path, quicker):
+    timed = []
+
+    def seconds(engine, rows):
+        timed.append((type(engine), rows))
+        slow = isinstance(engine, OnnxEngine) == (quicker == "torch")
+        return (3.0 if slow else 1.0) if rows == 1 else 2.0
+
+    monkeypatch.setattr(fast, "_seconds", seconds)
+    monkeypatch.setattr(fast, "cache_dir", lambda: tmp_path)
+    kinds = [type(make_engine(tiny("llama"), "fast")) for _ in range(2)]
+    assert kinds == [OnnxEngine if quicker == "onnx" else TorchEngine] * 2
+    assert sorted(timed, key=str) == sorted([(kind, n) for kind in (OnnxEngine, TorchEngine) for n in (1, 8)], key=str)
+
+
+def test_a_step_takes_time_in_both_engines():
+    for engine in (OnnxEngine(tiny("llama"), "int8"), TorchEngine(tiny("llama"))):
+        assert 0 < fast._seconds(engine, 2) < 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("want", [None, "text", "image"])
 def test_nano_writes_the_same_ids(want):
     model = sm.load("nano")
     conversation = Conversation((as_message("user", "Draw a red heart"),))
-    prompt = model.stream.render(model.encode(conversation), reply=True).ids.tolist()
-    sampling = Sampling(temperature=0, max_tokens=80)
-    ours, theirs = (
-        engine.generate([prompt], [model.grammar(want, 80)], sampling)[0].ids
-        for engine in (OnnxEngine(model.lm), TorchEngine(model.lm))
-    )
+    prompt = model.stream.render(model.senses.encode(conversation), reply=True).ids.tolist()
+    turn = Turn(prompt, model.grammar(want, 80), Sampling(temperature=0, max_tokens=80))
+    ours, theirs = (generate(engine, [turn])[0].ids for engine in (OnnxEngine(model.lm), TorchEngine(model.lm)))
     assert ours == theirs

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 from in_browser import PHONE, answers, attach, chromium, file, say, until, visiting
-from page_server import COLOURS, PAGE, FakeServer, running, tokenized
+from page_server import COLOURS, PAGE, FakeServer, asked, made_by, running, tokenized
 from PIL import Image
 
 from sensorium.data import read_conversations
@@ -48,7 +48,9 @@ def test_every_symbol_of_the_board_has_a_name_in_every_language():
     for entry in [*groups, *concepts]:
         assert set(entry["names"]) == BOARD_LANGUAGES
         assert all(entry["names"].values()) and entry["symbol"]
-    assert all(concept["draw"] for concept in concepts)
+    assert all(concept["prompt"] for concept in concepts)
+    drawn = re.findall(r'<symbol id="([\w-]+)"', (PAGE / "board" / "symbols.svg").read_text(encoding="utf-8"))
+    assert drawn == [id_ for one in groups for id_ in (f"group-{one['id']}", *(c["id"] for c in one["concepts"]))]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -95,10 +97,6 @@ def png(colour: str, side_px: int = 40) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (side_px, side_px), COLOURS[colour]).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def asked(server: FakeServer, path: str) -> list[dict]:
-    return [body for where, body in server.asked if where == path]
 
 
 slow = pytest.mark.slow
@@ -169,25 +167,25 @@ def test_progress_of_a_drawing_is_shown(visit, server):
     server.pace_s = 0.1
     page = visit()
     page.get_by_role("button", name="Draw a red heart.").click()
-    page.locator(".mosaic .full").nth(7).wait_for()
+    page.locator(".image-mosaic .full").nth(7).wait_for()
     picture = answers(page).get_by_role("img", name="Answer to “Draw a red heart.”")
     picture.wait_for()
-    assert page.locator(".mosaic").count() == 0
+    assert page.locator(".image-mosaic").count() == 0
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
 
 
 @slow
 def test_several_pictures_are_drawn_enlarged_and_downloaded(visit, server):
     page = visit()
-    page.get_by_role("link", name="Draw").click()
+    page.get_by_role("link", name="Make").click()
     page.get_by_label("What shall I draw?").fill("a yellow sun")
     page.get_by_label("How many attempts").fill("3")
     page.get_by_role("button", name="Draw", exact=True).click()
     page.get_by_role("img", name="a yellow sun, attempt 3").wait_for()
-    assert page.locator(".pictures img").count() == 3
-    assert [(body["prompt"], body["n"]) for body in asked(server, "/v1/images/generations")] == [
-        ("Draw a yellow sun.", 3)
-    ]
+    assert page.locator(".attempts img").count() == 3
+    (request,) = made_by(server)
+    assert request["messages"] == [{"role": "user", "content": "Draw a yellow sun."}]
+    assert (request["modalities"], request["n"], request["best_of"]) == (["image"], 3, 3)
     page.get_by_role("button", name="a yellow sun, attempt 2").click()
     dialog = page.get_by_role("dialog")
     with page.expect_download() as download:
@@ -215,7 +213,7 @@ def test_a_sentence_is_built_on_the_board_in_two_languages(visit, server):
     assert page.locator(".said").inner_text() == "Je veux pomme."
     page.get_by_role("button", name="Take “veux” out").click()
     assert page.locator(".said").inner_text() == "Je pomme."
-    page.get_by_role("button", name="Say it").click()
+    page.get_by_role("button", name="Send").click()
     answers(page).get_by_text("You said: Je pomme. (1 messages)").wait_for()
 
 
@@ -223,20 +221,20 @@ def test_a_sentence_is_built_on_the_board_in_two_languages(visit, server):
 def test_symbols_are_drawn_by_the_model_once_and_on_demand_again(visit, server):
     page = visit()
     page.get_by_role("link", name="Board").click()
-    assert asked(server, "/v1/images/generations") == []
+    assert made_by(server) == []
     page.get_by_role("button", name="Feelings").click()
-    page.get_by_label("Drawn by the model").check()
+    page.get_by_label("Symbols by the model").check()
     until(page, "document.querySelectorAll('.symbol img').length == 12")
-    assert "face" in asked(server, "/v1/images/generations")[0]["prompt"]
+    assert "face" in made_by(server)[0]["messages"][0]["content"]
     assert page.get_by_role("button", name="happy").inner_text() == "happy"
-    count = len(asked(server, "/v1/images/generations"))
+    count = len(made_by(server))
     page.reload()
     page.get_by_role("button", name="Feelings").click()
     until(page, "document.querySelectorAll('.symbol img').length == 12")
-    happy = [body for body in asked(server, "/v1/images/generations")[count:] if "grinning" in body["prompt"]]
+    happy = [body for body in made_by(server)[count:] if "grinning" in body["messages"][0]["content"]]
     assert happy == []
-    page.get_by_role("button", name="Redraw").click()
-    with page.expect_response("**/v1/images/generations"):
+    page.get_by_role("button", name="Make again").click()
+    with page.expect_response("**/v1/chat/completions"):
         page.get_by_role("button", name="happy").click()
     assert page.locator(".piece").count() == 0
 
@@ -264,7 +262,7 @@ def test_what_the_model_sees(visit, server):
     detail = page.locator(".detail").last
     assert detail.inner_text().startswith("Row 4, column 4: number ")
     assert "32 places" in detail.inner_text()
-    assert page.locator(".pointer:visible").count() == 2
+    assert page.locator(".marker:visible").count() == 2
     tiles.first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
@@ -308,7 +306,7 @@ def test_a_broken_file_gives_one_clear_sentence(visit, server):
     page.get_by_role("alert").get_by_text("“noise.png” cannot be opened as a picture").wait_for()
     assert page.locator(".shelf li").count() == 0
     attach(page, file("notes.pdf", b"%PDF", "application/pdf"))
-    page.get_by_role("alert").get_by_text("The model cannot take “notes.pdf”").wait_for()
+    page.get_by_role("alert").get_by_text("This model does not take “notes.pdf”: it reads pictures.").wait_for()
     attach(page, file("torn.png", png("red")[:60]))  # a browser shows what there is of it
     say(page, "What is this?")
     page.locator(".problem").get_by_text(
@@ -374,7 +372,7 @@ def test_everything_works_by_keyboard(visit, server):
     page.keyboard.press("Enter")
     answers(page).get_by_text("You said: hello\nthere").wait_for()
     assert page.evaluate("announce.textContent").startswith("Model: You said")
-    tab_to("Draw")
+    tab_to("Make")
     page.keyboard.press("Enter")
     tab_to("What shall I draw?")
     page.keyboard.type("a cat")
@@ -393,7 +391,7 @@ def test_everything_works_by_keyboard(visit, server):
     page.keyboard.press("Enter")
     tab_to("happy")
     page.keyboard.press("Space")
-    tab_to("Say it", most=60)
+    tab_to("Send", most=60)
     page.keyboard.press("Enter")
     answers(page).get_by_text("You said: Happy.").wait_for()
 
@@ -402,7 +400,7 @@ FOCUSED = """() => {
   const element = document.activeElement;
   const style = getComputedStyle(element);
   const name = element.getAttribute("aria-label") || element.labels?.[0]?.firstElementChild?.textContent
-    || element.querySelector("img")?.alt || element.querySelector(".label, span:not(.emoji, .sign)")?.textContent
+    || element.querySelector("img")?.alt || element.querySelector(".label, span:not(.sign)")?.textContent
     || element.textContent;
   return { tag: element.tagName, name: name.trim(), outline: style.outlineStyle !== "none" };
 }"""
@@ -422,7 +420,7 @@ def test_a_picture_that_is_still_being_opened_goes_with_the_message(visit):
 
 
 @slow
-@pytest.mark.parametrize("panel", ["chat", "draw", "board", "see"])
+@pytest.mark.parametrize("panel", ["chat", "make", "board", "see"])
 def test_it_fits_a_phone_and_everything_has_a_name(visit, panel):
     page = visit(locale="fr-FR", **PHONE)
     page.get_by_label("Votre message").fill("une très longue phrase " * 8)
@@ -430,10 +428,10 @@ def test_it_fits_a_phone_and_everything_has_a_name(visit, panel):
     page.keyboard.press("Enter")
     answers(page).get_by_text("a blue square").wait_for()
     page.locator(f".tabs a[href='#{panel}']").tap()
-    if panel == "draw":
+    if panel == "make":
         page.get_by_label("Que dois-je dessiner").fill("x" * 90)
         page.keyboard.press("Enter")
-        page.locator(".pictures img").first.wait_for()
+        page.locator(".attempts img").first.wait_for()
     if panel == "board":
         for symbol in page.locator(".symbol").all()[:9]:
             symbol.tap()
@@ -471,9 +469,9 @@ def test_french_comes_with_a_french_browser_and_can_be_switched(visit):
     page.get_by_role("link", name="Tableau").click()
     page.get_by_role("button", name="maman").wait_for()
     page.get_by_label("Langue", exact=True).select_option("en")
-    page.get_by_role("heading", name="Picture board").wait_for()
+    page.get_by_role("heading", name="Symbol board").wait_for()
     page.reload()
-    page.get_by_role("heading", name="Picture board").wait_for()
+    page.get_by_role("heading", name="Symbol board").wait_for()
 
 
 @slow
@@ -504,7 +502,7 @@ def test_conversations_are_kept_copied_downloaded_and_deleted(visit, server, tmp
     (conversation,) = read_conversations(path)
     assert [message.text for message in conversation.messages] == ["What is this?", "a yellow square"]
     with page.expect_download() as saved:
-        menu("Download the pictures")
+        menu("Download the media")
     with zipfile.ZipFile(saved.value.path()) as archive:
         assert archive.testzip() is None
         assert archive.read("01-image.png") == png("yellow")
@@ -543,7 +541,7 @@ GIVE = """([event, carrier, name, bytes]) => {
 
 @slow
 def test_a_modality_without_a_viewer_is_offered_as_a_download(visit):
-    page = visit(expected=r"404.*viewers/smell\.js")
+    page = visit()
     page.get_by_label("Model", exact=True).select_option("nose")
     say(page, "smell")
     link = answers(page).get_by_role("link", name="Download (smell)")
@@ -551,16 +549,6 @@ def test_a_modality_without_a_viewer_is_offered_as_a_download(visit):
         link.click()
     assert saved.value.suggested_filename == "smell.smell"
     assert saved.value.path().read_bytes() == b"Rose"
-
-
-@slow
-def test_one_file_adds_a_viewer(visit):
-    viewer = """export default { show: () => Object.assign(document.createElement("b"), { textContent: "roses" }) }"""
-    page = visit()
-    page.route("**/viewers/smell.js", lambda route: route.fulfill(body=viewer, content_type="text/javascript"))
-    page.get_by_label("Model", exact=True).select_option("nose")
-    say(page, "smell")
-    answers(page).get_by_text("roses").wait_for()
 
 
 @slow
@@ -574,15 +562,17 @@ def test_what_a_model_writes_never_becomes_markup(visit):
 def test_a_model_without_pictures_offers_none(visit):
     page = visit()
     page.get_by_label("Model", exact=True).select_option("blind")
-    assert page.get_by_role("button", name="Add a picture or file").count() == 0
-    page.get_by_role("link", name="Draw").click()
-    page.get_by_text("This model cannot draw.").wait_for()
+    assert page.get_by_role("button", name="Add pictures").count() == 0
+    page.get_by_role("link", name="Make").click()
+    page.get_by_text("This model writes words only.").wait_for()
+    page.get_by_role("link", name="What it sees").click()
+    page.get_by_text("This model reads words only.").wait_for()
 
 
 @slow
 def test_dark_and_still_where_the_person_prefers_it(visit):
     page = visit(color_scheme="dark", reduced_motion="reduce")
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(23, 22, 20)"
-    page.get_by_role("link", name="Draw").click()
-    page.evaluate("document.querySelector('.sketch i').className = 'blank'")
+    page.get_by_role("link", name="Make").click()
+    page.evaluate("document.querySelector('.hints i').className = 'blank'")
     assert page.evaluate("getComputedStyle(document.querySelector('.blank')).animationName") == "none"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from recipes.pictograms import evaluate, judge
 from recipes.pictograms.concepts import Picture
-from recipes.pictograms.drawing import contact_sheet, drawing_report
-from recipes.pictograms.intervals import Share, top
+from recipes.pictograms.drawing import Drawing, attempts_report, drawing_report
 
+from sensorium.engines import Scored
+from sensorium.evaluate import Results
+from sensorium.modalities.sheet import contact_sheet
 from sensorium.types import Part, Reply
 
 COLOURS = {"red dot": (230, 30, 30), "green dot": (30, 180, 30), "blue dot": (30, 30, 230), "black dot": (0, 0, 0)}
@@ -29,128 +30,107 @@ def make_table(split: str = "train") -> tuple[list[Picture], np.ndarray]:
             image[20 - 4 * size : 44 + 4 * size, 20 : 44 + 3 * size] = colour
             pictures.append(
                 Picture(
-                    picture=len(pixels), family=family, style=style, label=label, category=f"{label[0]}-things",
-                    root=label, split=split, names={}, tags=(), held_out=family == "openmoji",
+                    medium=len(pixels), family=family, style=style, label=label, category=f"{label[0]}-things",
+                    group=label, split=split, held_out=family == "openmoji",
                 )
             )  # fmt: skip
             pixels.append(image)
     return pictures, np.stack(pixels)
 
 
-def test_wilson_interval_matches_published_values():
-    low, high = Share(8, 10).interval
-    assert low == pytest.approx(0.4902, abs=1e-4)
-    assert high == pytest.approx(0.9433, abs=1e-4)
-    assert Share(0, 50).interval[0] == 0
-    assert "n = 50" in str(Share(0, 50))
-    assert top([0, 3, 5, 9], 5).hits == 2
-
-
-class KnowingModel:
-    """Says the name of the dot by its colour; draws it too."""
+class Knowing:
+    """Knows a dot by its first letter, so it takes one of "black" and "blue" for the other. Draws them too."""
 
     def __init__(self, pictures, pixels):
-        self.table = {pixels[p.picture].tobytes(): p for p in pictures}
-        self.by_name = {p.label: pixels[p.picture] for p in pictures if p.style == "fluent-flat"}
-        self.device = torch.device("cpu")
-        self.lm = self
-        self.codecs = {"image": SimpleNamespace(encode=lambda signals: signals, decode=lambda signals: signals)}
+        self.letters = {pixels[p.medium].tobytes(): p.label[0] for p in pictures}
+        self.by_name = {p.label: pixels[p.medium] for p in pictures if p.style == "fluent-flat"}
+        self.codecs = {"image": SimpleNamespace(encode=list, decode=list)}
         self.vocabulary = SimpleNamespace(writer=lambda modality: SimpleNamespace(name="image"))
-        self.senses = SimpleNamespace(encode=lambda conversation: conversation)
 
-    @property
-    def stream(self):
-        return SimpleNamespace(render=self._render)
-
-    def _render(self, conversation, reply=False):
-        media = [p.array for p in conversation.parts() if not p.is_text]
-        if media:
-            shown = self.table.get(np.asarray(media[0]).tobytes())
-            return SimpleNamespace(ids=np.array([ord(shown.label[0]) if shown else 0]))
-        words = conversation.messages[-1].text if conversation.messages[-1].role == "assistant" else ""
-        ids = [1, *(ord(c) for c in words.removeprefix("a "))]
-        return SimpleNamespace(ids=np.array(ids), mask=np.array([False] + [True] * (len(ids) - 1)))
-
-    @property
-    def engine(self):
-        return self
-
-    def best(self, prompt, answers, wanted):
+    def rank(self, conversation, answers, count, adapter):
         """Likeliest are the answers that begin with the picture's letter; all others are equally likely."""
-        order = sorted(range(len(answers)), key=lambda i: answers[i][0] != prompt[-1])
-        return [SimpleNamespace(index=index) for index in order[:wanted]]
+        shown = [self.letters.get(part.data.tobytes()) for part in conversation.parts() if not part.is_text]
+        right = [answer.removeprefix("a ")[0] == (shown or [None])[0] for answer in answers]
+        return [Scored(index, 0.0) for index in sorted(range(len(answers)), key=lambda index: -right[index])[:count]]
 
-    def media(self, about):
-        return nullcontext()
+    def score(self, conversation, answers):
+        return [0.0 for _ in answers]
 
-    def chat(self, conversation, **options):
+    def chat(self, conversation, seed, temperature, **options):
         name = conversation.messages[0].text.removeprefix("Draw a ").removesuffix(".")
-        return Reply((Part("image", data=self.by_name[name]),))
+        return Reply((Part("image", data=np.minimum(self.by_name[name], 255 - round(temperature * seed % 3))),))
 
 
-def rows(report):
-    return {(measure, condition): share for measure, condition, share in report.rows}
+def quiet():
+    return Results(say=lambda line: None)
 
 
 def test_a_model_that_knows_is_told_from_blind_runs():
     pictures, pixels = make_table()
-    report = evaluate.Report()
+    results = quiet()
     shown = evaluate.held_out_pictures(pictures, 500)
     assert sorted(p.label for p in shown) == sorted(COLOURS)
     assert all(p.held_out for p in shown)
-    # "black" and "blue" begin alike for this model, so it takes one for the other.
-    evaluate.naming_report(report, KnowingModel(pictures, pixels), pictures, pixels, shown)
-    found = rows(report)
-    assert found["name, held-out family, top-1", "model"].hits == 3
-    assert found["name, held-out family, top-5", "model"].hits == 4
-    assert found["name, held-out family, top-1", "nearest neighbour on pixels"].hits == 4
-    assert found["name, held-out family, top-1", "no picture"].hits <= 1
-    assert "| name, held-out family, top-1 | model |" in report.to_markdown()
+    evaluate.naming(results, Knowing(pictures, pixels), pictures, pixels, shown)
+    assert results.value("name, held-out family, top-1").hits == 3
+    assert results.value("name, held-out family, top-5").hits == 4
+    assert results.value("name, openmoji, top-1").hits == 3
+    assert results.value("name, held-out family, top-1", "nearest neighbour on pixels").hits == 4
+    assert results.value("name, held-out family, top-1", "no picture").hits <= 1
+    assert results.value("name, held-out family, top-1", "a white picture").hits <= 1
+    assert results.notes["model against nearest neighbour"]["only_other"] == 1
+    assert [one["true"] for one in results.notes["misnamed"]] == ["black dot"]
 
 
 def test_unseen_concepts_are_judged_by_category():
     known, pixels = make_table()
     unseen, more = make_table("test")
-    moved = [Picture(**{**p.__dict__, "picture": p.picture + len(known), "label": f"{p.label} X"}) for p in unseen]
+    moved = [replace(p, medium=p.medium + len(known), label=f"{p.label} X") for p in unseen]
     pictures, pixels = known + moved, np.concatenate([pixels, more])
     shown = evaluate.unseen_pictures(pictures, 500)
     assert len(shown) == 4
-    report = evaluate.Report()
-    evaluate.category_report(report, KnowingModel(pictures, pixels), pictures, pixels, shown, "here")
-    found = rows(report)
-    assert found["category of an unseen concept, here, top-1", "nearest neighbour on pixels"].hits == 4
-    assert found["category of an unseen concept, here, top-1", "model"].hits == 4
-    assert report.notes["chance of the category"] == pytest.approx(1 / 3, abs=1e-3)
+    results = quiet()
+    evaluate.sorting(results, Knowing(pictures, pixels), pictures, pixels, shown, "here")
+    assert results.value("category of an unseen concept, here, top-1", "nearest neighbour on pixels").hits == 4
+    assert results.value("category of an unseen concept, here, top-1").hits == 4
+    assert results.notes["chance of the category"] == pytest.approx(1 / 3, abs=1e-3)
 
 
-def test_judge_learns_is_saved_and_judges_drawings(tmp_path, monkeypatch):
-    monkeypatch.setattr(judge, "BATCH", 16)
+def test_judge_learns_is_saved_and_judges_drawings(tmp_path):
     pictures, pixels = make_table()
-    options = {"width": 8, "peak_rate": 5e-3, "drawings": 800}
-    made = judge.train(pictures, pixels, minutes=5, folder=tmp_path / "judge", **options)
-    loaded = judge.Judge.load(tmp_path / "judge")
-    images = [pixels[p.picture] for p in pictures]
+    made = judge.train(pictures, pixels, minutes=5, place=tmp_path / "judge", width=8, steps=50, batch=16)
+    loaded = judge.load(tmp_path / "judge", width=8)
+    images = [pixels[p.medium] for p in pictures]
     np.testing.assert_allclose(made.log_probs(images), loaded.log_probs(images), atol=1e-5)
     first, _ = judge.held_out_accuracy(loaded, pictures, pixels)["openmoji"]
     assert first.hits >= 3
 
-    written = {"temperature": 1.0, "guidance": 1.0, "best_of": 1, "scorer": "reading"}
-    options = SimpleNamespace(names=10, seed=0, out=tmp_path, **written)
-    report = evaluate.Report()
-    drawing_report(report, KnowingModel(pictures, pixels), loaded, pictures, pixels, options)
-    found = rows(report)
-    assert found["drawing of a seen name, judged top-1", "model"].hits >= 3
+    options = Drawing(
+        names=10, seed=0, out=tmp_path, temperature=0, guidance=1, best_of=1, attempts=3, scorer="reading"
+    )
+    results, model = quiet(), Knowing(pictures, pixels)
+    drawing_report(results, model, loaded, pictures, pixels, options)
+    assert results.value("drawing of a seen name, judged top-1").hits >= 3
+    assert results.value("drawing of a seen name, judged top-5", "the drawing of another name").count == 4
     assert Image.open(tmp_path / "drawings-seen.png").width == 960
+
+    for temperature, share in ((0, 0.0), (1, 1.0)):  # copies, then three that differ
+        attempts_report(results, model, loaded, pictures, replace(options, temperature=temperature))
+        condition = f"temperature {temperature}, guidance 1"
+        assert results.value("attempts at a name that differ, share", condition).value == share
+        assert (results.value("difference between two attempts, RMS", condition).value > 0) == bool(share)
+        assert results.value("attempt at a seen name, judged top-1", condition).count == 12
 
 
 def test_missing_judge_says_how_to_get_one(tmp_path):
-    with pytest.raises(ValueError, match="judge train"):
-        judge.Judge.load(tmp_path)
+    with pytest.raises(ValueError, match="train judge"):
+        judge.load(tmp_path)
 
 
 def test_contact_sheet_holds_every_drawing(tmp_path):
     images = [np.full((64, 64, 3), 10 * i, np.uint8) for i in range(12)]
-    contact_sheet(images, [("a rather long name of a thing", True)] * 12, tmp_path / "sheet.png")
+    parts = [Part("image", data=image) for image in images]
+    contact_sheet(parts, ["a rather long name of a thing"] * 12, tmp_path / "sheet.png", [True] * 12)
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (960, 2 * 122)
         assert sheet.getpixel((48, 48)) == (0, 0, 0)

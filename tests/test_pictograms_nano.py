@@ -1,46 +1,55 @@
-"""Codes in place of pictures: fresh noise for what is read, none for what is written."""
+"""nano's history: a typed list of stages, and conversations that no two stages share."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
-from recipes.pictograms.nano import READER, WRITER, Codes
+import pytest
+from recipes.pictograms import nano, tasks
+from recipes.pictograms.concepts import Concepts
+from recipes.pictograms.recipe import RECIPE
+from test_pictograms_tasks import make_pictures
 
-from sensorium.families.semantic import SemanticCodec, SemanticConfig
-from sensorium.types import Conversation, Message, Part, as_message
+from sensorium.data.views import Numbered, Views
+from sensorium.recipe import Plan
 
-SHAPE = SemanticConfig(size_px=16, codes=3, widths=(8, 8), blocks=(1, 1), channels=8, hidden=16)
-
-
-def codes(noise: tuple[float, ...]) -> Codes:
-    generator = np.random.default_rng(0)
-    values = generator.standard_normal((2, 5, SHAPE.codes * len(SHAPE.levels))).astype(np.float16)
-    return Codes(generator.integers(0, 9, (5, 4, 1), np.int32), values, SemanticCodec(SHAPE), noise)
-
-
-def filled(made: Codes, seed: int) -> list[Part]:
-    asked = as_message("user", [Part("image", data=3), "What is this?"])
-    drawn = Message("assistant", (Part("image", data=2),))
-    return list(made.fill(Conversation((asked, drawn)), Random(seed)).parts())
+PICTURES = make_pictures()
+VALUES = np.random.default_rng(0).standard_normal((2, len(PICTURES), 6)).astype(np.float16)
 
 
-def test_codes_take_the_place_of_picture_numbers():
-    made = codes((0.0,))
-    read, words, written = filled(made, 1)
-    looks = [made.reader.quantise(values[3:4].astype(np.float32))[0] for values in made.values]
-    assert any(np.array_equal(read.codes, look) for look in looks)
-    assert read.codec == READER
-    assert words.data == "What is this?"
-    assert np.array_equal(written.codes, made.written[2].ravel())
-    assert written.codec == WRITER
-    assert np.array_equal(made.read[3], looks[0])
+@pytest.fixture
+def coded(monkeypatch):
+    views = Views(codec="reads", values_VND=VALUES, quantise=lambda v: (v > 0).astype(int), noise=(0.5,))
+    written = Numbered(views=views, codec="writes", written=np.zeros((len(PICTURES), 4, 1), int))
+    monkeypatch.setattr(nano, "encoded", lambda: written)
+    monkeypatch.setattr(nano, "concepts", lambda: Concepts(PICTURES))
 
 
-def test_noise_is_drawn_anew_for_every_reading_and_repeats_with_the_seed():
-    made = codes((0.5,))
-    seen = {filled(made, seed)[0].codes.tobytes() for seed in range(40)}
-    assert len(seen) > 10
-    assert np.array_equal(filled(made, 7)[0].codes, filled(made, 7)[0].codes)
-    few = codes((0.0,))
-    assert len({filled(few, seed)[0].codes.tobytes() for seed in range(40)}) <= 2
+def test_every_stage_names_tasks_that_there_are_and_says_what_came_of_it():
+    assert len(nano.STAGES) == 11
+    for stage in nano.STAGES:
+        assert set(stage.shares) <= set(tasks.TASKS)
+        assert sum(stage.shares.values()) == pytest.approx(1)
+        assert stage.minutes > 5
+        assert "Wh" in stage.note
+
+
+def test_conversations_hold_codes_and_can_be_made_again(coded):
+    stage = nano.STAGES[0]
+    made = list(nano.conversations(replace(stage, conversations=30), 150_000))
+    assert made == list(nano.conversations(replace(stage, conversations=30), 150_000))
+    assert made != list(nano.conversations(replace(stage, conversations=30), 0))
+    media = [part for one in made for part in one.parts() if not part.is_text]
+    assert {part.codec for part in media} == {"reads", "writes"}
+    plain = next(tasks.conversations(Concepts(PICTURES), 1, 0, stage.shares, 150_000))
+    assert nano.encoded().fill(plain, Random("0:codes:150000")) == made[0]
+
+
+def test_the_recipe_has_both_models_as_plans_and_smol_starts_at_words():
+    plans = {name: model for name, model in RECIPE.models.items() if isinstance(model, Plan)}
+    assert {"nano", "smol"} <= set(plans)
+    assert plans["smol"].stages[0].aligned and not plans["smol-mean"].stages[0].aligned
+    assert len({plan.home for plan in plans.values()}) == len(plans)
+    assert set(RECIPE.codecs) >= {"image", "image-read", "kmeans"}

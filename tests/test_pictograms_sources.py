@@ -7,18 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recipes.pictograms import pictures, sources
-from recipes.pictograms.__main__ import main
+from recipes.__main__ import find
+from recipes.pictograms import pictures
 from recipes.pictograms.clipart import Clip, clean_stem, clean_title, read_clip
 from recipes.pictograms.concepts import load_pictures
 from recipes.pictograms.emoji import Emoji, EmojiNames, key_of
 from recipes.pictograms.icons import Namer, flag_key, wanted, whole
-from recipes.pictograms.render import Layer, draw, icon_svg, place, place_all
 from recipes.pictograms.sets import emoji_drawings, emoji_names
-from recipes.pictograms.sources import SOURCES, Package, Source, fetch
-from recipes.pictograms.split import known_root, root_of, split_of, trainable
+from recipes.pictograms.sources import SOURCES, Package, Source
+from recipes.pictograms.split import known_root, root_of, split_of
 
-from sensorium.types import InputError
+from sensorium.data.iconify import icon_svg
+from sensorium.modalities.drawings import Layer, draw, place, place_all
+from sensorium.recipe.command import main
 
 TINY = {
     "smiley": ("1F600", "grinning face", 0, []),
@@ -142,9 +143,6 @@ def test_flags_are_in_train():
 
 
 def test_held_out_families_are_never_trained_on():
-    assert trainable("train", held_out=False)
-    assert not trainable("train", held_out=True)
-    assert not trainable("test", held_out=False)
     assert {source.style for source in SOURCES if source.held_out} == {"openmoji", "emojione-v1"}
 
 
@@ -300,31 +298,26 @@ def test_what_fades_in_later_is_shown():
 
 
 def test_the_table_keeps_pictures_rows_split_and_attribution_together(tiny):
-    import pyarrow.parquet as parquet
-
-    said: list[str] = []
-    folder = pictures.make(tiny, said.append)
-    rows = parquet.read_table(folder / "pictures.parquet").to_pylist()
+    folder = pictures.make(tiny, lambda _: None)
+    rows = load_pictures(named=("emoji", "own", ""))
     pixels = np.load(folder / "pixels-64.npy")
     assert pixels.shape == (len(rows), 64, 64, 3)
-    assert [row["picture"] for row in rows] == list(range(len(rows)))
-    assert {row["style"]: row["held_out"] for row in rows} == {"emoji": False, "held": True, "icons": False}
-    by_name = {(row["style"], row["label"]): row for row in rows}
-    assert json.loads(by_name["held", "flag: France"]["names_json"])["en"] == "flag: France"
-    assert by_name["emoji", "waving hand: dark skin tone"]["skin_tone"] == 5
-    assert by_name["emoji", "waving hand: dark skin tone"]["base_label"] == "waving hand"
-    red, blue = by_name["emoji", "grinning face"]["picture"], by_name["held", "flag: France"]["picture"]
+    assert [row.medium for row in rows] == list(range(len(rows)))
+    assert {row.style: row.held_out for row in rows} == {"emoji": False, "held": True, "icons": False}
+    by_name = {(row.style, row.label): row for row in rows}
+    assert by_name["held", "flag: France"].names["en"] == "flag: France"
+    assert [row.toned for row in rows if row.label == "waving hand"] == [False, True]
+    red, blue = by_name["emoji", "grinning face"].medium, by_name["held", "flag: France"].medium
     assert pixels[red, 32, 32].tolist() == [255, 0, 0]
     assert pixels[blue, 32, 32].tolist() == [0, 0, 255]
     sides: dict[str, set[str]] = {}
     for row in rows:
-        sides.setdefault(row["root"], set()).add(row["split"])
+        sides.setdefault(row.group, set()).add(row.split)
     assert all(len(side) == 1 for side in sides.values())
-    icons = [row["key"] for row in rows if row["style"] == "icons"]
-    assert icons == ["red-apple", "widget-9"]  # no brand mark, and the same pixels once only
-    assert [row["named"] for row in rows if row["style"] == "icons"] == ["emoji", ""]
+    icons = [row.source for row in rows if row.style == "icons"]
+    assert icons == ["icons: red-apple", "icons: widget-9"]  # no brand mark, and the same pixels once only
+    assert [row.named for row in rows if row.style == "icons"] == ["emoji", ""]
     assert [p.label for p in load_pictures() if p.style == "icons"] == ["red apple"]
-    assert len(load_pictures(named=("emoji", "own", ""))) == len(rows)
     attribution = (folder / "ATTRIBUTION.md").read_text()
     assert "evaluation only" in next(line for line in attribution.splitlines() if line.startswith("| [held]"))
 
@@ -354,37 +347,11 @@ def test_a_changed_drawing_is_drawn_again(tiny, tmp_path):
 # --- fetching
 
 
-def test_a_package_is_fetched_once(tmp_path, monkeypatch):
-    calls = []
-
-    def pack(command, folder):
-        import tarfile
-
-        calls.append(command)
-        inner = tmp_path / "made" / "package"
-        inner.mkdir(parents=True)
-        (inner / "icons.json").write_text("{}")
-        with tarfile.open(folder / "scope-tiny-1.0.tgz", "w:gz") as tar:
-            tar.add(inner, "package")
-
-    monkeypatch.setattr(sources, "_run", pack)
-    packages = tmp_path / "packages"
-    packages.mkdir()
-    package = Package(name="@scope/tiny", version="1.0")
-    for _ in range(2):
-        assert (fetch(package, packages) / "icons.json").read_text() == "{}"
-    assert calls == [["npm", "pack", "--ignore-scripts", "--silent", "@scope/tiny@1.0"]]
-
-
-def test_a_package_that_cannot_be_fetched_says_why_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+def test_a_source_that_cannot_be_fetched_is_told_in_a_sentence(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="npm is needed"):
-        fetch(Package(name="tiny", version="1"), tmp_path)
-    assert not (tmp_path / "tiny-1").exists()
     monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path))
-    assert main(["pictures"]) == 1
+    assert main(["pictograms"], find, ["pictograms", "data"]) == 2
     assert "npm is needed" in capsys.readouterr().err
-    assert main(["nothing"]) == 2
 
 
 def test_every_source_of_the_table_has_what_attribution_needs():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from random import Random
@@ -10,11 +9,11 @@ from random import Random
 import numpy as np
 import pytest
 from recipes.pictograms import phrases, tasks
-from recipes.pictograms.colours import main_colour
-from recipes.pictograms.concepts import Concepts, Picture, picture_of
+from recipes.pictograms.concepts import Concepts, Picture
 from recipes.pictograms.phrases import phrase
 from recipes.pictograms.questions import Attribute, ask, attributes
 
+from sensorium.modalities.drawings import main_colour
 from sensorium.types import InputError
 
 NAMES = {
@@ -37,28 +36,21 @@ STYLES = {"noto": "noto", "fluent-flat": "fluent", "twemoji": "twemoji", "openmo
 
 
 def make_pictures() -> list[Picture]:
-    rows = []
-    for label, category in LABELS.items():
-        tones = ["", ": dark skin tone", ": light skin tone"] if label == "waving hand" else [""]
-        rows += [
-            {
-                "picture": 0,
-                "family": family,
-                "style": style,
-                "label": label + tone,
-                "names_json": json.dumps(NAMES.get(label, {})),
-                "tags_json": json.dumps([label, "tag", "thing", "small"]),
-                "category": category,
-                "root": label,
-                "skin_tone": bool(tone),
-                "split": "test" if label == "secret owl" else "train",
-                "held_out": family == "openmoji",
-            }
-            for style, family in STYLES.items()
-            if not (style == "fluent-flat" and label == "dog")
-            for tone in tones
-        ]
-    return [picture_of({**row, "picture": number}) for number, row in enumerate(rows)]
+    rows = [
+        {"label": label, "category": category, "family": family, "style": style, "toned": toned}
+        for label, category in LABELS.items()
+        for style, family in STYLES.items()
+        if not (style == "fluent-flat" and label == "dog")
+        for toned in ([False, True, True] if label == "waving hand" else [False])
+    ]
+    return [
+        Picture(
+            medium=number, group=row["label"], split="test" if row["label"] == "secret owl" else "train",
+            held_out=row["family"] == "openmoji", names=NAMES.get(row["label"], {}),
+            tags=(row["label"], "tag", "thing", "small"), **row,
+        )
+        for number, row in enumerate(rows)
+    ]  # fmt: skip
 
 
 PICTURES = make_pictures()
@@ -117,7 +109,7 @@ def test_drawings_keep_to_the_default_style_unless_a_style_is_named():
     for conversation in many(draw=1):
         (picture,) = media(conversation)
         prompt = conversation.messages[0].text
-        assert conversation.messages[1].parts[0].data == picture.picture
+        assert conversation.messages[1].parts[0].data == picture.medium
         default = "noto" if picture.label == "dog" else "fluent-flat"
         if " style." in prompt:
             assert picture.style.replace("-", " ") in prompt
@@ -128,7 +120,7 @@ def test_drawings_keep_to_the_default_style_unless_a_style_is_named():
 def test_clip_art_is_read_now_and_then_but_hardly_drawn_and_the_nameless_never_used():
     extra = [
         Picture(
-            picture=len(PICTURES) + i, family="clip", style="clip", label=label, category="objects", root=label or "x",
+            medium=len(PICTURES) + i, family="clip", style="clip", label=label, category="objects", group=label or "x",
             split="train", names={"en": label}, tags=(),
         )
         for i, label in enumerate([*(f"thing {n}" for n in range(40)), ""])
@@ -262,17 +254,11 @@ def test_names_get_their_article(label, said):
     assert phrase(label) == said
 
 
-def test_tokenizer_is_small_reversible_and_chats(tmp_path):
-    from recipes.pictograms.tokenizer import save_tokenizer, train_tokenizer
-    from transformers import AutoTokenizer
+def test_most_words_of_the_recipe_are_one_token():
+    from recipes.pictograms.tokenizer import corpus
 
-    made = train_tokenizer(CONCEPTS, size=600, texts=300)
-    assert len(made) <= 600
-    save_tokenizer(made, tmp_path / "tokenizer")
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "tokenizer")
-    for text in ("a red heart", "cœur rouge", "日本 — <b>\n\t", " 0.5%"):
-        assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
-    chat = [{"role": "user", "content": "Draw."}, {"role": "assistant", "content": "no"}]
-    assert tokenizer.apply_chat_template(chat, tokenize=False) == "<|user|>Draw.<|end|><|assistant|>no<|end|>"
-    assert tokenizer.eos_token == "<|end|>"
+    from sensorium.model.fresh import learn_tokenizer
+
+    tokenizer = learn_tokenizer(corpus(CONCEPTS, texts=300), 600)
+    assert len(tokenizer) <= 600
     assert len(tokenizer(" heart")["input_ids"]) == 1

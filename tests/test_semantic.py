@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from recipes.pictograms.codec import Drawings
-from recipes.pictograms.concepts import Picture
-from recipes.pictograms.reading import Reader, losses
 
 from sensorium.codecs.contract import check_codec
+from sensorium.data.labelled import Labelled
+from sensorium.data.table import Row
 from sensorium.families.fsq import pixels_to_net
 from sensorium.families.semantic import SemanticCodec, SemanticConfig, SemanticNet
+from sensorium.learning.telling import Reader, losses
 from sensorium.types import InputError
 
 TINY = SemanticConfig(
@@ -73,11 +73,10 @@ def test_features_tell_the_levels_apart(codec):
 
 
 def test_names_are_learned_from_pictures():
-    same = {"family": "a", "style": "a", "category": "c", "split": "train", "names": {}, "tags": ()}
-    pictures = [Picture(picture=i, label=f"n{i}", root=f"n{i}", **same) for i in range(4)]
-    drawings = Drawings(dots(4), pictures)
+    rows = [Row(medium=i, label=f"n{i}") for i in range(4)]
+    drawings = Labelled(dots(4), rows, pixels_to_net, lambda row: "", {"group": lambda row: "c"})
     torch.manual_seed(0)
-    reader = Reader(TINY, (len(drawings.names), len(drawings.groups), len(drawings.words)))
+    reader = Reader(TINY, drawings.counts)
     terms = losses(reader, drawings.sample(np.random.default_rng(0), 16))
     assert set(terms) == {"name", "group", "words"}
     optimizer = torch.optim.Adam(reader.parameters(), lr=0.01)

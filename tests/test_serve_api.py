@@ -319,9 +319,9 @@ def wait_until(condition, seconds: float = 30) -> bool:
 
 def slow_down(server: Running) -> None:
     """Every step of the model takes a while, so that things can happen in between."""
-    for batch in server.state.registry.get("tiny").scheduler._batches.values():
-        step = batch.step
-        batch.step = lambda step=step: (time.sleep(0.3), list(step()))[1]
+    batch = server.state.registry.get("tiny").scheduler._batch
+    step = batch.step
+    batch.step = lambda: (time.sleep(0.3), step())[1]
 
 
 @pytest.fixture(scope="module")

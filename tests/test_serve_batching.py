@@ -12,11 +12,10 @@ from itertools import pairwise
 import pytest
 from serving import tiny_assistant
 
-from sensorium.generate import Sampling, Token
-from sensorium.generate.continuous import Answer
+from sensorium.engines import Failed, Sampling, Token, Turn, generate, stream
 from sensorium.serve.errors import ApiError
 from sensorium.serve.fair_queue import FairQueue
-from sensorium.serve.scheduler import Job, Scheduler
+from sensorium.serve.scheduler import Order, Scheduler
 from sensorium.types import InputError
 
 PROMPTS = [[5, 9, 17, 4], [8, 33], [2, 7, 80, 91, 14, 60, 3], [44], [3] * 12]
@@ -30,32 +29,28 @@ SAMPLINGS = [
 ]
 
 
-def answers(model) -> list[Answer]:
+def turns(model) -> list[Turn]:
     return [
-        Answer(row, prompt, model.grammar(want, s.max_tokens), s, [7, 7, 1] if s.guidance != 1 else None)
-        for row, (prompt, want, s) in enumerate(zip(PROMPTS, WANTS, SAMPLINGS, strict=True))
+        Turn(prompt, model.grammar(want, sampling.max_tokens), sampling, [7, 7, 1], adapter=want == "image")
+        for prompt, want, sampling in zip(PROMPTS, WANTS, SAMPLINGS, strict=True)
     ]
 
 
 def alone(model) -> list[list[int]]:
-    made = []
-    for one in answers(model):
-        negatives = None if one.negative is None else [one.negative]
-        made += model.engine.generate([one.prompt], [one.rules], one.sampling, negatives)
-    return [generation.ids for generation in made]
+    return [generate(model.engine, [turn])[0].ids for turn in turns(model)]
 
 
 @pytest.mark.parametrize("kind", ["llama", "smollm", "gemma3", "gpt2"])
 @pytest.mark.parametrize("every", [1, 4])
 def test_answers_that_join_and_leave_equal_those_written_alone(kind, every):
     model = tiny_assistant(kind)
-    batch, written = model.engine.batch(), [[] for _ in PROMPTS]
-    coming = answers(model)
+    batch, coming = model.engine.batch(), turns(model)
+    written = {turn: [] for turn in coming}
     most, steps = 0, 0
 
     def note(tokens):
         for token in tokens:
-            written[token.row].append(token.id)
+            written[token.turn].append(token.id)
 
     while coming or len(batch):
         if coming and steps % every == 0:
@@ -65,20 +60,54 @@ def test_answers_that_join_and_leave_equal_those_written_alone(kind, every):
             note(batch.step())
         steps += 1
     assert most > 1, "answers must overlap to test that"
-    assert written == alone(model)
+    assert list(written.values()) == alone(model)
+
+
+def adapted(kind: str = "llama"):
+    """A model with an adapter that says something, and what it wrote before it had one."""
+    from peft import LoraConfig
+
+    model = tiny_assistant(kind)
+    bare, turned = alone(model), kind == "gpt2"
+    targets = ["c_attn", "c_proj", "c_fc"] if turned else "all-linear"
+    config = LoraConfig(r=4, lora_alpha=64, target_modules=targets, init_lora_weights=False, fan_in_fan_out=turned)
+    model.lm.add_adapter(config)
+    model.has_adapter = True
+    return model, bare
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma3", "gpt2"])
+def test_answers_with_the_adapter_and_without_it_share_a_batch(kind):
+    model, bare = adapted(kind)
+    on, off = ([replace(turn, adapter=adapter) for turn in turns(model)] for adapter in (True, False))
+    with_adapter = [generate(model.engine, [turn])[0].ids for turn in on]
+    mixed = generate(model.engine, [turn for pair in zip(on, off, strict=True) for turn in pair])
+    assert [made.ids for made in mixed[::2]] == with_adapter
+    assert [made.ids for made in mixed[1::2]] == bare
+    assert with_adapter[0] != bare[0]
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma3"])
+def test_scores_are_with_the_adapter_or_without_it(kind):
+    model, _ = adapted(kind)
+    plain, answers = tiny_assistant(kind).engine, [[5, 6], [7], [8, 9, 10]]
+    assert model.engine.score(PROMPTS[0], answers, adapter=False) == plain.score(PROMPTS[0], answers)
+    assert model.engine.score(PROMPTS[0], answers) != plain.score(PROMPTS[0], answers)
+    assert model.engine.best(PROMPTS[0], answers, 3, adapter=False) == plain.best(PROMPTS[0], answers, 3)
 
 
 def test_a_dropped_answer_leaves_the_others_as_they_are():
     model = tiny_assistant()
-    batch, written = model.engine.batch(), [[] for _ in PROMPTS]
-    tokens = list(batch.join(answers(model)))
+    batch, asked = model.engine.batch(), turns(model)
+    ids = {turn: [] for turn in asked}
+    tokens = batch.join(asked)
     for step in range(60):
         for token in tokens:
-            written[token.row].append(token.id)
+            ids[token.turn].append(token.id)
         if step == 3:
-            batch.drop([1, 3])
-        tokens = list(batch.step()) if len(batch) else []
-    whole = alone(model)
+            batch.drop([asked[1], asked[3]])
+        tokens = batch.step() if len(batch) else []
+    whole, written = alone(model), list(ids.values())
     for row in (0, 2, 4):
         assert written[row] == whole[row]
     for row in (1, 3):
@@ -89,19 +118,19 @@ def test_a_dropped_answer_leaves_the_others_as_they_are():
 def test_the_cache_of_a_batch_that_never_empties_stays_small():
     model = tiny_assistant()
     batch = model.engine.batch()
-    for number in range(60):
-        sampling = Sampling(temperature=0, max_tokens=6)
-        list(batch.join([Answer(number, [5, 9, 17], model.grammar("text", 6), sampling)]))
+    for _ in range(60):
+        batch.join([Turn([5, 9, 17], model.grammar("text", 6), Sampling(temperature=0, max_tokens=6))])
         for _ in range(2):
-            list(batch.step())
+            batch.step()
     assert len(batch) >= 2
-    assert batch._decoder._length < 20, "3 ids of prompt and 6 of answer are all that is needed"
+    (group,) = batch._groups
+    assert group.decoder._length < 20, "3 ids of prompt and 6 of answer are all that is needed"
 
 
 def test_logprobs_are_those_of_the_allowed_ids():
     model = tiny_assistant()
     sampling = Sampling(temperature=0, max_tokens=5, logprobs=3)
-    tokens = list(model.engine.stream([PROMPTS[0]], [model.grammar("text")], sampling))
+    tokens = list(stream(model.engine, [Turn(PROMPTS[0], model.grammar("text"), sampling)]))
     for token in tokens:
         assert token.top[0] == (token.id, pytest.approx(token.logprob)), "greedy takes the likeliest"
         assert len(token.top) == 3
@@ -111,16 +140,16 @@ def test_logprobs_are_those_of_the_allowed_ids():
 
 
 class Inbox:
-    """What a job emits."""
+    """What is told of an order of one turn."""
 
     def __init__(self):
-        self.items: list[Token | Exception] = []
+        self.items: list[Token | Failed] = []
         self.over = threading.Event()
         self.when = 0.0
 
     def __call__(self, item):
         self.items.append(item)
-        if isinstance(item, Exception) or item.finish:
+        if isinstance(item, Failed) or item.finish:
             self.when = time.monotonic()
             self.over.set()
 
@@ -128,12 +157,16 @@ class Inbox:
     def ids(self) -> list[int]:
         return [item.id for item in self.items if isinstance(item, Token)]
 
+    @property
+    def error(self) -> Exception:
+        assert isinstance(self.items[-1], Failed)
+        return self.items[-1].error
 
-def job(model, row: int, inbox: Inbox, seconds: float = 60, sampling: Sampling | None = None) -> Job:
-    one = answers(model)[row]
-    used = sampling or one.sampling
-    rules = model.grammar(WANTS[row], used.max_tokens)
-    return Job(one.prompt, rules, used, one.negative, WANTS[row] == "image", inbox, time.monotonic() + seconds)
+
+def order(model, row: int, inbox: Inbox, seconds: float = 60, **changed) -> Order:
+    turn = replace(turns(model)[row], **changed)
+    rules = model.grammar(WANTS[row], turn.sampling.max_tokens)
+    return Order([replace(turn, rules=rules)], inbox, time.monotonic() + seconds)
 
 
 @pytest.fixture
@@ -141,7 +174,7 @@ def scheduler():
     made = []
 
     def make(model, max_batch=4, max_queue=50, request_s=60.0) -> Scheduler:
-        made.append(Scheduler(model, max_batch=max_batch, max_queue=max_queue, request_s=request_s))
+        made.append(Scheduler(model.engine, max_batch=max_batch, max_queue=max_queue, request_s=request_s))
         return made[-1]
 
     yield make
@@ -153,8 +186,8 @@ def scheduler():
 def held(queue: Scheduler):
     """Inside the block the scheduler does not come back from a step."""
     go_on = threading.Event()
-    for batch in queue._batches.values():
-        batch.step = lambda step=batch.step: (go_on.wait(60), step())[1]
+    step = queue._batch.step
+    queue._batch.step = lambda: (go_on.wait(60), step())[1]
     try:
         yield
     finally:
@@ -168,12 +201,12 @@ def wait_until(condition) -> None:
         time.sleep(0.001)
 
 
-def test_jobs_of_many_requests_get_their_own_answers(scheduler):
+def test_many_requests_get_their_own_answers(scheduler):
     model = tiny_assistant()
     whole = alone(model)
     queue, inboxes = scheduler(model), [Inbox() for _ in range(25)]
     for number, inbox in enumerate(inboxes):
-        queue.submit(f"client {number % 3}", [job(model, number % 5, inbox)])
+        queue.submit(f"client {number % 3}", order(model, number % 5, inbox))
     for number, inbox in enumerate(inboxes):
         assert inbox.over.wait(60)
         assert inbox.ids == whole[number % 5]
@@ -181,33 +214,29 @@ def test_jobs_of_many_requests_get_their_own_answers(scheduler):
 
 
 def test_text_is_written_without_the_adapter_while_media_are_written_with_it(scheduler):
-    from peft import LoraConfig
-
-    model = tiny_assistant()
-    bare = alone(model)
-    model.lm.add_adapter(LoraConfig(r=4, lora_alpha=64, target_modules="all-linear", init_lora_weights=False))
-    model.has_adapter = True
-    adapted = alone(model)
+    model, bare = adapted()
+    mixed = alone(model)
     queue, inboxes = scheduler(model, max_batch=20), [Inbox() for _ in PROMPTS * 2]
     for number, inbox in enumerate(inboxes):
-        queue.submit("a", [job(model, number % 5, inbox)])
+        queue.submit("a", order(model, number % 5, inbox))
     for number, inbox in enumerate(inboxes):
-        row = number % 5
         assert inbox.over.wait(60)
-        assert inbox.ids == (adapted if WANTS[row] == "image" else bare)[row]
-    assert adapted[0] != bare[0]
-    assert adapted[2] != bare[2]
+        assert inbox.ids == mixed[number % 5]
+    assert mixed[0] != bare[0]
+    assert [mixed[row] for row in (1, 2, 4)] == [bare[row] for row in (1, 2, 4)]
 
 
 def test_a_full_queue_refuses_a_request_as_a_whole(scheduler):
     model = tiny_assistant()
     queue = scheduler(model, max_batch=1, max_queue=2)
     with held(queue):
-        queue.submit("a", [job(model, 2, Inbox())])
+        queue.submit("a", order(model, 2, Inbox()))
         wait_until(lambda: queue.writing)
-        queue.submit("a", [job(model, 2, Inbox())])
+        queue.submit("a", order(model, 2, Inbox()))
+        two = order(model, 2, Inbox())
+        two.turns = [*two.turns, *turns(model)[2:3]]
         with pytest.raises(ApiError, match="try again") as caught:
-            queue.submit("b", [job(model, 2, Inbox()), job(model, 2, Inbox())])
+            queue.submit("b", two)
         assert caught.value.status == 429
         assert caught.value.headers["Retry-After"]
         assert queue.waiting == 1
@@ -218,23 +247,24 @@ def test_a_client_with_one_request_does_not_wait_for_another_with_many(scheduler
     queue = scheduler(model, max_batch=1)
     greedy, modest = [Inbox() for _ in range(12)], Inbox()
     with held(queue):
-        queue.submit("greedy", [job(model, 4, inbox) for inbox in greedy])
-        queue.submit("modest", [job(model, 4, modest)])
+        for inbox in greedy:
+            queue.submit("greedy", order(model, 4, inbox))
+        queue.submit("modest", order(model, 4, modest))
     for inbox in (*greedy, modest):
         assert inbox.over.wait(60)
     earlier = sum(inbox.when < modest.when for inbox in greedy)
     assert earlier <= 3
 
 
-def test_a_cancelled_job_makes_room(scheduler):
+def test_a_cancelled_order_makes_room(scheduler):
     model = tiny_assistant()
     queue = scheduler(model, max_batch=1)
     endless, after = Inbox(), Inbox()
-    first = job(model, 2, endless, sampling=Sampling(temperature=0, max_tokens=240))
+    first = order(model, 2, endless, sampling=Sampling(temperature=0, max_tokens=240))
     with held(queue):
-        queue.submit("a", [first])
+        queue.submit("a", first)
         wait_until(lambda: endless.items or queue.writing)
-        queue.submit("a", [job(model, 4, after)])
+        queue.submit("a", order(model, 4, after))
         first.cancel()
     assert after.over.wait(60)
     assert len(endless.ids) < 240
@@ -244,60 +274,84 @@ def test_a_cancelled_job_makes_room(scheduler):
 def test_time_over_is_told(scheduler):
     model = tiny_assistant()
     queue, inbox = scheduler(model), Inbox()
-    late = job(model, 2, inbox, seconds=-1)
-    queue.submit("a", [late])
+    queue.submit("a", order(model, 2, inbox, seconds=-1))
     assert inbox.over.wait(60)
-    assert isinstance(inbox.items[-1], ApiError)
-    assert inbox.items[-1].status == 408
+    assert isinstance(inbox.error, ApiError)
+    assert inbox.error.status == 408
 
 
 def test_a_model_that_fails_fails_those_requests_only(scheduler, monkeypatch):
     model = tiny_assistant()
-    queue, inbox, later = scheduler(model), Inbox(), Inbox()
-    start = model.engine._start
+    inbox, later, decoder = Inbox(), Inbox(), model.engine.decoder
 
-    def broken(prompts):
+    def broken(prompts, adapter):
         if any(prompt[0] == 99 for prompt in prompts):
             raise MemoryError("no room")
-        return start(prompts)
+        return decoder(prompts, adapter)
 
-    monkeypatch.setattr(model.engine, "_start", broken)
-    queue._batches = {about: model.engine.batch() for about in (True, False)}
-    bad = replace(job(model, 2, inbox), prompt=[99])
-    queue.submit("a", [bad])
+    monkeypatch.setattr(model.engine, "decoder", broken)
+    queue = scheduler(model)
+    queue.submit("a", order(model, 2, inbox, prompt=[99]))
     assert inbox.over.wait(60)
-    assert isinstance(inbox.items[-1], MemoryError)
-    queue.submit("a", [job(model, 2, later)])
+    assert isinstance(inbox.error, MemoryError)
+    queue.submit("a", order(model, 2, later))
     assert later.over.wait(60)
     assert later.ids == alone(model)[2]
 
 
-def test_an_engine_that_refuses_one_answer_goes_on_with_the_others(scheduler, monkeypatch):
+def test_an_engine_that_refuses_one_answer_goes_on_with_the_others(scheduler):
     model = tiny_assistant("gpt2")
     whole, inboxes = alone(model), [Inbox() for _ in range(3)]
-    stream = model.engine.stream
+    queue = scheduler(model)
+    join = queue._batch.join
 
-    def choosy(prompts, *rest):
-        if prompts == [PROMPTS[2]]:
-            raise InputError("not this one")
-        yield from stream(prompts, *rest)
+    def choosy(turns):
+        refused = [turn for turn in turns if turn.prompt == PROMPTS[2]]
+        failed = [Failed(turn, InputError("not this one")) for turn in refused]
+        return [*failed, *join([turn for turn in turns if turn not in refused])]
 
-    monkeypatch.setattr(model.engine, "stream", choosy)
-    scheduler(model).submit("a", [job(model, row, inbox) for row, inbox in zip((1, 2, 4), inboxes, strict=True)])
+    queue._batch.join = choosy
+    for row, inbox in zip((1, 2, 4), inboxes, strict=True):
+        queue.submit("a", order(model, row, inbox))
     for inbox in inboxes:
         assert inbox.over.wait(60)
     assert [inboxes[0].ids, inboxes[2].ids] == [whole[1], whole[4]]
-    assert [str(item) for item in inboxes[1].items] == ["not this one"]
+    assert str(inboxes[1].error) == "not this one"
+
+
+def test_a_decoder_that_fails_takes_only_its_own_answers_with_it(monkeypatch):
+    model, _ = adapted()
+    whole, decoder = alone(model), model.engine.decoder
+
+    def broken(prompts, adapter):
+        made = decoder(prompts, adapter)
+        if adapter:
+            monkeypatch.setattr(made, "read", lambda ids_BT: 1 / 0)
+        return made
+
+    monkeypatch.setattr(model.engine, "decoder", broken)
+    batch, asked = model.engine.batch(), turns(model)
+    written, failed = {turn: [] for turn in asked}, []
+    told = batch.join(asked)
+    while told:
+        failed += [item.turn for item in told if isinstance(item, Failed)]
+        for item in told:
+            if isinstance(item, Token):
+                written[item.turn].append(item.id)
+        told = batch.step()
+    assert failed == [asked[0], asked[3]]
+    assert [written[asked[row]] for row in (1, 2, 4)] == [whole[row] for row in (1, 2, 4)]
 
 
 def test_closing_ends_what_is_unfinished(scheduler):
     model = tiny_assistant()
-    queue = Scheduler(model, max_batch=1, max_queue=9, request_s=60)
+    queue = Scheduler(model.engine, max_batch=1, max_queue=9, request_s=60)
     inboxes = [Inbox(), Inbox()]
     waits, cancelled = (Future() for _ in range(2))
     cancelled.cancel()
     with held(queue):
-        queue.submit("a", [job(model, 2, inbox, sampling=Sampling(max_tokens=240)) for inbox in inboxes])
+        for inbox in inboxes:
+            queue.submit("a", order(model, 2, inbox, sampling=Sampling(max_tokens=240)))
         wait_until(lambda: queue.writing)
         queue._calls += [(int, cancelled), (int, waits)]
         closing = threading.Thread(target=queue.close)
@@ -308,18 +362,18 @@ def test_closing_ends_what_is_unfinished(scheduler):
         waits.result(10)
     for inbox in inboxes:
         assert inbox.over.wait(10)
-        assert isinstance(inbox.items[-1], ApiError)
-        assert inbox.items[-1].status == 503
+        assert isinstance(inbox.error, ApiError)
+        assert inbox.error.status == 503
     with pytest.raises(ApiError, match="unloaded"):
-        queue.submit("a", [job(model, 2, Inbox())])
+        queue.submit("a", order(model, 2, Inbox()))
 
 
 def test_an_engine_that_hangs_does_not_stop_the_end(monkeypatch):
     monkeypatch.setattr("sensorium.serve.scheduler.CLOSE_S", 0.1)
     model = tiny_assistant()
-    queue = Scheduler(model, max_batch=1, max_queue=9, request_s=60)
+    queue = Scheduler(model.engine, max_batch=1, max_queue=9, request_s=60)
     with held(queue):
-        queue.submit("a", [job(model, 2, Inbox())])
+        queue.submit("a", order(model, 2, Inbox()))
         wait_until(lambda: queue.writing)
         queue.close()
         assert queue._thread.is_alive(), "left behind"
@@ -327,20 +381,21 @@ def test_an_engine_that_hangs_does_not_stop_the_end(monkeypatch):
 
 def test_a_batch_that_cannot_drop_an_answer_fails_and_the_next_goes_on(scheduler):
     model = tiny_assistant()
-    queue, gone, beside, later = scheduler(model), Inbox(), Inbox(), Inbox()
+    queue, beside, later = scheduler(model), Inbox(), Inbox()
 
     def broken(_):
         raise MemoryError("no room")
 
     with held(queue):
-        first = job(model, 2, gone)
-        queue.submit("a", [first, job(model, 4, beside)])
+        two = order(model, 4, beside)
+        two.turns = [*two.turns, *turns(model)[2:3]]
+        queue.submit("a", two)
         wait_until(lambda: queue.writing == 2)
-        queue._batches[False].drop = broken
-        first.cancel()
+        queue._batch.drop = broken
+        two.cancel(two.turns[1])
     assert beside.over.wait(60)
-    assert isinstance(beside.items[-1], MemoryError)
-    queue.submit("a", [job(model, 2, later)])
+    assert isinstance(beside.error, MemoryError)
+    queue.submit("a", order(model, 2, later))
     assert later.over.wait(60)
     assert later.ids == alone(model)[2]
 
@@ -350,17 +405,17 @@ def test_long_prompts_join_one_by_one_between_steps(scheduler, monkeypatch):
     monkeypatch.setattr("sensorium.serve.scheduler.READ_AT_ONCE", 100)
     model, happened = tiny_assistant(), []
     whole, queue = alone(model), scheduler(model, max_batch=20)
-    batch = queue._batches[False]
+    batch = queue._batch
     join, step = batch.join, batch.step
-    batch.join = lambda answers: (happened.append([len(one.prompt) for one in answers]), join(answers))[1]
+    batch.join = lambda turns: (happened.append([len(one.prompt) for one in turns]), join(turns))[1]
     batch.step = lambda: (happened.append("step"), step())[1]
     waiting = (("b", 60), ("b", 60), ("c", 3), ("c", 3), ("d", 3), ("e", 120))
     inboxes = [Inbox() for _ in (0, *waiting)]
     with held(queue):
-        queue.submit("a", [job(model, 2, inboxes[0])])
+        queue.submit("a", order(model, 2, inboxes[0]))
         wait_until(lambda: queue.writing)
         for (client, length), inbox in zip(waiting, inboxes[1:], strict=True):
-            queue.submit(client, [replace(job(model, 2, inbox), prompt=[5] * length)])
+            queue.submit(client, order(model, 2, inbox, prompt=[5] * length))
     for inbox in inboxes:
         assert inbox.over.wait(60)
     assert [one for one in happened if one != "step"] == [[len(PROMPTS[2])], [60], [3, 3], [120], [60], [3]]

@@ -35,7 +35,7 @@ def document():
 
 PATHS = {  # those that change the server are left out
     "/v1/chat/completions", "/v1/completions", "/v1/images/generations", "/v1/tokenize", "/v1/detokenize",
-    "/v1/models", "/v1/models/{model}", "/health", "/metrics",
+    "/v1/models", "/v1/models/{model}", "/v1/modalities", "/health", "/metrics",
 }  # fmt: skip
 
 
@@ -65,6 +65,7 @@ def test_the_document_names_every_endpoint(document):
         "POST /v1/detokenize",
         "GET /v1/models",
         "GET /v1/models/{model}",
+        "GET /v1/modalities",
         "POST /v1/models/load",
         "POST /v1/models/unload",
         "GET /health",

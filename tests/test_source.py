@@ -48,12 +48,12 @@ def test_a_file_is_stamped_by_size_and_time(tmp_path):
     ("data", "sentence"),
     [
         (b"", "the tape is empty"),
-        (b"x" * 11, "has 0 MB, more than 0; make it smaller"),
+        (b"x" * 11, "the tape has more than the 10 bytes that are allowed; make it smaller"),
         ("no/such.file", "there is no file no/such.file"),
         (".", "is a folder, not a tape"),
         ("https://example.org/a", "not fetched from the network; save the tape"),
-        ("data:a/b;base64,%", "the tape in the data URI is not base64"),
-        ("data:a/b,x", "must read data:TYPE;base64,... with the tape in base64"),
+        ("data:a/b;base64,%", "base64 of the tape in the data URI is damaged"),
+        ("data:a/b", "must read data:TYPE;base64,... and this one holds no comma"),
     ],
 )
 def test_what_cannot_be_read_gets_one_sentence(data, sentence):

@@ -175,6 +175,28 @@ def test_whatever_the_grammar_allows_decodes(seed, want, budget):
         assert [part.modality for part in parts] == [want]
 
 
+@pytest.mark.parametrize("want", [["text", "loose"], {"text", "toy", "loose", "clip", "series"}, ("text",), ["loose"]])
+def test_several_kinds_may_be_wanted(want):
+    def rules(kinds) -> Grammar:
+        return Grammar(STREAM.vocabulary, STREAM.text_stop, STREAM.stop_ids, want=kinds, budget=60)
+
+    opens = {name: STREAM.vocabulary.writer(name).open_id for name in ("toy", "loose")}
+    for name, open_id in opens.items():
+        assert any(start <= open_id < stop for start, stop in rules(want).allowed()) == (name in want)
+    alone = next(iter(want)) if len(want) == 1 else None
+    if alone or len(want) == 5:
+        assert rules(want).allowed() == rules(alone).allowed()
+
+
+@pytest.mark.parametrize(
+    ("want", "match"),
+    [(["toy", "loose"], "ask for one of toy, loose"), ([], "ask for one of text"), (["text", "smell"], "'smell'")],
+)
+def test_kinds_that_cannot_be_written_together_are_refused(want, match):
+    with pytest.raises(InputError, match=match):
+        Grammar(STREAM.vocabulary, STREAM.text_stop, STREAM.stop_ids, want=want)
+
+
 def test_a_read_only_codec_is_never_written():
     grammar = Grammar(STREAM.vocabulary, STREAM.text_stop, STREAM.stop_ids)
     read = STREAM.vocabulary.layout("toy-read")

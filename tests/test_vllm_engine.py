@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from toys import ToyCodec, tiny_configs
 from transformers import AutoModelForCausalLM
 
-from sensorium.generate.continuous import Answer
-from sensorium.generate.engines import make_engine
-from sensorium.generate.remote import Run
-from sensorium.generate.sampling import Sampling
-from sensorium.generate.torch_engine import TorchEngine
-from sensorium.generate.vllm_engine import VllmEngine
+from sensorium import plugins
+from sensorium.engines import Sampling, TorchEngine, Turn, generate, make_engine, stream
+from sensorium.engines.remote import RemoteEngine, Run
+from sensorium.engines.vllm_engine import VllmEngine
 from sensorium.stream import Grammar
 from sensorium.types import InputError
 from sensorium.vocabulary import Vocabulary
@@ -117,9 +117,12 @@ def rules(want: str | None, budget: int = 40) -> Grammar:
     return Grammar(VOCABULARY, TEXT_STOP, (STOP,), want=want, budget=budget)
 
 
-def write(engine, want: str | None, sampling: Sampling = GREEDY) -> list[tuple[list[int], str]]:
-    made = engine.generate(PROMPTS, [rules(want, sampling.max_tokens) for _ in PROMPTS], sampling)
-    return [(one.ids, one.finish) for one in made]
+def turns(want: str | None, sampling: Sampling = GREEDY, negative=None, adapter: bool = True) -> list[Turn]:
+    return [Turn(prompt, rules(want, sampling.max_tokens), sampling, negative, adapter) for prompt in PROMPTS]
+
+
+def write(engine, want: str | None, **options) -> list[tuple[list[int], str]]:
+    return [(one.ids, one.finish) for one in generate(engine, turns(want, **options))]
 
 
 @pytest.mark.parametrize("want", ["grid", "wave", "dots", "text", None])
@@ -129,13 +132,74 @@ def test_ids_equal_those_of_torch(lm, server, want):
 
 def test_a_medium_of_one_codebook_is_one_request(lm, server):
     write(VllmEngine(lm, server.url, "tiny"), "dots")
-    span = VOCABULARY.layout("dots")
+    layout = VOCABULARY.layout("dots")
     assert len(server.asked) == len(PROMPTS)
     for asked in server.asked:
-        assert asked["allowed_token_ids"] == list(range(*span.range(0)))
+        assert asked["allowed_token_ids"] == list(range(*layout.range(0)))
         assert asked["max_tokens"] == 8
-        assert asked["prompt"][-1] == span.open_id
+        assert asked["prompt"][-1] == layout.open_id
         assert asked["authorization"] is None
+
+
+@pytest.fixture
+def knowing(lm):
+    """A model that knows which codebook is next, and nothing else for sure."""
+    layout, made = VOCABULARY.layout("grid"), copy.deepcopy(lm)
+    first, second = (slice(*layout.range(book)) for book in (0, 1))
+    with torch.no_grad():
+        for layer in made.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+        read, write = made.get_input_embeddings().weight, made.get_output_embeddings().weight
+        for here, there in ((first, second), (second, first), (slice(layout.open_id, layout.open_id + 1), first)):
+            side = 0 if there is first else 1
+            read[here, side], write[there, side] = 9.0, 9.0
+    return made
+
+
+def test_a_medium_of_several_codebooks_is_one_request_where_the_model_knows_them(knowing, server):
+    server.lm = knowing
+    assert write(VllmEngine(knowing, server.url, "tiny"), "grid") == write(TorchEngine(knowing), "grid")
+    assert len(server.asked) == len(PROMPTS)
+    layout = VOCABULARY.layout("grid")
+    for asked in server.asked:
+        assert asked["allowed_token_ids"] == list(range(layout.starts[0], layout.stop))
+        assert asked["max_tokens"] == 24
+
+
+def test_samples_cut_to_the_likeliest_ids_are_asked_for_codebook_by_codebook(lm, server):
+    engine = VllmEngine(lm, server.url, "tiny")
+    asked = []
+    engine._continue = lambda ids, run, sampling, adapter: (asked.append(run), (one for one in run.ids()[:1]))[1]
+    generate(engine, [Turn(PROMPTS[0], rules("grid"), Sampling(top_k=3, max_tokens=40))])
+    assert [run.count for run in asked] == [1] * 24
+
+
+class Dice(RemoteEngine):
+    """A server that draws every id from one distribution, among those it is told."""
+
+    def __init__(self, weights: torch.Tensor):
+        super().__init__(torch.nn.Identity(), "nowhere")
+        self.weights, self.generator = weights, torch.Generator().manual_seed(0)
+
+    def _continue(self, ids, run, sampling, adapter):
+        allowed = torch.tensor(run.ids())
+        for _ in range(run.count):
+            yield int(allowed[torch.multinomial(self.weights[allowed], 1, generator=self.generator)])
+
+    def score(self, *_):
+        raise NotImplementedError
+
+
+def test_ids_that_are_dropped_leave_the_distribution_as_it_is():
+    weights = torch.rand(VOCABULARY.size, generator=torch.Generator().manual_seed(1)) ** 3
+    turn, layout = Turn(PROMPTS[0], rules("grid"), Sampling(max_tokens=40)), VOCABULARY.layout("grid")
+    made = generate(Dice(weights), [turn] + [turn.again(number) for number in range(1, 300)])
+    codes = np.concatenate([layout.codes(one.ids[1:25]).reshape(-1, 2) for one in made])
+    for book, size in enumerate((24, 12)):
+        ours = np.bincount(codes[:, book], minlength=size) / len(codes)
+        theirs = weights[slice(*layout.range(book))]
+        np.testing.assert_allclose(ours, theirs / theirs.sum(), atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -150,9 +214,9 @@ def test_a_medium_of_one_codebook_is_one_request(lm, server):
 def test_a_run_ends_where_the_rules_change(want, written, count, last):
     grammar = rules(want, 30 if want is None else 40)  # from 26 ids left on, no grid fits any more
     if want in ("grid", "wave"):
-        span = VOCABULARY.layout(want)
+        layout = VOCABULARY.layout(want)
         for kind in written:
-            grammar.advance(span.open_id if kind == "open" else span.range(0)[0])
+            grammar.advance(layout.open_id if kind == "open" else layout.range(0)[0])
     before = vars(grammar).copy()
     run = Run.of(grammar, 40)
     assert (run.count, run.last) == (count, last)
@@ -170,24 +234,24 @@ def test_scores_equal_those_of_torch(lm, server):
 
 def test_answers_come_and_go_in_a_batch(lm, server):
     engine = VllmEngine(lm, server.url)
-    batch, written = engine.batch(), {row: [] for row in range(len(PROMPTS))}
-    for row, prompt in enumerate(PROMPTS):
-        batch.join([Answer(row, prompt, rules("dots"), GREEDY)])
-        for token in batch.step():
-            written[token.row].append(token.id)
-    batch.drop([1])
+    batch, asked = engine.batch(), turns("dots")
+    written = {turn: [] for turn in asked}
+    batch.join(asked[:1])
+    for token in batch.step():
+        written[token.turn].append(token.id)
+    batch.join(asked[1:])
+    batch.drop([asked[1]])
     while len(batch):
         for token in batch.step():
-            written[token.row].append(token.id)
+            written[token.turn].append(token.id)
     alone = [ids for ids, _ in write(TorchEngine(lm), "dots")]
-    assert (written[0], written[2]) == (alone[0], alone[2])
-    assert written[1] == alone[1][: len(written[1])] != alone[1]
+    assert [written[turn] for turn in asked] == [alone[0], [], alone[2]]
 
 
 def test_closing_the_stream_ends_the_requests(lm, server):
-    stream = VllmEngine(lm, server.url).stream(PROMPTS, [rules("grid") for _ in PROMPTS], GREEDY)
-    next(stream)
-    stream.close()
+    tokens = stream(VllmEngine(lm, server.url), turns("grid"))
+    next(tokens)
+    tokens.close()
     threading.Event().wait(0.5)
     asked = len(server.asked)
     threading.Event().wait(0.5)
@@ -195,10 +259,14 @@ def test_closing_the_stream_ends_the_requests(lm, server):
 
 
 def test_the_adapter_is_asked_by_its_name(lm, server, monkeypatch):
-    monkeypatch.setattr("sensorium.generate.remote.adapter_is_on", lambda lm: True)
-    write(VllmEngine(lm, server.url, "tiny", api_key="secret"), "dots")
+    monkeypatch.setattr("sensorium.engines.remote.Adapter.__bool__", lambda _: True)
+    engine = VllmEngine(lm, server.url, "tiny", api_key="secret")
+    write(engine, "dots", adapter=True)
     assert {asked["model"] for asked in server.asked} == {"media"}
     assert {asked["authorization"] for asked in server.asked} == {"Bearer secret"}
+    server.asked.clear()
+    write(engine, "dots", adapter=False)
+    assert {asked["model"] for asked in server.asked} == {"tiny"}
 
 
 def test_a_refusal_is_told_plainly(lm, server):
@@ -210,13 +278,27 @@ def test_a_refusal_is_told_plainly(lm, server):
 def test_what_servers_do_not_offer_is_refused(lm, server, wrong):
     sampling = Sampling(temperature=0, max_tokens=40, **wrong)
     with pytest.raises(InputError, match=r"needs? the torch or the onnx engine"):
-        VllmEngine(lm, server.url).generate(PROMPTS, [rules("dots") for _ in PROMPTS], sampling, PROMPTS)
+        write(VllmEngine(lm, server.url), "dots", sampling=sampling, negative=[1])
+
+
+def test_an_engine_can_come_from_outside(lm, monkeypatch):
+    class Mine(TorchEngine):
+        pass
+
+    names, load = plugins.names, plugins.load
+    monkeypatch.setattr(plugins, "names", lambda group: (*names(group), "mine"))
+    monkeypatch.setattr(plugins, "load", lambda group, name: Mine if name == "mine" else load(group, name))
+    assert type(make_engine(lm, "mine")) is Mine
+    with pytest.raises(InputError, match="no engine named 'mine=here'"):
+        make_engine(lm, "mine=here")
 
 
 def test_engines_go_by_name(lm, server):
     assert isinstance(make_engine(lm, f"vllm={server.url}"), VllmEngine)
     assert type(make_engine(lm)) is TorchEngine
-    with pytest.raises(InputError, match="no engine named 'vllm'; there are: torch, onnx"):
+    with pytest.raises(
+        InputError, match="no engine named 'vllm'; there are: fast, llamacpp=URL, onnx, onnx-int8, torch, vllm=URL"
+    ):
         make_engine(lm, "vllm")
     with pytest.warns(UserWarning, match="writing with torch, which is slower"):  # its heads have an odd size
         assert type(make_engine(lm, "fast")) is TorchEngine

@@ -23,7 +23,8 @@ from typing import Any
 import torch
 
 import sensorium
-from sensorium.generate import Assistant, Engine, make_engine
+from sensorium.engines import Engine, generate, make_engine
+from sensorium.generate import Assistant
 from sensorium.modalities import modality_of
 from sensorium.model.gguf import export_gguf, export_gguf_adapter
 from sensorium.types import TEXT, Conversation, Part, as_message
@@ -46,14 +47,12 @@ def answers(model: Assistant, engine: Engine, asked: list[Asked]) -> list[dict[s
     """Ids, text and seconds of every answer of an engine."""
     found = []
     for name, conversation, want in asked:
-        task = model.task(conversation, want, temperature=0, guidance=1, max_tokens=512)
+        turn = model.turn(conversation, want, temperature=0, guidance=1, max_tokens=512)
         start = time.perf_counter()
-        with model.media(about=task.about_media):
-            rules = model.grammar(want, task.sampling.max_tokens)
-            (made,) = engine.generate([task.prompt], [rules], task.sampling)
+        (made,) = generate(engine, [turn])
         seconds = round(time.perf_counter() - start, 3)
         text = "".join(part.data for part in model.stream.parse(made.ids) if part.is_text)
-        found.append({"asked": name, "prompt_ids": len(task.prompt), "ids": made.ids, "text": text, "s": seconds})
+        found.append({"asked": name, "prompt_ids": len(turn.prompt), "ids": made.ids, "text": text, "s": seconds})
     return found
 
 
@@ -95,7 +94,7 @@ def compare(model: Assistant, names: list[str], asked: list[Asked]) -> list[dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a model in the box, a folder, or a Hub id")
-    parser.add_argument("engines", nargs="+", help="see `sensorium.generate.make_engine`; or llamacpp alone")
+    parser.add_argument("engines", nargs="+", help="see `sensorium.engines.make_engine`; or llamacpp alone")
     parser.add_argument("--media", type=Path, nargs="*", default=[], help="files to ask about")
     parser.add_argument("--question", default="What is this?")
     parser.add_argument("--request", default="Draw a red heart.")

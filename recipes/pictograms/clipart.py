@@ -15,7 +15,9 @@ from xml.etree import ElementTree
 
 from recipes.pictograms.icons import BRANDS, Namer
 from recipes.pictograms.sets import Drawing
-from recipes.pictograms.sources import Source, fetch
+from recipes.pictograms.sources import Source
+
+from sensorium.data.fetch import fetch
 
 LARGEST_BYTES = 200_000
 COMMON_TITLE = 3  # a title that more files bear is the name of a series

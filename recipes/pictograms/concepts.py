@@ -1,48 +1,48 @@
 """The pictures table as the tasks see it: pictures grouped by what they show.
 
-The sources' side writes ``pictures.parquet``; here its rows become `Picture` objects and, by their English
-name, `Concept` objects. A concept is sampled, not a file: a waving hand in 30 skin tones is one concept.
+The sources' side writes ``pictures.parquet`` and the pixels; here rows become, by their English name, `Concept`
+objects. A concept is sampled, not a file: a waving hand in 30 skin tones is one concept.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from sensorium.data.table import Pool, Row, grouped, read_rows
 from sensorium.files import cache_dir
 from sensorium.types import InputError
 
 DEFAULT_STYLES = ("fluent-flat", "noto", "twemoji", "emojione")  # flags are in the last two only
 EMOJI_STYLES = (*DEFAULT_STYLES, "fluent", "noto-v1", "fxemoji")
-TONE = re.compile(r"[:,] ?(?:(?:medium-)?(?:light|dark)|medium) skin tone")
-COLUMNS = ("picture", "family", "style", "label", "names_json", "tags_json", "category", "root", "skin_tone", "split")
+MAKE = "python -m recipes pictograms data"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """One drawing. ``picture`` is its row in the pixels file; ``toned`` tells a skin-tone variant.
+class Picture(Row):
+    """One drawing: ``medium`` is its row in the pixels file, ``label`` its name without skin tone, ``group`` its root.
 
-    ``colour`` is the name of the colour of most of it, where there is one (see `recipes.pictograms.colours`).
+    Args:
+        family, style: who drew it, and in which finish.
+        category: of what it shows.
+        names, tags: by language; in English.
+        toned: whether it is a skin-tone variant.
+        named: where the label is from: "emoji", "own", or "" where there is none.
+        colour: name of the colour of most of it, where there is one (`main_colour`).
     """
 
-    picture: int
-    family: str
-    style: str
-    label: str
-    category: str
-    root: str
-    split: str
-    names: Mapping[str, str]
-    tags: tuple[str, ...]
+    family: str = ""
+    style: str = ""
+    category: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
     toned: bool = False
-    held_out: bool = False
+    named: str = "emoji"
     colour: str = ""
 
 
@@ -59,7 +59,7 @@ class Concept:
 
     @property
     def root(self) -> str:
-        return self.pictures[0].root
+        return self.pictures[0].group
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -101,51 +101,34 @@ class Concept:
         return self.by_style[style][0] if style else None
 
 
+def folder() -> Path:
+    """Where the table, the pixels, the codes and the models of this recipe lie."""
+    return cache_dir() / "pictograms"
+
+
 def load_pictures(path: Path | None = None, named: Sequence[str] = ("emoji",)) -> list[Picture]:
     """The rows of the pictures table whose label is an emoji's; with ``named`` also "own" names and "" (none).
 
     Raises:
         InputError: the table is missing or lacks a column.
     """
-    import pyarrow.parquet as parquet
+    return [one for one in read_rows(path or folder() / "pictures.parquet", Picture, MAKE) if one.named in named]
 
-    path = path or cache_dir() / "pictograms" / "pictures.parquet"
+
+def load_pixels() -> np.ndarray:
+    """(pictures, 64, 64, 3) uint8, read from disk as needed."""
+    path = folder() / "pixels-64.npy"
     if not path.exists():
-        raise InputError(f"there is no pictures table at {path}; make it with `python -m recipes.pictograms pictures`")
-    table = parquet.read_table(path)
-    missing = [name for name in COLUMNS if name not in table.column_names]
-    if missing:
-        raise InputError(f"the pictures table {path} lacks the columns {', '.join(missing)}; make it again")
-    return [picture_of(row) for row in table.to_pylist() if row.get("named", "emoji") in named]
-
-
-def picture_of(row: Mapping[str, Any]) -> Picture:
-    """A row of the table as a `Picture`; a skin tone in the name is taken out of it."""
-    label = row.get("base_label") or TONE.sub("", row["label"])
-    return Picture(
-        picture=int(row["picture"]),
-        family=row["family"],
-        style=row["style"],
-        label=label,
-        category=row["category"] or "",
-        root=row["root"],
-        split=row["split"],
-        names=json.loads(row["names_json"] or "{}"),
-        tags=tuple(json.loads(row["tags_json"] or "[]")),
-        toned=bool(row["skin_tone"]) or label != row["label"],
-        held_out=bool(row.get("held_out", False)),
-    )
+        raise InputError(f"there are no pixels at {path}; make them with `{MAKE}`")
+    return np.load(path, mmap_mode="r")
 
 
 def concepts_of(pictures: Iterable[Picture]) -> list[Concept]:
     """Pictures grouped by label, in the order in which labels first occur."""
-    groups: dict[str, list[Picture]] = {}
-    for picture in pictures:
-        groups.setdefault(picture.label, []).append(picture)
-    return [Concept(label, tuple(group)) for label, group in groups.items()]
+    return [Concept(label, tuple(group)) for label, group in grouped(pictures, lambda one: one.label).items()]
 
 
-class Concepts(Sequence[Concept]):
+class Concepts(Pool[Concept]):
     """The concepts that may be trained on, with the odds of drawing each.
 
     A concept's weight falls with the number of names that share its root (the 25 families of emoji are one
@@ -153,52 +136,27 @@ class Concepts(Sequence[Concept]):
     """
 
     def __init__(self, pictures: Iterable[Picture]):
-        self._items = concepts_of(p for p in pictures if p.label and p.split == "train" and not p.held_out)
-        if not self._items:
-            raise InputError("the pictures table holds no training pictures; make it again")
-        roots: dict[str, int] = {}
-        for concept in self._items:
-            roots[concept.root] = roots.get(concept.root, 0) + 1
-        weights = [_weight(concept, roots[concept.root]) for concept in self._items]
-        total = sum(weights)
-        self._cumulative = list(accumulate(weight / total for weight in weights))
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._items[index]
-
-    def __iter__(self) -> Iterator[Concept]:
-        return iter(self._items)
+        found = concepts_of(one for one in pictures if one.label and one.trainable)
+        roots = Counter(concept.root for concept in found)
+        super().__init__(found, [_weight(concept, roots[concept.root]) for concept in found])
 
     @cached_property
     def emoji(self) -> list[Concept]:
         """The concepts that an emoji set draws."""
-        return [concept for concept in self._items if concept.default_style]
+        return [concept for concept in self if concept.default_style]
 
     @cached_property
     def by_label(self) -> dict[str, Concept]:
-        return {concept.label: concept for concept in self._items}
+        return {concept.label: concept for concept in self}
 
     @cached_property
     def by_category(self) -> dict[str, list[Concept]]:
-        groups: dict[str, list[Concept]] = {}
-        for concept in self._items:
-            groups.setdefault(concept.category, []).append(concept)
-        return groups
+        return grouped(self, lambda concept: concept.category)
 
     @cached_property
     def by_last_word(self) -> dict[str, list[Concept]]:
         """Concepts that differ in a word only, such as the hearts: the hard choices."""
-        groups: dict[str, list[Concept]] = {}
-        for concept in self._items:
-            groups.setdefault(concept.label.split()[-1], []).append(concept)
-        return groups
-
-    def pick(self, uniform: float) -> Concept:
-        """The concept at ``uniform`` (0 to 1) of the weighted list."""
-        return self._items[min(bisect_right(self._cumulative, uniform), len(self) - 1)]
+        return grouped(self, lambda concept: concept.label.split()[-1])
 
 
 def _weight(concept: Concept, same_root: int) -> float:

@@ -1,54 +1,88 @@
 """What a model reads and draws, measured on drawings and concepts it was never trained on.
 
-``python -m recipes.pictograms.evaluate MODEL --out FOLDER`` writes ``evaluation.json``, ``evaluation.md`` and
+``python -m recipes pictograms evaluate MODEL --out FOLDER`` writes ``evaluation.json``, ``evaluation.md`` and
 the contact sheets. Naming is exact: the likelihood of every name in the table, not a choice among a few.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from recipes.pictograms.concepts import EMOJI_STYLES, Concept, Concepts, Picture, concepts_of, load_pictures
-from recipes.pictograms.drawing import drawing_report
-from recipes.pictograms.intervals import Share, top
-from recipes.pictograms.judge import Judge, load_pixels
+from recipes.pictograms import judge
+from recipes.pictograms.concepts import (
+    EMOJI_STYLES,
+    Concept,
+    Concepts,
+    Picture,
+    concepts_of,
+    load_pictures,
+    load_pixels,
+)  # fmt: skip
+from recipes.pictograms.drawing import Drawing, attempts_report, drawing_report
 from recipes.pictograms.phrases import category_words, phrase
-from recipes.pictograms.tasks import category_prompt, naming_prompt
+from recipes.pictograms.tasks import categorised, named
+from typer import Argument, Option
 
-from sensorium.files import atomic_file
-from sensorium.types import Conversation, InputError, Part, as_message
+from sensorium.evaluate import Among, Results, Task, Verdict, Written, nearest, paired
+from sensorium.types import InputError, Part
 
 WHITE = np.full((64, 64, 3), 255, dtype=np.uint8)
-MISS = 10**6
-MEASURES = ["name", "say", "category", "draw"]
+MEASURES = ["name", "say", "category", "draw", "attempts"]
 
 
-@dataclass
-class Report:
-    """Rows of a results table: name of the measure, condition, share with its interval."""
+def evaluate(
+    model: Annotated[str, Argument(help="Name, folder or Hub id.")],
+    out: Annotated[Path, Option(help="Folder for the report and the contact sheets.")],
+    pictures: Annotated[int, Option(help="Pictures to name.")] = 500,
+    names: Annotated[int, Option(help="Names to draw.")] = 200,
+    guidance: Annotated[float, Option(help="Of drawings.")] = 1.5,
+    temperature: Annotated[float, Option(help="Of drawings.")] = 0.3,
+    best_of: Annotated[int, Option(help="Candidates for each drawing, of which the best-read one counts.")] = 1,
+    attempts: Annotated[int, Option(help="Drawings of each name, where attempts are compared.")] = 4,
+    scorer: Annotated[str, Option(help="Of candidates: reading (read back as its name) or likelihood.")] = "reading",
+    seed: int = 0,
+    only: Annotated[list[str] | None, Option(help=f"Some of {', '.join(MEASURES)}.")] = None,
+    engine: Annotated[str, Option(help="What writes, see `sensorium.generate.make_engine`.")] = "torch",
+) -> None:
+    """Measure what a model names, says, sorts and draws."""
+    import sensorium
 
-    rows: list[tuple[str, str, Share]] = field(default_factory=list)
-    notes: dict[str, Any] = field(default_factory=dict)
+    if unknown := set(only or ()) - set(MEASURES):
+        raise InputError(f"there is no measure {unknown.pop()!r}; the measures are {', '.join(MEASURES)}")
+    asked = Drawing(
+        names=names, guidance=guidance, temperature=temperature, best_of=best_of, attempts=attempts, scorer=scorer,
+        seed=seed, out=out,
+    )  # fmt: skip
+    measure(sensorium.load(model, engine=engine), only or MEASURES[:4], pictures, asked).save(out)
 
-    def add(self, measure: str, condition: str, share: Share) -> None:
-        self.rows.append((measure, condition, share))
-        print(f"{measure} | {condition} | {share}", flush=True)
 
-    def to_json(self) -> dict[str, Any]:
-        rows = [{"measure": m, "condition": c, **share.to_json()} for m, c, share in self.rows]
-        return {"rows": rows, "notes": self.notes}
-
-    def to_markdown(self) -> str:
-        lines = ["| measure | condition | share (95 % interval) |", "|---|---|---|"]
-        return "\n".join([*lines, *(f"| {m} | {c} | {share} |" for m, c, share in self.rows)]) + "\n"
+def measure(model: Any, only: Sequence[str], count: int, asked: Drawing) -> Results:
+    """The measures named in ``only``; for ``count`` and ``asked`` see `evaluate`."""
+    pictures, pixels = load_pictures(), load_pixels()
+    notes = {"pictures": count, "names": asked.names, "seed": asked.seed, "temperature": asked.temperature}
+    results = Results(notes=notes)
+    if {"name", "say"} & set(only):
+        shown = held_out_pictures(pictures, count, asked.seed)
+        if "name" in only:
+            naming(results, model, pictures, pixels, shown)
+        if "say" in only:
+            naming_task("name written freely, held-out family", pixels, shown, Written()).run(model, results)
+    if "category" in only:
+        for held_out in (False, True):
+            if shown := unseen_pictures(pictures, count, asked.seed, held_out):
+                where = "held-out family" if held_out else "seen family"
+                sorting(results, model, pictures, pixels, shown, where)
+    if "draw" in only:
+        drawing_report(results, model, judge.load(), pictures, pixels, asked)
+    if "attempts" in only:
+        attempts_report(results, model, judge.load(), pictures, asked)
+    return results
 
 
 def held_out_pictures(pictures: Iterable[Picture], count: int, seed: int = 0) -> list[Picture]:
@@ -66,191 +100,74 @@ def unseen_pictures(pictures: Iterable[Picture], count: int, seed: int = 0, held
     return _one_each(concepts_of(shown), count, seed)
 
 
-def evaluate(model: Any, pictures: Sequence[Picture], pixels: np.ndarray, options: argparse.Namespace) -> Report:
-    """All measures; ``options`` are those of the command line."""
-    report = Report(notes={"pictures": options.pictures, "names": options.names, "seed": options.seed})
-    if "name" in options.only:
-        naming_report(report, model, pictures, pixels, held_out_pictures(pictures, options.pictures, options.seed))
-    if "say" in options.only:
-        saying_report(report, model, pixels, held_out_pictures(pictures, options.pictures, options.seed))
-    if "category" in options.only:
-        for held_out in (False, True):
-            shown = unseen_pictures(pictures, options.pictures, options.seed, held_out)
-            if shown:
-                category_report(
-                    report, model, pictures, pixels, shown, "held-out family" if held_out else "seen family"
-                )
-    if "draw" in options.only:
-        drawing_report(report, model, Judge.load(), pictures, pixels, options)
-    return report
+def naming_task(name: str, pixels: np.ndarray, shown: Sequence[Picture], scorer: Any) -> Task:
+    talks = [named(Part("image", data=pixels[p.medium]), p.label) for p in shown]
+    return Task(name=name, conversations=talks, scorer=scorer)
 
 
-def naming_report(
-    report: Report, model: Any, pictures: Sequence[Picture], pixels: np.ndarray, shown: Sequence[Picture]
+def naming(
+    results: Results, model: Any, pictures: Sequence[Picture], pixels: np.ndarray, shown: Sequence[Picture]
 ) -> None:
     """Exact name among all names of emoji: model, nearest neighbour on pixels, blind runs; and among all names."""
     concepts = Concepts(pictures)
-    labels = [concept.label for concept in concepts.emoji]
-    truth = [labels.index(picture.label) for picture in shown]
-    answers = [answer_ids(model, phrase(label)) for label in labels]
-    prompts = [naming_prompt(Part("image", data=pixels[p.picture])) for p in shown]
-    seen = top_answers(model, answers, prompts)
-    _add_ranks(report, "name, held-out family", "model", seen, truth)
-    if len(concepts) > len(labels):
-        wider = [*labels, *(concept.label for concept in concepts if not concept.default_style)]
-        every = [answer_ids(model, phrase(label)) for label in wider]
-        condition = f"model, among all {len(wider)} names of training"
-        _add_ranks(report, "name, held-out family", condition, top_answers(model, every, prompts), truth)
-    for family in sorted({p.family for p in shown}):
-        own = [i for i, p in enumerate(shown) if p.family == family]
-        _add_ranks(report, f"name, {family}", "model", [seen[i] for i in own], [truth[i] for i in own])
-    near = nearest_labels(pictures, pixels, shown)
-    _add_ranks(report, "name, held-out family", "nearest neighbour on pixels", near, [p.label for p in shown])
-    for condition, prompt in blind_prompts(naming_prompt).items():
-        fixed = top_answers(model, answers, [prompt])
-        _add_ranks(report, "name, held-out family", condition, fixed * len(shown), truth)
-    report.notes["names in the choice"] = len(labels)
-    report.notes["misnamed"] = [
-        {"picture": p.picture, "true": p.label, "said": [labels[i] for i in best[:3]]}
-        for p, best in zip(shown, seen, strict=True)
-        if labels[best[0]] != p.label
-    ][:40]
+    emoji = [phrase(concept.label) for concept in concepts.emoji]
+    task = naming_task("name, held-out family", pixels, shown, Among(emoji))
+    seen = replace(task, groups=[f"name, {p.family}" for p in shown]).run(model, results)
+    if len(concepts) > len(emoji):
+        wider = [*emoji, *(phrase(concept.label) for concept in concepts if not concept.default_style)]
+        among = f"model, among all {len(wider)} names of training"
+        replace(task, scorer=Among(wider), condition=among).run(model, results)
+    near = task.compare("nearest neighbour on pixels", nearest_phrases(pictures, pixels, shown), results)
+    blind_runs(task, model, results)
+    results.notes["model against nearest neighbour"] = _against(seen, near)
+    results.notes["names in the choice"] = len(emoji)
+    missed = [(p, verdict) for p, verdict in zip(shown, seen, strict=True) if not verdict.right]
+    results.notes["misnamed"] = [
+        {"picture": p.medium, "true": p.label, "said": verdict.said[:3]} for p, verdict in missed[:40]
+    ]
 
 
-def saying_report(report: Report, model: Any, pixels: np.ndarray, shown: Sequence[Picture]) -> None:
-    """The name written freely, the likeliest token each time, and right only when it is the label's own phrase."""
-    prompts = (naming_prompt(Part("image", data=pixels[picture.picture])) for picture in shown)
-    said = [model.chat(prompt, want="text", temperature=0, max_tokens=24).text.strip() for prompt in prompts]
-    right = [text == phrase(picture.label) for text, picture in zip(said, shown, strict=True)]
-    report.add("name written freely, held-out family", "model", Share(sum(right), len(right)))
+def blind_runs(task: Task, model: Any, results: Results) -> None:
+    """The same questions without a picture, and with a white one."""
+    task.blind("no picture").run(model, results)
+    task.blank(WHITE, "a white picture").run(model, results)
 
 
-def category_report(
-    report: Report, model: Any, pictures: Sequence[Picture], pixels: np.ndarray, shown: Sequence[Picture], where: str
+def sorting(
+    results: Results, model: Any, pictures: Sequence[Picture], pixels: np.ndarray, shown: Sequence[Picture], where: str
 ) -> None:
     """Category of concepts never seen, among all categories, against chance, the largest category and blindness."""
     concepts = Concepts(pictures)
     categories = sorted(filter(None, concepts.by_category))
-    truth = [categories.index(p.category) if p.category in categories else MISS for p in shown]
-    answers = [answer_ids(model, category_words(name)) for name in categories]
-    measure = f"category of an unseen concept, {where}"
-    seen = top_answers(model, answers, (category_prompt(Part("image", data=pixels[p.picture])) for p in shown), 1)
-    _add_ranks(report, measure, "model", seen, truth, (1,))
-    near = nearest_labels(pictures, pixels, shown, 1)
-    named = [[concepts.by_label[best[0]].category] for best in near]
-    _add_ranks(report, measure, "nearest neighbour on pixels", named, [p.category for p in shown], (1,))
+    talks = [categorised(Part("image", data=pixels[p.medium]), p.category) for p in shown]
+    among = Among([category_words(name) for name in categories], (1,))
+    task = Task(name=f"category of an unseen concept, {where}", conversations=talks, scorer=among)
+    seen = task.run(model, results)
+    of = {phrase(concept.label): category_words(concept.category) for concept in concepts}
+    said = [[of[best[0]]] for best in nearest_phrases(pictures, pixels, shown, 1)]
+    near = task.compare("nearest neighbour on pixels", said, results)
     largest = max(concepts.by_category, key=lambda name: len(concepts.by_category[name]))
-    _add_ranks(report, measure, f"always {largest!r}", [[largest]] * len(shown), [p.category for p in shown], (1,))
-    for condition, prompt in blind_prompts(category_prompt).items():
-        fixed = top_answers(model, answers, [prompt], 1)
-        _add_ranks(report, measure, condition, fixed * len(shown), truth, (1,))
-    report.notes["chance of the category"] = round(1 / len(categories), 4)
-    report.notes["test categories"] = dict(Counter(p.category for p in shown))
+    task.compare(f"always {largest!r}", [[category_words(largest)]] * len(shown), results)
+    blind_runs(task, model, results)
+    results.notes[f"model against nearest neighbour, {where}"] = _against(seen, near)
+    results.notes["chance of the category"] = round(1 / len(categories), 4)
+    results.notes["test categories"] = dict(Counter(p.category for p in shown))
 
 
-def prompt_ids(model: Any, prompt: Conversation) -> list[int]:
-    return model.stream.render(model.senses.encode(prompt), reply=True).ids.tolist()
-
-
-def answer_ids(model: Any, answer: str) -> list[int]:
-    """Ids of an answer and of the end of the turn, as `Stream.render` writes them."""
-    question = as_message("user", "?")
-    open_ = model.stream.render(Conversation((question,)), reply=True)
-    whole = model.stream.render(Conversation((question, as_message("assistant", answer))))
-    learned = int(np.flatnonzero(whole.mask)[-1]) + 1
-    return whole.ids[len(open_.ids) : learned].tolist()
-
-
-def top_answers(
-    model: Any, answers: Sequence[Sequence[int]], prompts: Iterable[Conversation], k: int = 5
-) -> list[list[int]]:
-    """Numbers of the ``k`` likeliest answers to every prompt, by the exact likelihood of each."""
-    with model.media(about=True):
-        return [[one.index for one in model.engine.best(prompt_ids(model, prompt), answers, k)] for prompt in prompts]
-
-
-def blind_prompts(make: Callable[[Part], Conversation]) -> dict[str, Conversation]:
-    """The same question without a picture, and with a white one."""
-    asked = make(Part("image", data=WHITE))
-    words = [part for part in asked.messages[0].parts if part.is_text]
-    return {"no picture": Conversation((as_message("user", words),)), "a white picture": asked}
-
-
-def nearest_labels(
+def nearest_phrases(
     pictures: Sequence[Picture], pixels: np.ndarray, shown: Sequence[Picture], k: int = 5
 ) -> list[list[str]]:
-    """The ``k`` different names of emoji whose training drawings are nearest in pixels (Euclidean, 64 x 64 RGB)."""
+    """The ``k`` different names of emoji whose training drawings are nearest in pixels (64 x 64 RGB)."""
     train = [picture for concept in Concepts(pictures).emoji for picture in concept.plain]
-    asked = _flat(pixels, shown)
-    distances = np.concatenate(
-        [_distances(asked, _flat(pixels, train[i : i + 1024])) for i in range(0, len(train), 1024)], axis=1
-    )
-    order = np.argsort(distances, axis=1)
-    return [_first_different((train[i].label for i in row), k) for row in order]
+    known, asked = pixels[[p.medium for p in train]], pixels[[p.medium for p in shown]]
+    return nearest(asked / np.float32(255), known / np.float32(255), [phrase(p.label) for p in train], k)
 
 
-def _first_different(labels: Iterable[str], k: int) -> list[str]:
-    found: dict[str, None] = {}
-    for label in labels:
-        found[label] = None
-        if len(found) == k:
-            break
-    return list(found)
-
-
-def _flat(pixels: np.ndarray, pictures: Sequence[Picture]) -> np.ndarray:
-    rows = pixels[[p.picture for p in pictures]]
-    return np.asarray(rows, dtype=np.float32).reshape(len(rows), -1) / 255
-
-
-def _distances(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """Squared distances less the squares of ``one``, which do not change the order."""
-    return (two * two).sum(1)[None] - 2 * one @ two.T
-
-
-def _add_ranks(
-    report: Report, measure: str, condition: str, best: Sequence[Sequence[Any]], truth: Sequence[Any], ks: Any = (1, 5)
-) -> None:
-    ranks = [list(row).index(true) if true in row else MISS for row, true in zip(best, truth, strict=True)]
-    for k in ks:
-        report.add(f"{measure}, top-{k}", condition, top(ranks, k))
+def _against(one: Sequence[Verdict], other: Sequence[Verdict]) -> dict[str, Any]:
+    return paired([verdict.right for verdict in one], [verdict.right for verdict in other]).to_json()
 
 
 def _one_each(concepts: Sequence[Concept], count: int, seed: int) -> list[Picture]:
     random = Random(seed)
     chosen = random.sample(list(concepts), min(count, len(concepts)))
     return [random.choice(concept.pictures) for concept in chosen]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="name, folder or Hub id")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the report and the contact sheets")
-    parser.add_argument("--pictures", type=int, default=500)
-    parser.add_argument("--names", type=int, default=200)
-    parser.add_argument("--guidance", type=float, default=1.5)
-    parser.add_argument("--temperature", type=float, default=0.3)
-    parser.add_argument("--best-of", type=int, default=1, help="candidates for each drawing")
-    parser.add_argument(
-        "--scorer",
-        choices=["likelihood", "reading"],
-        default="reading",
-        help="how a candidate is chosen: likelier with the request than without, or read back as its name",
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=MEASURES, default=MEASURES)
-    parser.add_argument("--engine", default="torch", help="what writes, see `sensorium.generate.make_engine`")
-    options = parser.parse_args()
-    import sensorium
-
-    report = evaluate(sensorium.load(options.model, engine=options.engine), load_pictures(), load_pixels(), options)
-    if not report.rows:
-        raise InputError("nothing was measured; the table holds no held-out pictures")
-    with atomic_file(options.out / "evaluation.json") as path:
-        path.write_text(json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    with atomic_file(options.out / "evaluation.md") as path:
-        path.write_text(report.to_markdown(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

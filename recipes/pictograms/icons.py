@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recipes.pictograms.emoji import Emoji, EmojiNames
-from recipes.pictograms.render import icon_svg
-from recipes.pictograms.sets import Drawing, drawing_of, read_icons
+from recipes.pictograms.sets import Drawing, drawing_of
 from recipes.pictograms.sources import Source
 from recipes.pictograms.split import known_root, root_of
+
+from sensorium.data.iconify import icon_svg, read_icons
 
 BRANDS = re.compile(
     r"logo(?!ut)|brand|google|facebook|tik-?tok|insta(?:gram)?\b|whats-?app|you-?tube|twitter|linkedin|reddit|discord\b"
@@ -90,7 +91,7 @@ class Namer:
 
 def icon_drawings(source: Source, namer: Namer) -> list[Drawing]:
     """The icons of an Iconify set that are wanted, see the fields of `Source`."""
-    icons, _ = read_icons(source)
+    icons, _ = read_icons(source.package)
     found = []
     for key, name in wanted(source, icons).items():
         svg = whole(icon_svg(icons, key))
@@ -119,7 +120,7 @@ def whole(svg: str) -> str:
 
 def flag_drawings(source: Source, names: EmojiNames) -> list[Drawing]:
     """The flags of a set whose icons are called by ISO codes ("fr", "gb-eng")."""
-    icons, _ = read_icons(source)
+    icons, _ = read_icons(source.package)
     found = []
     for code in icons["icons"]:
         one = names.emoji.get(flag_key(code))

@@ -1,32 +1,29 @@
 """The judge of drawings: a small classifier of names, trained on real drawings, apart from the models.
 
 It sees drawings of the training families only, so its own accuracy on held-out families tells how far its
-verdicts can be trusted. ``python -m recipes.pictograms.judge train --minutes 30`` trains it (a later call goes
-on from the last checkpoint), ``... judge report`` prints its accuracy.
+verdicts can be trusted. ``python -m recipes pictograms train judge`` trains it and prints that accuracy.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from recipes.pictograms.concepts import Concepts, Picture, load_pictures
-from recipes.pictograms.intervals import Share, top
+from recipes.pictograms.concepts import Concepts, Picture, folder, load_pictures, load_pixels
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sensorium.files import atomic_folder, cache_dir
-from sensorium.types import InputError
+from sensorium.data.labelled import Labelled
+from sensorium.data.table import grouped
+from sensorium.evaluate import Classifier, Judge, Share, top
+from sensorium.learning.training import CodecTraining, train_codec
+from sensorium.recipe import Learner
 
 # Shapes: B batch, C channels, L labels; images_B3HW float in 0..1 (1 = white paper).
 WIDTH = 40
-BATCH = 128
-FOLDER = "judge"
 
 
 class Block(nn.Module):
@@ -62,121 +59,62 @@ class JudgeNet(nn.Module):
         self.head = nn.Sequential(
             nn.Conv2d(6 * width, 2 * width, 1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(2 * width * 16, labels)
         )
+        for module in (self.stem, self.head):
+            module.adam = True  # type: ignore[assignment]
 
     def forward(self, images_B3HW: Tensor) -> Tensor:
         return self.head(self.body(self.stem(2 * images_B3HW - 1)))
 
 
-class Judge:
-    """Names for pictures.
-
-    Args:
-        labels: the names it knows.
-        net: its network.
-    """
-
-    def __init__(self, labels: Sequence[str], net: JudgeNet):
-        self.labels, self.net = list(labels), net.eval()
-
-    @torch.no_grad()
-    def log_probs(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """(N, labels) log-probabilities of uint8 RGB pictures of any size, scaled to 64 x 64 px."""
-        batches = [torch.stack([_tensor(image) for image in images[i : i + 256]]) for i in range(0, len(images), 256)]
-        return torch.cat([self.net(batch).log_softmax(-1) for batch in batches]).numpy()
-
-    def ranks(self, images: Sequence[np.ndarray], labels: Sequence[str]) -> list[int]:
-        """How many names the judge holds likelier than the true one (0 = its first choice)."""
-        scores = self.log_probs(images)
-        true = [self.labels.index(label) for label in labels]
-        return [int((row > row[index]).sum()) for row, index in zip(scores, true, strict=True)]
-
-    def top(self, images: Sequence[np.ndarray], k: int = 5) -> list[list[str]]:
-        best = np.argsort(-self.log_probs(images), axis=1)[:, :k]
-        return [[self.labels[index] for index in row] for row in best]
-
-    def save(self, folder: Path, notes: dict[str, float]) -> None:
-        from safetensors.torch import save_file
-
-        with atomic_folder(folder) as out:
-            state = {name: value.contiguous() for name, value in self.net.state_dict().items()}
-            save_file(state, out / "judge.safetensors")
-            head = {"labels": self.labels, "width": self.net.stem[0].out_channels, **notes}
-            (out / "judge.json").write_text(json.dumps(head, ensure_ascii=False), encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: Path | None = None) -> Judge:
-        """The judge in the cache, or in ``folder``; InputError when it has not been trained."""
-        from safetensors.torch import load_file
-
-        folder = folder or default_folder()
-        if not (folder / "judge.json").exists():
-            raise InputError(f"no judge in {folder}; train it with `python -m recipes.pictograms.judge train`")
-        head = json.loads((folder / "judge.json").read_text(encoding="utf-8"))
-        net = JudgeNet(len(head["labels"]), head["width"])
-        net.load_state_dict(load_file(folder / "judge.safetensors"))
-        return cls(head["labels"], net)
+def load(place: Path | None = None, width: int = WIDTH) -> Classifier:
+    """The judge in the cache, or in ``place``; InputError when it has not been trained."""
+    make = "python -m recipes pictograms train judge"
+    return Classifier.load(place or default_folder(), lambda labels: JudgeNet(labels, width), to_net, make)
 
 
 def default_folder() -> Path:
-    return cache_dir() / "pictograms" / FOLDER
-
-
-def load_pixels(folder: Path | None = None) -> np.ndarray:
-    """(pictures, 64, 64, 3) uint8, read from disk as needed."""
-    path = (folder or cache_dir() / "pictograms") / "pixels-64.npy"
-    if not path.exists():
-        raise InputError(f"there are no pixels at {path}; make them with `python -m recipes.pictograms pictures`")
-    return np.load(path, mmap_mode="r")
+    return folder() / "judge"
 
 
 def train(
     pictures: Sequence[Picture],
     pixels: np.ndarray,
     minutes: float,
-    folder: Path,
-    seed: int = 0,
+    place: Path,
     width: int = WIDTH,
-    peak_rate: float = 2e-3,
-    drawings: int | None = None,
+    steps: int | None = None,
+    batch: int = 128,
 ) -> Judge:
-    """Train for some minutes, or at most ``drawings``, on the training families; save into ``folder``.
+    """Train for some minutes in all, or some steps, on the training families, and save into ``place``.
 
-    Names are sampled, not files. The learning rate rises, then falls to nothing at the end. A folder that already
-    holds a judge of the same names is taken up again.
+    Names are sampled, not files.
     """
-    groups = {concept.label: concept.plain for concept in Concepts(pictures).emoji}
-    judge = _take_up(folder, sorted(groups), width)
-    files = [np.array([p.picture for p in groups[label]]) for label in judge.labels]
-    generator = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    optimizer = torch.optim.AdamW(judge.net.parameters(), lr=peak_rate, weight_decay=0.05)
-    start, saved, seen, smooth = time.monotonic(), time.monotonic(), 0, 0.0
-    judge.net.train().to(memory_format=torch.channels_last)  # a third faster on a CPU
-    while (done := max((time.monotonic() - start) / (60 * minutes), seen / (drawings or float("inf")))) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = peak_rate * min(done / 0.05, (1 - done) / 0.95)
-        labels = generator.integers(len(files), size=BATCH)
-        rows = np.array([generator.choice(files[label]) for label in labels])
-        images = augment(torch.from_numpy(pixels[rows]).permute(0, 3, 1, 2).float() / 255)
-        images = images.contiguous(memory_format=torch.channels_last)
-        loss = F.cross_entropy(judge.net(images), torch.from_numpy(labels), label_smoothing=0.1)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        seen += BATCH
-        smooth = 0.98 * smooth + 0.02 * loss.item() if seen > BATCH else loss.item()
-        if time.monotonic() - saved > 120:
-            judge.save(folder, {"loss": smooth})
-            saved = time.monotonic()
-            print(f"{100 * done:5.1f} %  {seen} drawings  loss {smooth:.3f}", flush=True)
-    judge.net.eval()
-    judge.save(folder, {"loss": smooth, "minutes": minutes, "drawings": seen})
-    print(f"done: {seen} drawings of {len(files)} names, loss {smooth:.3f}", flush=True)
+    known = [p for concept in Concepts(pictures).emoji for p in concept.plain]
+    shown = Labelled(pixels, known, to_net, source=lambda p: "", classes={})
+    torch.manual_seed(0)
+    net = JudgeNet(shown.counts[0], width).to(memory_format=torch.channels_last)  # a third faster on a CPU
+    config = CodecTraining(minutes=minutes, steps=steps, batch=batch, lr=1e-2, adam_share=0.2)
+    train_codec(net, shown.changed(augment), name_loss, config, checkpoint=place / "state.safetensors")
+    judge = Classifier(shown.classes["name"], net, to_net)
+    judge.save(place)
     return judge
 
 
-def augment(images_B3HW: Tensor) -> Tensor:
+def name_loss(net: Any, batch: dict[str, Any]) -> dict[str, Tensor]:
+    return {"name": F.cross_entropy(net(batch["x"]), batch["name"], label_smoothing=0.1)}
+
+
+def to_net(pixels: Tensor) -> Tensor:
+    """Pictures (B, H, W, 3) uint8 as the network wants them; scaled to 64 x 64 px."""
+    x_B3HW = pixels.permute(0, 3, 1, 2).float() / 255
+    if x_B3HW.shape[-2:] != (64, 64):
+        x_B3HW = F.interpolate(x_B3HW, size=(64, 64), mode="bilinear", antialias=True, align_corners=False)
+    return x_B3HW.contiguous(memory_format=torch.channels_last)
+
+
+def augment(images_B3HW: Tensor, rng: np.random.Generator) -> Tensor:
     """Moved, scaled, turned a little, softened as a codec softens, and tinted a little; never mirrored."""
+    torch.manual_seed(int(rng.integers(2**31)))
     count = len(images_B3HW)
     angle, scale = (torch.rand(count) - 0.5) * 0.4, 0.85 + torch.rand(count) * 0.4
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
@@ -196,43 +134,21 @@ def held_out_accuracy(judge: Judge, pictures: Sequence[Picture], pixels: np.ndar
     """Top-1 and top-5 on drawings of held-out families whose names the judge knows, by family."""
     known = set(judge.labels)
     shown = [p for p in pictures if p.held_out and not p.toned and p.label in known]
-    ranks = judge.ranks([pixels[p.picture] for p in shown], [p.label for p in shown]) if shown else []
-    result = {}
-    for family in sorted({p.family for p in shown}):
-        own = [rank for picture, rank in zip(shown, ranks, strict=True) if picture.family == family]
-        result[family] = (top(own, 1), top(own, 5))
-    return result
+    found = {}
+    for family, own in sorted(grouped(shown, lambda p: p.family).items()):
+        ranks = judge.ranks([pixels[p.medium] for p in own], [p.label for p in own])
+        found[family] = top(ranks, 1), top(ranks, 5)
+    return found
 
 
-def _tensor(image: np.ndarray) -> Tensor:
-    tensor = torch.from_numpy(np.array(image, copy=True)).permute(2, 0, 1).float()[None] / 255
-    if tensor.shape[-2:] != (64, 64):
-        tensor = F.interpolate(tensor, size=(64, 64), mode="bilinear", antialias=True, align_corners=False)
-    return tensor[0]
-
-
-def _take_up(folder: Path, labels: list[str], width: int) -> Judge:
-    if (folder / "judge.json").exists():
-        judge = Judge.load(folder)
-        if judge.labels == labels:
-            return judge
-    return Judge(labels, JudgeNet(len(labels), width))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=["train", "report"])
-    parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--folder", type=Path, default=None)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    folder = arguments.folder or default_folder()
-    pictures, pixels = load_pictures(), load_pixels()
-    if arguments.action == "train":
-        train(pictures, pixels, arguments.minutes, folder, arguments.seed)
-    for family, (first, five) in held_out_accuracy(Judge.load(folder), pictures, pixels).items():
+def report(out: Path) -> None:
+    for family, (first, five) in held_out_accuracy(load(), load_pictures(), load_pixels()).items():
         print(f"{family}: top-1 {first}, top-5 {five}")
 
 
-if __name__ == "__main__":
-    main()
+def train_here(minutes: float, start: str = "") -> None:
+    train(load_pictures(), load_pixels(), minutes, default_folder())
+    report(default_folder())
+
+
+JUDGE = Learner(train=train_here, minutes=12, report=report)

@@ -1,37 +1,37 @@
 """The pictures table: every drawing as 64 x 64 pixels with its names, its concept and its side of the split.
 
 Written to ``cache_dir()/pictograms``: ``pictures.parquet`` (one row per picture), ``pixels-64.npy`` (uint8, N x 64 x 64
-x 3, row = the column ``picture``) and ``ATTRIBUTION.md``. A set, once drawn, is kept, so a second run is quick.
+x 3, row = the column ``medium``) and ``ATTRIBUTION.md``. A set, once drawn, is kept, so a second run is quick.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from recipes.pictograms.clipart import clipart_drawings
+from recipes.pictograms.concepts import Picture, folder
 from recipes.pictograms.emoji import EmojiNames
 from recipes.pictograms.icons import Namer, flag_drawings, icon_drawings
-from recipes.pictograms.render import SIZE_PX, draw, place_all
 from recipes.pictograms.sets import Drawing, emoji_drawings, emoji_names
 from recipes.pictograms.sources import SOURCES, Source
 from recipes.pictograms.split import split_of
 
-from sensorium.files import atomic_file, cache_dir
+from sensorium.data.fetch import attribution
+from sensorium.data.table import write_rows
+from sensorium.files import atomic_file
+from sensorium.modalities.drawings import SIZE_PX, draw, place_all
 
 LEAST_INK_PX = 16
-DRAWING_VERSION = 1  # raise it when render.py draws differently
+DRAWING_VERSION = 1  # raise it when `sensorium.modalities.drawings` draws differently
+ABOUT = """
+Pictures were drawn from these sets at 64 x 64 pixels on white, cut to their ink and centred. Names, tags and
+groups: Unicode CLDR through emojibase-data (MIT; Unicode licence).
+"""
 
 Say = Callable[[str], None]
-
-
-def folder() -> Path:
-    return cache_dir() / "pictograms"
 
 
 def make(sources: Sequence[Source] = SOURCES, say: Say = print) -> Path:
@@ -41,13 +41,13 @@ def make(sources: Sequence[Source] = SOURCES, say: Say = print) -> Path:
         InputError: a package cannot be fetched, resvg is missing, or the disk is full.
     """
     readers = _readers()
-    rows: list[dict[str, Any]] = []
+    rows: list[Picture] = []
     pixels: list[np.ndarray] = []
     seen: set[bytes] = set()
     for source in sources:
         drawings = readers[source.kind](source)
         kept = new_pictures(_drawn(source, drawings, say), seen, repeats=source.kind == "emoji")
-        rows += [_row(drawings[index], source) for index, _ in kept]
+        rows += [picture_of(drawings[index], source, len(rows) + n) for n, (index, _) in enumerate(kept)]
         pixels += [picture for _, picture in kept]
         say(f"{source.style}: {len(kept)} pictures; {len(drawings) - len(kept)} blank, not drawable or repeated")
     write(rows, np.stack(pixels), sources)
@@ -111,48 +111,30 @@ def digest_of(drawings: Iterable[Drawing], fit: bool = False) -> str:
     return digest.hexdigest()
 
 
-def _row(drawing: Drawing, source: Source) -> dict[str, Any]:
-    values = asdict(drawing)
-    values.pop("svg")
-    values["names_json"] = json.dumps(values.pop("names"), ensure_ascii=False)
-    values["tags_json"] = json.dumps(list(values.pop("tags")), ensure_ascii=False)
-    return values | {
-        "family": source.family,
-        "style": source.style,
-        "source": source.package.name,
-        "split": split_of(drawing.root, drawing.category),
-        "held_out": source.held_out,
-        "licence": source.licence,
-    }
+def picture_of(drawing: Drawing, source: Source, number: int) -> Picture:
+    """The row of the table; a skin tone in the name is left out of the label."""
+    return Picture(
+        medium=number,
+        label=drawing.base_label,
+        group=drawing.root,
+        split=split_of(drawing.root, drawing.category),
+        held_out=source.held_out,
+        source=f"{source.package.name}: {drawing.key}",
+        licence=source.licence,
+        family=source.family,
+        style=source.style,
+        category=drawing.category,
+        names=drawing.names,
+        tags=drawing.tags,
+        toned=bool(drawing.skin_tone) or drawing.base_label != drawing.label,
+        named=drawing.named,
+    )
 
 
-def write(rows: Sequence[dict[str, Any]], pixels: np.ndarray, sources: Iterable[Source]) -> None:
+def write(rows: Sequence[Picture], pixels: np.ndarray, sources: Iterable[Source]) -> None:
     """Put the table, the pixels and the attributions in place, each whole or not at all."""
-    import pyarrow
-    import pyarrow.parquet as parquet
-
-    table = pyarrow.Table.from_pylist([{"picture": number, **row} for number, row in enumerate(rows)])
     with atomic_file(folder() / "pixels-64.npy") as path:
         np.save(path, pixels)
-    with atomic_file(folder() / "pictures.parquet") as path:
-        parquet.write_table(table, path)
+    write_rows(rows, folder() / "pictures.parquet")
     with atomic_file(folder() / "ATTRIBUTION.md") as path:
-        path.write_text(attribution(sources), encoding="utf-8")
-
-
-def attribution(sources: Iterable[Source]) -> str:
-    """Who drew what, under which licence, as Markdown."""
-    lines = [
-        "# Attribution",
-        "",
-        "Pictures were drawn from these sets at 64 x 64 pixels on white, cut to their ink and centred. Names, tags and",
-        "groups: Unicode CLDR through emojibase-data (MIT; Unicode licence).",
-        "",
-        "| set | package | author | licence | used for |",
-        "|---|---|---|---|---|",
-    ]
-    for source in sources:
-        use = "evaluation only, never trained on" if source.held_out else "training and evaluation"
-        package = f"{source.package.name} {source.package.version}".strip()
-        lines.append(f"| [{source.style}]({source.url}) | {package} | {source.author} | {source.licence} | {use} |")
-    return "\n".join(lines) + "\n"
+        path.write_text(attribution([source.credit for source in sources], ABOUT), encoding="utf-8")

@@ -6,14 +6,14 @@ Icons of the sets that are no emoji sets take over an emoji's names, tags and ro
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import Any
 
 from recipes.pictograms.emoji import Emoji, EmojiNames, key_of, load_emoji
-from recipes.pictograms.render import icon_svg
-from recipes.pictograms.sources import EMOJI_DATA, EMOJI_SOURCES, Source, fetch
+from recipes.pictograms.sources import EMOJI_DATA, EMOJI_SOURCES, Source
 from recipes.pictograms.split import root_of
+
+from sensorium.data.fetch import fetch
+from sensorium.data.iconify import icon_svg, read_icons
 
 # Icons that show something else than the emoji whose name they bear: (style, icon) -> a better name, "" for none.
 CORRECTIONS = {
@@ -68,28 +68,21 @@ def emoji_names(short_codes: bool = True) -> EmojiNames:
     data = fetch(EMOJI_DATA)
     names = EmojiNames(load_emoji(data))
     for source in EMOJI_SOURCES:
-        for code, name in read_icons(source)[1].items():
+        for code, name in read_icons(source.package)[1].items():
             names.add(name, key_of(code))
     if short_codes:
         names.add_package(data)
     for source in EMOJI_SOURCES:
-        for name, alias in read_icons(source)[0].get("aliases", {}).items():
+        for name, alias in read_icons(source.package)[0].get("aliases", {}).items():
             parent = names.find(alias["parent"])
             if parent and not {"hFlip", "vFlip", "rotate"} & set(alias):
                 names.add(name, parent)
     return names
 
 
-def read_icons(source: Source) -> tuple[dict[str, Any], dict[str, str]]:
-    """``icons.json`` and ``chars.json`` (hexcode -> icon name, empty where the set has none)."""
-    place = fetch(source.package)
-    chars = place / "chars.json"
-    return json.loads((place / "icons.json").read_text()), json.loads(chars.read_text()) if chars.exists() else {}
-
-
 def emoji_drawings(source: Source, names: EmojiNames) -> list[Drawing]:
     """One drawing per emoji of a set; where several icons lead to one emoji, the set's own hexcode table decides."""
-    icons, chars = read_icons(source)
+    icons, chars = read_icons(source.package)
     chosen: dict[str, str] = {}
     for code, name in chars.items():
         chosen.setdefault(key_of(code), name)

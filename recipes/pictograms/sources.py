@@ -1,7 +1,4 @@
-"""Where the drawings come from, and fetching them.
-
-Every source is a public npm or Debian package that anyone can fetch with the same command. Packages are fetched
-once, unpacked into ``cache_dir()/packages`` and never changed; a second run finds them and fetches nothing.
+"""Where the drawings come from: public npm and Debian packages that anyone can fetch with the same command.
 
 Licence tiers: A (Apache, MIT, CC0, public domain, Unicode) and B (CC-BY, with attribution) are trained on; C (CC-BY-SA)
 is a held-out drawing family for evaluation only, never trained on and never shipped.
@@ -9,29 +6,10 @@ is a held-out drawing family for evaluation only, never trained on and never shi
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sensorium.files import atomic_folder, cache_dir
-from sensorium.types import InputError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Package:
-    """A public package: ``registry`` is "npm" or "debian"; an empty version means the one on offer."""
-
-    name: str
-    registry: str = "npm"
-    version: str = ""
-
-    @property
-    def stem(self) -> str:
-        """The file name npm gives a tarball, without its ending: ``@scope/name`` 1.2 -> ``scope-name-1.2``."""
-        return f"{self.name.lstrip('@').replace('/', '-')}-{self.version}".rstrip("-")
+from sensorium.data.fetch import Credit, Package
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,155 +53,70 @@ class Source:
         """Never trained on."""
         return self.tier == "C"
 
+    @property
+    def credit(self) -> Credit:
+        """Its line of the attribution file."""
+        by = {"author": self.author, "licence": self.licence, "url": self.url}
+        use = {"use": "evaluation only, never trained on"} if self.held_out else {}
+        return Credit(name=self.style, package=self.package, **by, **use)
 
-def _iconify(style: str, version: str, licence: str, author: str, url: str, **other: Any) -> Source:
-    facts: dict[str, Any] = {"family": style, "kind": "emoji", "tier": "A", "name": style, **other}
+
+def _by(licence: str, tier: str, author: str, url: str) -> dict[str, Any]:
+    return {"licence": licence, "tier": tier, "author": author, "url": url}
+
+
+def _iconify(style: str, version: str, by: dict[str, Any], **other: Any) -> Source:
+    facts: dict[str, Any] = {"family": style, "kind": "emoji", "name": style, **other}
     package = Package(name=f"@iconify-json/{facts.pop('name')}", version=version)
-    return Source(style=style, package=package, licence=licence, author=author, url=url, **facts)
+    return Source(style=style, package=package, **by, **facts)
 
 
 EMOJI_DATA = Package(name="emojibase-data", version="17.0.0")
 
-_MICROSOFT = "Microsoft Corporation"
-_FLUENT = "https://github.com/microsoft/fluentui-emoji"
-_NOTO = "https://github.com/googlefonts/noto-emoji"
+_GITHUB = "https://github.com/"
+_GOOGLE = _by("Apache-2.0", "A", "Google Inc", f"{_GITHUB}googlefonts/noto-emoji")
+_FLUENT = _by("MIT", "A", "Microsoft Corporation", f"{_GITHUB}microsoft/fluentui-emoji")
+_FLUENT_ICONS = _by("MIT", "A", "Microsoft Corporation", f"{_GITHUB}microsoft/fluentui-system-icons")
+_MOZILLA = _by("Apache-2.0", "A", "Mozilla", f"{_GITHUB}mozilla/fxemoji")
+_TWITTER = _by("CC-BY-4.0", "B", "Twitter, Inc and others", f"{_GITHUB}jdecked/twemoji")
+_EMOJITWO = _by("CC-BY-4.0", "B", "EmojiTwo", f"{_GITHUB}EmojiTwo/emojitwo")
+_OPENMOJI = _by("CC-BY-SA-4.0", "C", "OpenMoji", f"{_GITHUB}hfg-gmuend/openmoji")
+_EMOJI_ONE = _by("CC-BY-SA-4.0", "C", "Emoji One", f"{_GITHUB}joypixels/emojione-legacy")
+_STREAMLINE = _by("CC-BY-4.0", "B", "Streamline", f"{_GITHUB}webalys-hq/streamline-vectors")
+_ICONS8 = _by("MIT", "A", "Icons8", f"{_GITHUB}icons8/flat-color-icons")
+_METEO = _by("MIT", "A", "Bas Milius", f"{_GITHUB}basmilius/weather-icons")
+_HEALTH = _by("MIT", "A", "Resolve to Save Lives", f"{_GITHUB}resolvetosavelives/healthicons")
+_FLAGS = _by("MIT", "A", "HatScripts", f"{_GITHUB}HatScripts/circle-flags")
+_CLIPART = _by("CC0-1.0", "A", "the Open Clip Art Library's authors", "https://openclipart.org")
 
 # The order is the order of the rows in the pictures table: append, never insert.
 EMOJI_SOURCES = (
-    _iconify("noto", "1.2.9", "Apache-2.0", "Google Inc", _NOTO),
-    _iconify("noto-v1", "1.2.5", "Apache-2.0", "Google Inc", _NOTO),
-    _iconify("fluent", "1.2.7", "MIT", _MICROSOFT, _FLUENT, name="fluent-emoji"),
-    _iconify("fluent-flat", "1.2.6", "MIT", _MICROSOFT, _FLUENT, name="fluent-emoji-flat", family="fluent"),
-    _iconify("fxemoji", "1.2.2", "Apache-2.0", "Mozilla", "https://github.com/mozilla/fxemoji"),
-    _iconify(
-        "twemoji", "1.2.5", "CC-BY-4.0", "Twitter, Inc and others", "https://github.com/jdecked/twemoji", tier="B"
-    ),
-    _iconify("emojione", "1.2.3", "CC-BY-4.0", "EmojiTwo", "https://github.com/EmojiTwo/emojitwo", tier="B"),
-    _iconify("openmoji", "1.2.29", "CC-BY-SA-4.0", "OpenMoji", "https://github.com/hfg-gmuend/openmoji", tier="C"),
-    _iconify(
-        "emojione-v1", "1.2.3", "CC-BY-SA-4.0", "Emoji One", "https://github.com/joypixels/emojione-legacy", tier="C"
-    ),
+    _iconify("noto", "1.2.9", _GOOGLE),
+    _iconify("noto-v1", "1.2.5", _GOOGLE),
+    _iconify("fluent", "1.2.7", _FLUENT, name="fluent-emoji"),
+    _iconify("fluent-flat", "1.2.6", _FLUENT, name="fluent-emoji-flat", family="fluent"),
+    _iconify("fxemoji", "1.2.2", _MOZILLA),
+    _iconify("twemoji", "1.2.5", _TWITTER),
+    _iconify("emojione", "1.2.3", _EMOJITWO),
+    _iconify("openmoji", "1.2.29", _OPENMOJI),
+    _iconify("emojione-v1", "1.2.3", _EMOJI_ONE),
 )
-
-
-_STREAMLINE = {
-    "licence": "CC-BY-4.0",
-    "author": "Streamline",
-    "url": "https://github.com/webalys-hq/streamline-vectors",
-    "tier": "B",
-    "kind": "icons",
-}
-
+_NUMBER, _SIZE, _PLAIN = r"-\d+$", r"-(16|20|24|28|32|48)$", r"(?!.*-(outline|24px|negative)).*"
+_WEATHER = {"kind": "icons", "category": "weather", "naming": "own"}
+_HEALTHY = {"kind": "icons", "category": "health", "naming": "own"}
 ICON_SOURCES = (
-    _iconify("streamline-emojis", "1.2.4", **_STREAMLINE, drop=r"-\d+$", emoji_names=True),
-    _iconify(
-        "flat-color-icons",
-        "1.2.3",
-        "MIT",
-        "Icons8",
-        "https://github.com/icons8/flat-color-icons",
-        kind="icons",
-        category="objects",
-    ),
-    _iconify(
-        "fluent-color",
-        "1.2.21",
-        "MIT",
-        _MICROSOFT,
-        "https://github.com/microsoft/fluentui-system-icons",
-        kind="icons",
-        drop=r"-(16|20|24|28|32|48)$",
-        one_per_name=True,
-    ),
-    _iconify(
-        "meteocons",
-        "1.2.4",
-        "MIT",
-        "Bas Milius",
-        "https://github.com/basmilius/weather-icons",
-        kind="icons",
-        category="weather",
-        only=r".*-fill",
-        drop="-fill$",
-        naming="own",
-    ),
-    _iconify(
-        "healthicons",
-        "1.2.13",
-        "MIT",
-        "Resolve to Save Lives",
-        "https://github.com/resolvetosavelives/healthicons",
-        kind="icons",
-        category="health",
-        only=r"(?!.*-(outline|24px|negative)).*",
-        drop=r"-alt\d*$",
-        naming="own",
-    ),
-    _iconify(
-        "circle-flags",
-        "1.2.11",
-        "MIT",
-        "HatScripts",
-        "https://github.com/HatScripts/circle-flags",
-        kind="flags",
-        category="flags",
-    ),
-    _iconify("streamline-ultimate-color", "1.2.2", **_STREAMLINE, drop=r"-\d+$"),
-    _iconify("streamline-kameleon-color", "1.2.2", **_STREAMLINE, only=r"(?!.*-duo).*", drop=r"-\d+$"),
+    _iconify("streamline-emojis", "1.2.4", _STREAMLINE, kind="icons", drop=_NUMBER, emoji_names=True),
+    _iconify("flat-color-icons", "1.2.3", _ICONS8, kind="icons", category="objects"),
+    _iconify("fluent-color", "1.2.21", _FLUENT_ICONS, kind="icons", drop=_SIZE, one_per_name=True),
+    _iconify("meteocons", "1.2.4", _METEO, only=r".*-fill", drop="-fill$", **_WEATHER),
+    _iconify("healthicons", "1.2.13", _HEALTH, only=_PLAIN, drop=r"-alt\d*$", **_HEALTHY),
+    _iconify("circle-flags", "1.2.11", _FLAGS, kind="flags", category="flags"),
+    _iconify("streamline-ultimate-color", "1.2.2", _STREAMLINE, kind="icons", drop=_NUMBER),
+    _iconify("streamline-kameleon-color", "1.2.2", _STREAMLINE, kind="icons", only=r"(?!.*-duo).*", drop=_NUMBER),
     Source(
-        style="openclipart",
-        family="openclipart",
-        package=Package(name="openclipart-svg", registry="debian"),
-        kind="clipart",
-        licence="CC0-1.0",
-        tier="A",
-        author="the Open Clip Art Library's authors",
-        url="https://openclipart.org",
-        naming="words",
-        fit=True,
+        style="openclipart", family="openclipart", package=Package(name="openclipart-svg", registry="debian"),
+        kind="clipart", naming="words", fit=True, **_CLIPART,
     ),
-)
+)  # fmt: skip
 
 SOURCES = EMOJI_SOURCES + ICON_SOURCES
-
-
-def fetch(package: Package, packages: Path | None = None) -> Path:
-    """The folder of an unpacked package; fetched and unpacked when it is not there yet.
-
-    Raises:
-        InputError: the package manager is missing or the package could not be fetched.
-    """
-    packages = packages or cache_dir() / "packages"
-    folder = packages / package.stem
-    if not folder.is_dir():
-        with atomic_folder(folder) as fresh:
-            (_unpack_npm if package.registry == "npm" else _unpack_debian)(package, packages, fresh)
-    return folder
-
-
-def _unpack_npm(package: Package, packages: Path, fresh: Path) -> None:
-    tarball = packages / f"{package.stem}.tgz"
-    if not tarball.exists():
-        _run(["npm", "pack", "--ignore-scripts", "--silent", f"{package.name}@{package.version}"], packages)
-    shutil.unpack_archive(tarball, fresh / "unpacked", filter="data")
-    inner = fresh / "unpacked" / "package"
-    for item in inner.iterdir():
-        item.rename(fresh / item.name)
-    shutil.rmtree(fresh / "unpacked")
-
-
-def _unpack_debian(package: Package, packages: Path, fresh: Path) -> None:
-    found = sorted(packages.glob(f"{package.name}_*.deb"))
-    if not found:
-        _run(["apt-get", "download", package.name], packages)
-        found = sorted(packages.glob(f"{package.name}_*.deb"))
-    _run(["dpkg", "-x", str(found[-1]), str(fresh)], packages)
-
-
-def _run(command: Sequence[str], folder: Path) -> None:
-    if shutil.which(command[0]) is None:
-        raise InputError(f"the program {command[0]} is needed to fetch the drawings; install it and run again")
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise InputError(f"`{' '.join(command)}` failed ({last}); check the network connection and run again")

@@ -3,18 +3,16 @@
 A concept's *root* is its name without gender, skin tone and "person", "man", "woman": all drawings of a root lie on the
 same side, whoever drew them. 8 % of the roots are for tests and 4 % for validation, by a hash of the root, so the split
 never changes when sources are added. Flags are one group and stay in train. Held-out drawing families (tier C) are
-never trained on, wherever their root lies: `trainable` is the one question to ask before training.
+never trained on, wherever their root lies: ask `Picture.trainable`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Collection
 
-TEST_SHARE = 0.08
-VAL_SHARE = 0.04
+from sensorium.data import table
 
 _TONE = re.compile(r"\b(?:(?:medium-)?(?:light|dark)|medium)(?: skin tone)\b")
 _GENDER = re.compile(
@@ -49,18 +47,7 @@ def root_of(label: str) -> str:
 
 def split_of(root: str, category: str = "") -> str:
     """ "train", "val" or "test"; the same for the same root, whatever else there is."""
-    if category == "flags" or root.startswith("flag "):
-        return "train"
-    digest = hashlib.sha256(root.encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    if place < TEST_SHARE:
-        return "test"
-    return "val" if place < TEST_SHARE + VAL_SHARE else "train"
-
-
-def trainable(split: str, held_out: bool) -> bool:
-    """Whether a picture may be trained on, by a codec, a model or a judge."""
-    return split == "train" and not held_out
+    return "train" if category == "flags" or root.startswith("flag ") else table.split_of(root)
 
 
 def known_root(label: str, roots: Collection[str]) -> str:

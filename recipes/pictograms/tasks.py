@@ -8,6 +8,7 @@ prompts are short, and drawings keep to one style unless a style is named.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from random import Random
 
 from recipes.pictograms import phrases
@@ -15,7 +16,8 @@ from recipes.pictograms.concepts import EMOJI_STYLES, Concept, Concepts, Picture
 from recipes.pictograms.phrases import LANGUAGES, category_words, definite, phrase, style_words
 from recipes.pictograms.questions import ask, ask_elsewhere, attributes
 
-from sensorium.types import Conversation, InputError, Message, Part, as_message
+from sensorium.recipe import conversations as mixed_conversations
+from sensorium.types import Conversation, Message, Part, as_message
 
 Turn = tuple[str, str]
 
@@ -29,36 +31,25 @@ IMAGE_LAST_SHARE = 0.2
 def conversations(
     concepts: Concepts, count: int, seed: int, shares: Mapping[str, float] = SHARES, start: int = 0
 ) -> Iterator[Conversation]:
-    """``count`` training conversations; number i depends on ``seed`` and i only.
-
-    Args:
-        concepts: what may be trained on.
-        shares: odds of the tasks, see `TASKS`; they need not sum to one.
-        start: number of the first conversation, to go on where an earlier call stopped.
-
-    Raises:
-        InputError: a task is unknown or no share is positive.
-    """
-    unknown = [name for name in shares if name not in TASKS]
-    if unknown or sum(shares.values()) <= 0:
-        raise InputError(f"shares must be positive odds of {', '.join(TASKS)}; got {dict(shares)}")
-    names, odds = list(shares), list(shares.values())
-    for index in range(start, start + count):
-        random = Random(f"{seed}:{index}")
-        yield TASKS[random.choices(names, odds)[0]](concepts, random)
+    """``count`` training conversations, see `sensorium.recipe.conversations` and `TASKS`."""
+    makers = {name: partial(make, concepts) for name, make in TASKS.items()}
+    return mixed_conversations(makers, shares, count, seed, start)
 
 
 def picture_part(picture: Picture) -> Part:
-    return Part("image", data=picture.picture)
+    return Part("image", data=picture.medium)
 
 
-def naming_prompt(part: Part, language: str = "en") -> Conversation:
-    """The usual way to ask for a picture's name, without the answer: what evaluation uses."""
-    return Conversation((as_message("user", [part, phrases.ASK_NAME[language][0]]),))
+def named(part: Part, label: str, language: str = "en") -> Conversation:
+    """The usual way to ask for a picture's name, and the answer."""
+    asked = as_message("user", [part, phrases.ASK_NAME[language][0]])
+    return Conversation((asked, as_message("assistant", phrase(label))))
 
 
-def category_prompt(part: Part) -> Conversation:
-    return Conversation((as_message("user", [part, phrases.ASK_CATEGORY[0]]),))
+def categorised(part: Part, category: str) -> Conversation:
+    """The usual way to ask for a picture's category, and the answer."""
+    asked = as_message("user", [part, phrases.ASK_CATEGORY[0]])
+    return Conversation((asked, as_message("assistant", category_words(category))))
 
 
 def drawing_prompt(label: str) -> Conversation:
@@ -82,8 +73,7 @@ def names(concepts: Concepts, random: Random, most: int = 8, categories: float =
     messages: list[Message] = []
     for _ in range(random.randint(1, most)):
         concept = concepts.pick(random.random())
-        messages += [as_message("user", [picture_part(any_picture(concept, random)), phrases.ASK_NAME["en"][0]])]
-        messages += [as_message("assistant", phrase(concept.label))]
+        messages += named(picture_part(any_picture(concept, random)), concept.label).messages
         if concept.category and random.random() < categories:
             messages += [as_message("user", phrases.ASK_CATEGORY[0])]
             messages += [as_message("assistant", category_words(concept.category))]

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from sensorium import plugins
 from sensorium.codecs import Codec, load_codec
 from sensorium.data import PackedLoader, TokenShards, read_conversations, write_shards
+from sensorium.engines import make_engine
 from sensorium.files import cache_dir
-from sensorium.generate import Assistant, make_engine
+from sensorium.generate import Assistant
 from sensorium.modalities import Modality
 from sensorium.model import Base, Grown, Init, Learn, grow
 from sensorium.model.model import IN_THE_BOX
@@ -20,7 +21,7 @@ from sensorium.types import InputError
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Base", "Grown", "Init", "Learn", "codec", "grow", "load", "register", "train"]
+__all__ = ["Base", "Grown", "Init", "Learn", "codec", "codec_of", "grow", "load", "register", "train"]
 
 
 Kind = TypeVar("Kind")
@@ -51,7 +52,7 @@ def load(name: str | PathLike[str], base: str | Path | Base | None = None, engin
     """A model to chat with: ``"nano"``, a folder, or a Hub id. See `sensorium.model.Model.load`.
 
     Args:
-        engine: what writes, e.g. ``"torch"``, ``"onnx"``, ``"fast"``; see `sensorium.generate.make_engine`.
+        engine: what writes, e.g. ``"torch"``, ``"onnx"``, ``"fast"``; see `sensorium.engines.make_engine`.
     """
     assistant = Assistant.load(name, base)
     assistant.engine = make_engine(assistant.lm, engine)
@@ -61,13 +62,33 @@ def load(name: str | PathLike[str], base: str | Path | Base | None = None, engin
 def codec(name: str | PathLike[str]) -> Codec:
     """A trained codec: one in the box by name (``"image"``; nano's, where several models have one of that name), or a
     folder that `Codec.save` wrote."""
-    found = sorted(IN_THE_BOX.glob("*/codecs/*/codec.json"), key=lambda path: path.parts[-4] == "nano")
-    boxed = {path.parent.name: path.parent for path in found}
+    boxed = _boxed()
     if str(name) in boxed:
         return load_codec(boxed[str(name)])
     if Path(name).is_dir():
         return load_codec(name)
     raise InputError(f"no codec {str(name)!r}: not a folder, and not in the box ({', '.join(sorted(boxed)) or 'none'})")
+
+
+def codec_of(modality: str) -> Codec:
+    """The codec in the box for a modality, one that writes before one that only reads.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = [load_codec(folder) for folder in _boxed().values()]
+    found = sorted((one for one in found if one.facts.modality == modality), key=lambda one: one.facts.use == "read")
+    if not found:
+        raise InputError(
+            f"there is no codec for {modality!r} in the box; train one (`sensorium codec train`) and give its folder"
+        )
+    return found[0]
+
+
+def _boxed() -> dict[str, Path]:
+    """Folders of the codecs in the box by name; of several models' the first model's, nano's before all."""
+    found = sorted(IN_THE_BOX.glob("*/codecs/*/codec.json"), key=lambda path: path.parts[-4] == "nano")
+    return {path.parent.name: path.parent for path in found}
 
 
 def train(

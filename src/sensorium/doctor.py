@@ -24,6 +24,7 @@ ENABLES = {
     "gguf": "growing a base model that is stored as GGUF, and exporting one for llama.cpp",
     "fast": "writing several times faster on a CPU, with ONNX Runtime",
     "llamacpp": "running an exported model in llama.cpp, from Python",
+    "eval": "the intervals and tests in tables of results",
     "serve": "the OpenAI-compatible server and its web page",
     "dev": "the tests, the linter and the type checker",
 }

@@ -12,6 +12,8 @@ from typing import Any
 
 MODALITIES = "sensorium.modalities"
 CODECS = "sensorium.codecs"
+ROUTES = "sensorium.routes"
+"""Routers that the server takes in: doors of single modalities that OpenAI's API has, or of a package's own."""
 
 _registered: dict[tuple[str, str], Any] = {}
 

@@ -148,7 +148,7 @@ class Senses:
         """
         if part.data is not None:
             return modality(part.modality).open(part.data, wish)
-        if part.codes is None or part.codec not in self.codecs:
+        if part.codes is None or part.codec is None or part.codec not in self.codecs:
             raise InputError(f"a {part.modality} part has neither a medium nor codes of a known codec")
         return modality(part.modality).open(self.codecs[part.codec].decode([part.codes])[0], wish)
 

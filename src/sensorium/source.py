@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
@@ -65,9 +66,7 @@ class Source:
             InputError: it is missing, empty, not an ordinary file, or larger than ``limit`` bytes.
         """
         found = self.data if isinstance(self.data, bytes) else _read(self.data, noun, limit)
-        if len(found) > limit:
-            raise InputError(f"{self.where} has {len(found) >> 20} MB, more than {limit >> 20}; make it smaller")
-        if not found:
+        if not _bounded(found, self.where, limit):
             raise InputError(f"{self.where} is empty (0 bytes); give a {noun} that has content")
         return found
 
@@ -96,25 +95,49 @@ class Source:
 
 
 def from_data_uri(uri: str, noun: str = "medium", limit: int = MAX_BYTES) -> bytes:
-    """The bytes in a ``data:`` URI; InputError when they are not base64."""
+    """The bytes in a ``data:`` URI (RFC 2397).
+
+    Raises:
+        InputError: it is damaged, or holds more than ``limit`` bytes.
+    """
     head, comma, body = uri.partition(",")
-    if not comma or not head.lower().endswith(";base64"):
-        raise InputError(f"a data URI must read data:TYPE;base64,... with the {noun} in base64")
-    return from_base64(body, f"the {noun} in the data URI", limit)
+    where = f"the {noun} in the data URI"
+    if not comma:
+        raise InputError("a data URI must read data:TYPE;base64,... and this one holds no comma")
+    if head.lower().endswith(";base64"):
+        return from_base64(body, where, limit)
+    if len(body) > 3 * limit:
+        raise too_large(where, limit)
+    try:
+        return _bounded(unquote_to_bytes(body), where, limit)
+    except UnicodeEncodeError as error:
+        raise InputError(f"{where} holds half of a character (a lone surrogate); encode it again") from error
 
 
 def from_base64(text: str, where: str = "the medium", limit: int = MAX_BYTES) -> bytes:
-    """The bytes that base64 spells.
+    """The bytes that base64 spells, white space ignored.
 
     Raises:
         InputError: it is not base64, or spells more than ``limit`` bytes.
     """
-    if len(text) * 3 // 4 > limit + 2:
-        raise InputError(f"{where} has {len(text) * 3 // 4 >> 20} MB, more than {limit >> 20}; make it smaller")
+    if len(text) > limit * 1.5 + 100:
+        raise too_large(where, limit)
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InputError(f"{where} is not base64 ({error}); encode it again") from error
+        raise InputError(f"the base64 of {where} is damaged ({error}); encode it again") from error
+    return _bounded(data, where, limit)
+
+
+def _bounded(data: bytes, where: str, limit: int) -> bytes:
+    if len(data) > limit:
+        raise too_large(where, limit)
+    return data
+
+
+def too_large(where: str, limit: int) -> InputError:
+    """The sentence for a medium of too many bytes."""
+    return InputError(f"{where} has more than the {limit} bytes that are allowed; make it smaller")
 
 
 def data_uri(data: bytes, media_type: str) -> str:
@@ -139,7 +162,7 @@ def _read(path: Path, noun: str, limit: int) -> bytes:
             raise InputError(f"{shown} is not an ordinary file; save the {noun} and give its path")
         size = path.stat().st_size
         if size > limit:
-            raise InputError(f"{shown} has {size >> 20} MB, more than {limit >> 20}; make it smaller")
+            raise too_large(shown, limit)
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

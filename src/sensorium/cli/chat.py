@@ -13,9 +13,9 @@ from sensorium.cli import options
 def chat(
     model: Annotated[str, typer.Argument(help="A model in the box, a folder, or a Hub id.")] = "nano",
     once: Annotated[
-        str | None, typer.Option(help='Answer this one line and stop, e.g. "draw a red heart" or "/image cat.png".')
+        str | None, typer.Option(help='Answer this one line and stop, e.g. "hello" or "/make KIND a red heart".')
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for what the model draws.")] = Path(),
+    out: Annotated[Path, typer.Option(help="Folder for what the model makes.")] = Path(),
     base: options.Base = None,
     seed: options.Seed = None,
     temperature: options.Temperature = None,
@@ -24,7 +24,7 @@ def chat(
     guidance: options.Guidance = None,
     best_of: options.BestOf = 1,
 ) -> None:
-    """Talk with a model: show it pictures, let it draw. /help lists what can be typed."""
+    """Talk with a model: show it media, let it make some. /help lists what can be typed."""
     from sensorium.cli.terminal import Terminal
 
     sampling = options.given(

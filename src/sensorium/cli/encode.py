@@ -9,8 +9,10 @@ import typer
 
 
 def encode(
-    medium: Annotated[Path, typer.Argument(help="A file, e.g. a picture.")],
-    codec: Annotated[str | None, typer.Option(help="A codec in the box by name, or a folder.")] = None,
+    medium: Annotated[Path, typer.Argument(help="A file, of whatever kind its suffix says.")],
+    codec: Annotated[
+        str | None, typer.Option(help="A codec in the box by name, or a folder.", show_default="the first of its kind")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Decode again and write what is left of the medium here.")] = None,
 ) -> None:
     """Print the codes of a medium as JSON.
@@ -22,7 +24,7 @@ def encode(
     from sensorium.modalities import modality_of
 
     kind = modality_of(medium)
-    coder = api.codec(codec or kind.name)
+    coder = api.codec(codec) if codec else api.codec_of(kind.name)
     (codes,) = coder.encode([kind.open(medium, coder.facts.wish)])
     typer.echo(json.dumps({"codec": coder.facts.name, "codes": codes.tolist()}))
     if out is not None:

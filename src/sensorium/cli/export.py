@@ -67,14 +67,14 @@ def _onnx(loaded: Assistant, out: Path, precision: str, check: Path | None) -> P
 
     if check is not None:
         from sensorium.data import read_conversations
-        from sensorium.generate.precision import check_precision
+        from sensorium.evaluate.precision import check_precision
 
         told = (loaded.senses.encode(one) for one in islice(read_conversations(check), MOST_CHECKED))
         found = check_precision(loaded.lm, precision, [loaded.stream.render(one) for one in told])
         typer.echo(
-            f"{found.rounded_accuracy:.1%} of {found.positions} tokens of the answers are the likeliest, in fp32 "
-            f"{found.accuracy:.1%}; divergence {found.kl_nats:.2g} nats per token, the same likeliest token at "
-            f"{found.agreement:.1%} of the places"
+            f"{found.rounded_accuracy.value:.1%} of {found.accuracy.count} tokens of the answers are the likeliest, "
+            f"in fp32 {found.accuracy.value:.1%}; divergence {found.kl_nats:.2g} nats per token, the same likeliest "
+            f"token at {found.agreement.value:.1%} of the places"
         )
     return export_onnx(loaded.lm, out, precision, loaded)
 

@@ -13,8 +13,10 @@ from sensorium.cli import options
 def generate(
     model: Annotated[str, typer.Argument(help="A model in the box, a folder, or a Hub id.")],
     prompt: Annotated[str, typer.Argument(help="What is said to the model.")],
-    image: Annotated[list[Path] | None, typer.Option(help="A picture shown first; may be repeated.")] = None,
-    want: Annotated[str | None, typer.Option(help='"text", or the medium to be written, e.g. "image".')] = None,
+    media: Annotated[
+        list[Path] | None, typer.Option(help="A file shown first, of whatever kind its suffix says; may be repeated.")
+    ] = None,
+    want: Annotated[str | None, typer.Option(help='"text", or the kind of medium to be written.')] = None,
     out: Annotated[Path | None, typer.Option(help="File for the medium that is written.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens written.")] = None,
     base: options.Base = None,
@@ -29,6 +31,7 @@ def generate(
 
     Text goes to stdout, a medium to the file given with --out."""
     from sensorium.cli.media import save_media
+    from sensorium.modalities import modality_of
     from sensorium.types import InputError, Part
 
     if want not in (None, "text") and out is None:
@@ -36,7 +39,7 @@ def generate(
     sampling = options.given(
         seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance, max_tokens=max_tokens
     )
-    content = [*(Part("image", path) for path in image or []), prompt]
+    content = [*(Part(modality_of(path).name, path) for path in media or []), prompt]
     reply = options.load(model, base).chat(content, want=want, best_of=best_of, **sampling)
     if reply.text.strip():
         typer.echo(reply.text.strip())

@@ -1,4 +1,4 @@
-"""A chat in the terminal: what is typed becomes questions to a model, what it draws becomes files."""
+"""A chat in the terminal: what is typed becomes questions to a model, what it makes becomes files."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from sensorium.modalities import modality, modality_names
 from sensorium.types import InputError, Message, Part, Reply, Signal, as_message
 
 HELP = """\
-  /image PATH [PATH ...] [QUESTION]   show pictures and ask about them; later questions are about the same pictures
-  /draw WORDS                         let the model draw; the picture is saved and its path told
+  /KIND PATH [PATH ...] [QUESTION]    show media of a kind and ask about them; later questions are about the same media
+  /make KIND WORDS                    let the model make one of a kind; it is saved and its path told
   /new                                forget what was said and shown
   /help                               this list
   /quit                               leave (so does Ctrl-D)
 Anything else is said to the model as it is."""
 ASK = "What is this?"
-DRAW = "Draw {}."
 PREVIEW_PX = 32
 
 
@@ -43,14 +42,14 @@ class Terminal:
         self.model, self.name, self.out, self.sampling = model, name, out, sampling
         self.console = console or Console(soft_wrap=True, highlight=False)
         self.history: list[Message] = []
-        self.drawn = 0
+        self.made = 0
 
     def run(self) -> None:
         """Read lines until /quit or the end of input; bad input is told and the chat goes on."""
         _enable_line_editing()
         interactive = sys.stdin.isatty()
         if interactive:
-            self.console.print(f"Chat with {self.name}. Try: /draw a red heart    (/help lists more, /quit leaves)")
+            self.console.print(f"Chat with {self.name}. {self._kinds()}    (/help lists more, /quit leaves)")
         while True:
             try:
                 line = input("> " if interactive else "").strip()
@@ -76,11 +75,13 @@ class Terminal:
         if not command:
             return
         if command == "/help":
-            self.console.print(HELP)
+            self.console.print(f"{HELP}\n{self._kinds()}")
         elif command == "/new":
             self.history = []
-        elif command.lower() in ("/draw", "draw"):
-            self._draw(rest)
+        elif command == "/make":
+            self._make(*self._kind_and_words(rest))
+        elif (kind := self._asked_to_make(command)) is not None:
+            self._make(kind, rest)
         elif command[1:] in modality_names() and command.startswith("/"):
             self._look(command[1:], rest)
         elif command.startswith("/"):
@@ -88,22 +89,50 @@ class Terminal:
         else:
             self._ask(as_message("user", line.strip()))
 
-    def _draw(self, words: str) -> None:
-        """A drawing stands alone: earlier turns do not change it. Each takes the next seed, so no two are alike."""
+    def _kinds(self) -> str:
+        """What the model reads and writes, in a sentence."""
+        layouts = self.model.vocabulary.layouts
+        reads = sorted({one.facts.modality for one in layouts if one.facts.use != "write"})
+        writes = sorted({one.facts.modality for one in layouts if one.facts.use != "read"})
+        return f"It reads {', '.join(reads) or 'text only'}; it writes {', '.join(writes) or 'text only'}."
+
+    def _kind_and_words(self, rest: str) -> tuple[str, str]:
+        """The kind and the words of ``/make``; a model that writes one kind only needs no kind."""
+        first, _, words = rest.partition(" ")
+        writes = {layout.facts.modality for layout in self.model.vocabulary.writers()}
+        if first in writes:
+            return first, words.strip()
+        if len(writes) == 1 and first not in modality_names():
+            return next(iter(writes)), rest
+        raise InputError(
+            f"say what kind to make: /make KIND WORDS; this model writes {', '.join(sorted(writes)) or 'text'}"
+        )
+
+    def _asked_to_make(self, command: str) -> str | None:
+        """The kind whose own word for making it was typed, e.g. "draw"."""
+        for layout in self.model.vocabulary.writers():
+            verb = request_to_make(layout.facts.modality, "").partition(" ")[0].rstrip(".:")
+            if command.lower().removeprefix("/") == verb.lower():
+                return layout.facts.modality
+        return None
+
+    def _make(self, kind: str, words: str) -> None:
+        """What is made stands alone: earlier turns do not change it. Each takes the next seed, so no two are alike."""
         if not words:
-            raise InputError("say what to draw, for example: /draw a red heart")
-        with self._working("drawing"):
-            seed = self.sampling.get("seed", 0) + self.drawn
-            request = DRAW.format(words.rstrip("."))
-            reply = self.model.chat([request], want="image", **(self.sampling | {"seed": seed}))
-        self.drawn += self.sampling.get("best_of", 1)
+            raise InputError(f"say what to make, for example: /make {kind} a red heart")
+        with self._working("making"):
+            seed = self.sampling.get("seed", 0) + self.made
+            reply = self.model.chat([request_to_make(kind, words)], want=kind, **(self.sampling | {"seed": seed}))
+        self.made += self.sampling.get("best_of", 1)
         self._print(reply)
 
     def _look(self, kind: str, rest: str) -> None:
         """New media start a new conversation; the questions that follow are about them."""
         sources, question = _sources(rest)
         if not sources:
-            raise InputError(f"say which file to show, for example: /{kind} cat.png what is this?")
+            raise InputError(
+                f"say which file to show, for example: /{kind} FILE{modality(kind).extensions[0]} what is this?"
+            )
         signals = [modality(kind).open(source) for source in sources]
         self._preview(kind, signals)
         self.history = []
@@ -135,7 +164,7 @@ class Terminal:
     def _next_path(self, kind: str) -> Path:
         suffix = modality(kind).extensions[0]
         number = 1
-        while (path := self.out / f"drawn-{number}{suffix}").exists():
+        while (path := self.out / f"made-{number}{suffix}").exists():
             number += 1
         return path
 
@@ -143,6 +172,12 @@ class Terminal:
         if self.console.is_terminal:
             for signal in signals:
                 self.console.print(blocks(modality(kind).preview(signal, PREVIEW_PX)))
+
+
+def request_to_make(kind: str, words: str) -> str:
+    """How one asks for a medium of a kind, in its modality's own words where it has some."""
+    form = modality(kind).words.get("en", {}).get("make.request", "Make {kind}: {words}.")
+    return form.format(words=words.rstrip("."), kind=kind)
 
 
 def blocks(rgb_HW3: np.ndarray) -> Text:

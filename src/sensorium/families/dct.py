@@ -83,7 +83,8 @@ class DCTCodec(RowsCodec):
         signals = list(media)
         given = learned(signals, names, codes)
         rows, _ = given.pop("rows"), given.pop("categories")
-        first = cls(**dict(given, max_frames=1))
+        probe: dict[str, Any] = {**given, "max_frames": 1}
+        first = cls(**probe)
         given.setdefault("max_frames", -(-rows // first.window))
         found = [first._coefficients(signal.array, first._scales(signal.array)) for signal in first.fitted(signals)]
         sizes_Q = np.quantile(np.abs(np.concatenate(found)), TAIL, axis=(0, 2))

@@ -1,23 +1,6 @@
-"""Writing: how ids are chosen, and the engines that choose them."""
+"""A model that answers: turns out of conversations, several attempts, the best of them, ranking."""
 
-from sensorium.generate.assistant import Assistant, Task
+from sensorium.generate.assistant import Assistant
 from sensorium.generate.best_of import best_of
-from sensorium.generate.engine import Engine, Generation, Rules, Scored, Token
-from sensorium.generate.engines import make_engine
-from sensorium.generate.sampling import Sampling, pick
-from sensorium.generate.torch_engine import TorchEngine
 
-__all__ = [
-    "Assistant",
-    "Engine",
-    "Generation",
-    "Rules",
-    "Sampling",
-    "Scored",
-    "Task",
-    "Token",
-    "TorchEngine",
-    "best_of",
-    "make_engine",
-    "pick",
-]
+__all__ = ["Assistant", "best_of"]

@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
+from sensorium.engines import Engine, Sampling, Scored, TorchEngine, Turn, generate
 from sensorium.generate.best_of import best_of as choose_best
-from sensorium.generate.engine import Engine
-from sensorium.generate.sampling import Sampling
-from sensorium.generate.torch_engine import TorchEngine
 from sensorium.model import Model
-from sensorium.stream import Grammar
+from sensorium.stream import Grammar, Want, wanted_kinds
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, as_message
 
 Content = str | Part | Sequence[str | Part] | Conversation
 Scorer = Callable[[Reply], float]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A turn to answer, ready for an engine.
-
-    Args:
-        prompt: its ids, up to where the answer begins.
-        blank: the same without the request: the unconditional side of guidance, and what ``best_of`` compares with.
-        want: see `Assistant.chat`.
-        sampling: with ``max_tokens`` bounded by the room in the model's context.
-        about_media: whether media are given or asked for; see `Model.media`.
-    """
-
-    prompt: list[int]
-    blank: list[int]
-    want: str | None
-    sampling: Sampling
-    about_media: bool
-
-    @property
-    def negative(self) -> list[int] | None:
-        return self.blank if self.sampling.guidance != 1 else None
 
 
 class Assistant(Model):
@@ -49,13 +24,13 @@ class Assistant(Model):
 
     @cached_property
     def engine(self) -> Engine:
-        """What writes: torch, unless another one is put here (`sensorium.generate.make_engine`)."""
+        """What writes: torch, unless another one is put here (`sensorium.engines.make_engine`)."""
         return TorchEngine(self.lm)
 
     def chat(
         self,
         content: Content,
-        want: str | None = None,
+        want: Want = None,
         *,
         history: Sequence[Message] = (),
         best_of: int = 1,
@@ -66,7 +41,8 @@ class Assistant(Model):
 
         Args:
             content: what the user says: a string, a part, a mix of both, or a whole conversation.
-            want: ``"text"``, a modality to be written, or None to leave it to the model.
+            want: ``"text"``, a modality to be written, ``"text"`` and some modalities to choose from, or None to leave
+                it to the model.
             history: earlier messages.
             best_of: write this many answers and return the best.
             scorer: judges an answer for ``best_of``; by default how much likelier the answer is with the
@@ -81,7 +57,7 @@ class Assistant(Model):
     def candidates(
         self,
         content: Content,
-        want: str | None = None,
+        want: Want = None,
         *,
         history: Sequence[Message] = (),
         count: int = 4,
@@ -91,16 +67,17 @@ class Assistant(Model):
         """Several answers to one turn, best first; see `chat`."""
         if count < 1:
             raise InputError(f"the number of answers must be at least 1, not {count}")
-        task = self.task(_conversation(content, history), want, **sampling)
-        with self.media(about=task.about_media):
-            grammars = [self.grammar(want, task.sampling.max_tokens) for _ in range(count)]
-            negatives = None if task.negative is None else [task.negative] * count
-            made = self.engine.generate([task.prompt] * count, grammars, task.sampling, negatives=negatives)
-            replies = [self.reply(generation.ids, generation.finish) for generation in made]
-            return replies if count == 1 else choose_best(replies, scorer or (lambda one: self.information(task, one)))
+        turn = self.turn(_conversation(content, history), want, **sampling)
+        made = generate(self.engine, [turn.again(number) for number in range(count)])
+        replies = [self.reply(generation.ids, generation.finish) for generation in made]
+        return replies if count == 1 else choose_best(replies, scorer or (lambda one: self.information(turn, one.ids)))
 
-    def task(self, conversation: Conversation, want: str | None = None, **sampling: Any) -> Task:
-        """The ids of a conversation to be answered, and how to answer it.
+    def turn(self, conversation: Conversation, want: Want = None, most: int | None = None, **sampling: Any) -> Turn:
+        """The next turn of a conversation, ready for an engine.
+
+        Args:
+            most: tokens that it may have at most, whatever ``sampling`` says.
+            want, sampling: see `chat`.
 
         Raises:
             InputError: see `chat`.
@@ -109,23 +86,63 @@ class Assistant(Model):
         conversation = self.senses.encode(conversation)
         prompt = self.stream.render(conversation, reply=True).ids.tolist()
         blank = self.stream.render(without_request(conversation), reply=True).ids.tolist()
-        options = replace(options, max_tokens=self.budget(prompt, options.max_tokens))
-        return Task(prompt, blank, want, options, self._about_media(conversation, want))
+        options = replace(options, max_tokens=self.budget(prompt, min(options.max_tokens, most or options.max_tokens)))
+        rules = self.grammar(want, options.max_tokens)
+        return Turn(prompt, rules, options, blank, self._about_media(conversation, want))
 
-    def grammar(self, want: str | None = None, budget: int | None = None) -> Grammar:
+    def grammar(self, want: Want = None, budget: int | None = None) -> Grammar:
         """What may be written in one answer."""
         return Grammar(self.vocabulary, self.stream.text_stop, self.stream.stop_ids, want=want, budget=budget)
 
-    def score(self, content: Content, answers: Sequence[str], history: Sequence[Message] = ()) -> list[float]:
-        """Log-probability (nats) of each text as the whole answer to ``content``, end of turn included."""
-        conversation = self.senses.encode(_conversation(content, history))
-        prompt = self.stream.render(conversation, reply=True).ids.tolist()
-        endings = [self._answer_ids(answer) for answer in answers]
-        with self.media(about=self._about_media(conversation, TEXT)):
-            return self.engine.score(prompt, endings)
+    def score(
+        self,
+        content: Content,
+        answers: Sequence[str],
+        history: Sequence[Message] = (),
+        adapter: bool | None = None,
+    ) -> list[float]:
+        """Log-probability (nats) of each text as the whole answer to ``content``, end of turn included.
 
-    def _answer_ids(self, answer: str) -> list[int]:
-        return [*self.tokenizer(answer, add_special_tokens=False)["input_ids"], self.stream.stop_ids[0]]
+        Args:
+            adapter: with the model's adapter; by default, if there are media in the conversation.
+        """
+        prompt, adapted = self._asked(content, history, adapter)
+        return self.engine.score(prompt, list(map(self._spelled, answers)), adapted)
+
+    def rank(
+        self,
+        content: Content,
+        answers: Sequence[str],
+        wanted: int = 5,
+        history: Sequence[Message] = (),
+        adapter: bool | None = None,
+    ) -> list[Scored]:
+        """The ``wanted`` likeliest of given answers, best first: as ranking all of `score`, for much less work.
+
+        Returns:
+            positions in ``answers``, each with its log-probability in nats.
+        """
+        prompt, adapted = self._asked(content, history, adapter)
+        return self.engine.best(prompt, list(map(self._spelled, answers)), wanted, adapted)
+
+    def _asked(self, content: Content, history: Sequence[Message], adapter: bool | None) -> tuple[list[int], bool]:
+        conversation = self.senses.encode(_conversation(content, history))
+        about = self._about_media(conversation, TEXT) if adapter is None else adapter
+        return self.stream.render(conversation, reply=True).ids.tolist(), about
+
+    @cached_property
+    def _spelled(self) -> Callable[[str], list[int]]:
+        """Ids of an answer and of the end of its turn, as `Stream.render` writes them."""
+
+        @lru_cache(maxsize=2**16)  # many prompts are ranked by the same answers
+        def ids_of(answer: str) -> list[int]:
+            question = as_message("user", "?")
+            before = self.stream.render(Conversation((question,)), reply=True)
+            whole = self.stream.render(Conversation((question, as_message("assistant", answer))))
+            end = int(np.flatnonzero(whole.mask)[-1]) + 1
+            return whole.ids[len(before.ids) : end].tolist()
+
+        return ids_of
 
     def reply(self, ids: Sequence[int], finish: Any) -> Reply:
         """What written ids say, its media decoded."""
@@ -135,19 +152,23 @@ class Assistant(Model):
         usage = {name: names.count(name) for name in dict.fromkeys(names)}
         return Reply(tuple(parts), tuple(ids), finish, usage)
 
-    def information(self, task: Task, reply: Reply) -> float:
-        """How much likelier a reply is with the request than without it, in nats (pointwise mutual information)."""
-        ids = list(reply.ids)
-        return self.engine.score(task.prompt, [ids])[0] - self.engine.score(task.blank, [ids])[0]
+    def information(self, turn: Turn, ids: Sequence[int]) -> float:
+        """How much likelier an answer is with the request than without it, in nats (pointwise mutual information)."""
+        assert turn.negative is not None
+        with_, without = (self.engine.score(one, [ids], turn.adapter)[0] for one in (turn.prompt, turn.negative))
+        return with_ - without
 
-    def _options(self, want: str | None, sampling: dict[str, Any]) -> Sampling:
+    def _options(self, want: Want, sampling: dict[str, Any]) -> Sampling:
         """What the caller says, else what the model says of the modality, else greedy text and sampled media."""
-        media = want not in (None, TEXT)
-        default: dict[str, Any] = {"temperature": 1.0 if media else 0.0}
-        return Sampling(**(default | self.sampling.get(want or TEXT, {}) | sampling))
+        kinds = wanted_kinds(want) or frozenset()
+        only = next(iter(kinds)) if len(kinds) == 1 else TEXT
+        default: dict[str, Any] = {"temperature": 0.0 if only == TEXT else 1.0}
+        return Sampling(**(default | self.sampling.get(only, {}) | sampling))
 
-    def _about_media(self, conversation: Conversation, want: str | None) -> bool:
-        return want not in (None, TEXT) or any(not part.is_text for part in conversation.parts())
+    def _about_media(self, conversation: Conversation, want: Want) -> bool:
+        """Whether media are given or asked for by name: then the adapter helps, else answers are the base's own."""
+        asked = (wanted_kinds(want) or frozenset()) - {TEXT}
+        return bool(asked) or any(not part.is_text for part in conversation.parts())
 
     def budget(self, prompt: Sequence[int], max_tokens: int) -> int:
         """Tokens that may be written: the request's limit, bounded by the model's context.

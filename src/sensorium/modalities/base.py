@@ -19,6 +19,9 @@ from sensorium.files import atomic_file
 from sensorium.source import MAX_BYTES, Source
 from sensorium.types import InputError, Signal
 
+COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#a21caf", "#b45309", "#0e7490")
+"""Of lines and marks in previews, in turn."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
@@ -58,7 +61,7 @@ class Modality(ABC):
         max_bytes: of the largest file that is opened.
         viewer: file name of the JavaScript module that shows it on the page, beside the class's own file; None for
             a link to download.
-        words: what the page says of it, by language and key (docs/write-a-modality.md lists the keys).
+        words: what the page says of it, by language and key (docs/page.md lists the keys).
     """
 
     name: ClassVar[str]
@@ -173,8 +176,4 @@ class Modality(ABC):
             return f"data:{self.media_types[0]};base64,{value.get('data', '')}"
         if part.get("type") in (self.name, f"{self.name}_url"):
             return value.get("url", value.get("path")) if isinstance(value, Mapping) else value
-        return None
-
-    def routes(self) -> Any | None:
-        """A FastAPI router with routes of its own, or None."""
         return None

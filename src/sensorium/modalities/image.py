@@ -20,6 +20,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
 from sensorium.modalities.base import Modality, Wish
+from sensorium.modalities.image_words import WORDS
 from sensorium.types import InputError, Signal
 
 MAX_PIXELS = 64_000_000
@@ -35,6 +36,8 @@ class Image(Modality):
     noun = "picture"
     extensions = (*RASTER, ".svg")
     media_types = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/svg+xml")
+    viewer = "image.js"
+    words = WORDS
     writes: ClassVar[Mapping[str, str]] = {
         ".png": "image/png",
         ".jpg": "image/jpeg",

@@ -17,10 +17,8 @@ from PIL import Image, ImageDraw
 from pyarrow import csv, parquet
 
 from sensorium.modalities import tables
-from sensorium.modalities.base import Modality, Wish
+from sensorium.modalities.base import COLOURS, Modality, Wish
 from sensorium.types import InputError, Signal
-
-COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#a21caf", "#b45309", "#0e7490")
 
 
 class Series(Modality):

@@ -37,11 +37,6 @@ def add_adapter(lm: Any, name: str, rank: int) -> None:
     lm.add_adapter(config, name)
 
 
-def adapter_is_on(lm: Any) -> bool:
-    """Whether LoRA matrices take part in what the model computes."""
-    return any(not module.disable_adapters for module in lm.modules() if hasattr(module, "base_layer"))
-
-
 def _conv1d() -> tuple[type, ...]:
     from transformers.pytorch_utils import Conv1D
 

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 from sensorium.files import atomic_file
+from sensorium.model.llama_like import ARCHITECTURES, has_window, head_size
 from sensorium.model.model import Model
 from sensorium.types import InputError
 
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 VOCABULARY_KEY = "sensorium.vocabulary"
-ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
 BLOCK = 32
 
 # How text is cut before merging, as llama.cpp names it: the patterns of a tokenizer's Split steps, or what its
@@ -51,7 +51,7 @@ def export_gguf(model: Model, file: str | Path, precision: str = "fp32") -> Path
     architecture, cut = _demand_known(model, precision), _cut_of(model.tokenizer)
     with atomic_file(file) as place:
         writer = _writer(place, architecture)
-        _add_facts(writer, model.lm.config, model.base_name or Path(file).stem)
+        _add_facts(writer, model.lm, model.base_name or Path(file).stem)
         _add_tokenizer(writer, model, cut)
         writer.add_string(VOCABULARY_KEY, json.dumps(model.vocabulary.to_json()))
         for name, array in _tensors(model.lm, architecture):
@@ -92,7 +92,7 @@ def _demand_known(model: Model, precision: str) -> str:
     if config.model_type not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise InputError(f"{config.model_type} models cannot be written as GGUF here (known: {known})")
-    if getattr(config, "sliding_window", None) is not None:
+    if has_window(config):
         raise InputError("attention over a sliding window cannot be written as GGUF here")
     return ARCHITECTURES[config.model_type]
 
@@ -110,8 +110,8 @@ def _finish(writer: Any) -> None:
     writer.close()
 
 
-def _add_facts(writer: Any, config: Any, name: str) -> None:
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+def _add_facts(writer: Any, lm: Any, name: str) -> None:
+    config, size = lm.config, head_size(lm)
     writer.add_type("model")
     writer.add_name(name)
     writer.add_vocab_size(config.vocab_size)

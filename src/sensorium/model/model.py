@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
@@ -32,7 +31,7 @@ class Model(HasSenses):
     Attributes:
         lm: an unmodified `transformers` causal LM.
         senses: its tokenizer (which holds the codes' tokens), codecs, vocabulary and stream.
-        has_adapter: LoRA matrices are on the model; `media` switches them on.
+        has_adapter: LoRA matrices are on the model; each turn says whether it is written with them.
     """
 
     def __init__(self, lm: Any, senses: Senses, base_name: str = ""):
@@ -42,21 +41,6 @@ class Model(HasSenses):
     def eval(self) -> Self:
         self.lm.eval()
         return self
-
-    @contextmanager
-    def media(self, about: bool) -> Any:
-        """Inside the block the adapter, if any, is on when media are ``about`` and off when they are not.
-
-        With it off, text-only answers are the base model's own.
-        """
-        if not self.has_adapter or about:
-            yield
-            return
-        self.lm.disable_adapters()
-        try:
-            yield
-        finally:
-            self.lm.enable_adapters()
 
     def save(self, folder: str | PathLike[str], dtype: torch.dtype | None = None) -> Path:
         """Write a plain Hugging Face folder, with the codecs beside it, whole or not at all.

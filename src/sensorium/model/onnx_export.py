@@ -21,14 +21,12 @@ import numpy as np
 import torch
 
 from sensorium.files import atomic_folder, cache_dir
+from sensorium.model.llama_like import head_size, unlike_llama
 from sensorium.model.model import Model
 from sensorium.types import InputError
 
 Precision = Literal["fp32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
-MODEL_TYPES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
-STEADY_ROPE = frozenset({"default", "linear", "llama3", "yarn"})
-
 BODY, HEAD, WHOLE, WEIGHTS = "body.onnx", "head.onnx", "model.onnx", "weights.bin"
 MASK, IDS, HIDDEN, LOGITS = "attention_mask", "input_ids", "hidden_states", "logits"
 PAST, PRESENT = "past_key_values.{}.{}", "present.{}.{}"
@@ -42,28 +40,23 @@ HEAD_SIZE_STEP = 16
 
 def why_not(lm: Any) -> str | None:
     """What stands against writing this causal LM as ONNX, in words; None if nothing does."""
-    config = lm.config
-    if config.model_type not in MODEL_TYPES:
-        return f"{config.model_type} models have no ONNX graph here (known: {', '.join(sorted(MODEL_TYPES))})"
-    if config.hidden_act != "silu":
-        return f"the activation {config.hidden_act!r} has no ONNX graph here"
-    whole = set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
-    if not whole or getattr(config, "sliding_window", None) is not None:
-        return "attention over a sliding window has no ONNX graph here"
-    if getattr(lm.base_model.rotary_emb, "rope_type", "") not in STEADY_ROPE:
-        return "positions that change with the length have no ONNX graph here"
-    if lm.base_model.layers[0].self_attn.head_dim % HEAD_SIZE_STEP:
-        return f"attention heads whose size is no multiple of {HEAD_SIZE_STEP} have no ONNX graph here"
+    if (reason := unlike_llama(lm)) is not None:
+        return f"no ONNX graph here is made for {reason}"
+    if head_size(lm) % HEAD_SIZE_STEP:
+        return f"no ONNX graph here is made for attention heads whose size is no multiple of {HEAD_SIZE_STEP}"
     return None
 
 
-def export_onnx(lm: Any, folder: str | Path, precision: str = "fp32", model: Model | None = None) -> Path:
+def export_onnx(
+    lm: Any, folder: str | Path, precision: str = "fp32", model: Model | None = None, adapter: bool = True
+) -> Path:
     """Write a causal LM as ONNX graphs, whole or not at all.
 
     Args:
-        lm: a `transformers` causal LM of a Llama-like class; LoRA matrices that are switched on are merged.
+        lm: a `transformers` causal LM of a Llama-like class.
         precision: ``"fp32"``, or ``"int8"`` for weights rounded to 8 bits in blocks of `BLOCK` with a scale each.
         model: whose tokenizer and codecs to put beside the graphs, for use without Sensorium.
+        adapter: merge the LoRA matrices, if there are any; else leave them out.
 
     Raises:
         InputError: an unknown precision, or a model that has no ONNX graph here.
@@ -74,7 +67,7 @@ def export_onnx(lm: Any, folder: str | Path, precision: str = "fp32", model: Mod
     if (reason := why_not(lm)) is not None:
         raise InputError(f"{reason}; use the torch engine")
     with atomic_folder(folder) as out:
-        _Writer(lm, out, precision).write()
+        _Writer(lm, out, precision, adapter).write()
         (out / "genai_config.json").write_text(json.dumps(_genai_config(lm), indent=2) + "\n", encoding="utf-8")
         if model is not None:
             model.tokenizer.save_pretrained(str(out))
@@ -83,20 +76,22 @@ def export_onnx(lm: Any, folder: str | Path, precision: str = "fp32", model: Mod
     return Path(folder)
 
 
-def cached_onnx(lm: Any, precision: str = "fp32") -> Path:
+def cached_onnx(lm: Any, precision: str = "fp32", adapter: bool = True) -> Path:
     """The folder of `export_onnx`, written once for the same weights."""
     _demand_precision(precision)
-    folder = cache_dir() / "onnx" / f"{weights_digest(lm)}-{precision}"
-    return folder if (folder / WHOLE).is_file() else export_onnx(lm, folder, precision)
+    folder = cache_dir() / "onnx" / f"{weights_digest(lm, adapter)}-{precision}"
+    return folder if (folder / WHOLE).is_file() else export_onnx(lm, folder, precision, adapter=adapter)
 
 
-def weights_digest(lm: Any) -> str:
-    """16 hex digits of all weights, the config, and which adapters are switched on."""
+def weights_digest(lm: Any, adapter: bool = True) -> str:
+    """16 hex digits of all weights, the config, and the adapter if it counts."""
     digest = hashlib.sha256(f"{FORMAT} {lm.config.to_json_string()}".encode())
     for name, module in lm.named_modules():
-        if hasattr(module, "base_layer"):
-            digest.update(f"{name} {module.disable_adapters} {list(module.active_adapters)}".encode())
+        if adapter and hasattr(module, "base_layer"):
+            digest.update(f"{name} {list(module.active_adapters)}".encode())
     for name, tensor in sorted(lm.state_dict().items()):
+        if "lora_" in name and not adapter:
+            continue
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().float().contiguous().cpu().numpy())
     return digest.hexdigest()[:16]
@@ -125,11 +120,11 @@ def quantised(weight_NK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 Matrix = tuple[np.ndarray, np.ndarray | None]
 
 
-def _matrix(module: Any) -> Matrix:
-    """Weight (N, K) and bias (N,) of a linear layer, with the LoRA matrices that are switched on added."""
+def _matrix(module: Any, adapter: bool) -> Matrix:
+    """Weight (N, K) and bias (N,) of a linear layer, its LoRA matrices added or not."""
     base = getattr(module, "base_layer", module)
     weight = base.weight.detach().float()
-    if base is not module and not module.disable_adapters and not module.merged:
+    if adapter and base is not module and not module.merged:
         for name in module.active_adapters:
             if name in module.lora_A:
                 weight = weight + module.get_delta_weight(name).detach().float()
@@ -150,13 +145,13 @@ def _stacked(layers: Iterable[Matrix]) -> Matrix:
 class _Writer:
     """The graphs of one model, node by node; weights go to the file as they come."""
 
-    def __init__(self, lm: Any, folder: Path, precision: str):
-        self._lm, self._folder, self._precision = lm, folder, precision
+    def __init__(self, lm: Any, folder: Path, precision: str, adapter: bool):
+        self._lm, self._folder, self._precision, self._adapter = lm, folder, precision, adapter
         config = lm.config
         self._eps = float(config.rms_norm_eps)
         self._heads, self._key_heads = config.num_attention_heads, config.num_key_value_heads
         self._layers = len(lm.base_model.layers)
-        self._size = lm.base_model.layers[0].self_attn.head_dim
+        self._size = head_size(lm)
         self._nodes: list[Any] = []
         self._weights: dict[str, Any] = {}
 
@@ -224,7 +219,8 @@ class _Writer:
             q = self._head_norm(f"{number}.q_norm", attention.q_norm, q, self._heads)
             k = self._head_norm(f"{number}.k_norm", attention.k_norm, k, self._key_heads)
         else:  # one product for all three, which the operator takes apart
-            q, k, v = self._product(f"{number}.qkv", *_stacked(map(_matrix, projections)), y), "", ""
+            together = _stacked(_matrix(one, self._adapter) for one in projections)
+            q, k, v = self._product(f"{number}.qkv", *together, y), "", ""
         past = [PAST.format(number, kind) for kind in ("key", "value")]
         present = [PRESENT.format(number, kind) for kind in ("key", "value")]
         out = self._node(
@@ -266,7 +262,7 @@ class _Writer:
         return self._node("Reshape", [normed, joined], f"{name}.out")
 
     def _linear(self, name: str, module: Any, x: str) -> str:
-        return self._product(name, *_matrix(module), x)
+        return self._product(name, *_matrix(module, self._adapter), x)
 
     def _product(self, name: str, weight_NK: np.ndarray, bias: np.ndarray | None, x: str) -> str:
         product = name if bias is None else f"{name}.product"
@@ -339,7 +335,7 @@ def _genai_config(lm: Any) -> dict[str, Any]:
     decoder = {
         "filename": WHOLE,
         "session_options": {"provider_options": []},
-        "head_size": lm.base_model.layers[0].self_attn.head_dim,
+        "head_size": head_size(lm),
         "hidden_size": config.hidden_size,
         "num_attention_heads": config.num_attention_heads,
         "num_key_value_heads": config.num_key_value_heads,

@@ -13,8 +13,9 @@ from fastapi.responses import FileResponse
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
+from sensorium import plugins
 from sensorium.generate import Assistant
-from sensorium.serve import chat, completions, errors, images, models, tokens
+from sensorium.serve import chat, completions, doors, errors, models, tokens
 from sensorium.serve.guard import Guard
 from sensorium.serve.messages import Reader
 from sensorium.serve.metrics import Metrics
@@ -65,8 +66,10 @@ def create_app(models_by_name: Mapping[str, Assistant | str], settings: Settings
     app.state.server = server
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     errors.install(app)
-    for topic in (chat, completions, images, tokens, models):
+    for topic in (chat, completions, tokens, models, doors):
         app.include_router(topic.router)
+    for name in plugins.names(plugins.ROUTES):
+        app.include_router(plugins.load(plugins.ROUTES, name))
     _add_page(app)
     return app
 

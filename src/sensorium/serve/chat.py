@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from sensorium.generate import Token
+from sensorium.engines import Token
 from sensorium.serve.messages import part_to_json
 from sensorium.serve.registry import Served
 from sensorium.serve.schemas import (
@@ -20,10 +20,10 @@ from sensorium.serve.schemas import (
     ReplyMessage,
     TokenLogprob,
 )
-from sensorium.serve.server import EventStream, Server, Shared, new_id, with_media
+from sensorium.serve.server import EventStream, Server, Shared, new_id
 from sensorium.serve.tokens import readable
 from sensorium.serve.transcript import UNFINISHED, Event, Medium, Text
-from sensorium.serve.writing import Step, Writing, Written, want_of
+from sensorium.serve.writing import Step, Writing, Written
 
 router = APIRouter()
 STREAMED: dict[int | str, dict[str, Any]] = {
@@ -44,11 +44,11 @@ async def chat(body: ChatRequest, request: Request, server: Shared) -> Any:
 async def _start(body: ChatRequest, request: Request, server: Server, served: Served) -> Writing:
     sampling = body.sampling()
     server.check(body.answers, sampling.get("max_tokens"))
-    want = want_of(body.modalities, served)
+    served.model.grammar(body.modalities)  # refuses what cannot be written before media are read
     conversation = await server.reader.conversation(body.messages, served)
-    task = await served.at_desk(lambda: served.model.task(conversation, want, **sampling))
-    tasks = [with_media(server.bounded(task), body.modalities)] * body.answers
-    return server.write(request, served, tasks, modalities=body.modalities, stops=body.stops)
+    most = server.settings.max_tokens
+    turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, most, **sampling))
+    return server.write(request, served, [turn], answers=body.answers, stops=body.stops)
 
 
 async def _whole(body: ChatRequest, server: Server, served: Served, writing: Writing) -> ChatReply:

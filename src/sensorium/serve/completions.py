@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from sensorium.generate import Assistant, Sampling, Task, Token
+from sensorium.engines import Sampling, Token, Turn
+from sensorium.generate import Assistant
 from sensorium.serve.chat import STREAMED
 from sensorium.serve.messages import check_characters
 from sensorium.serve.registry import Served
@@ -17,7 +18,7 @@ from sensorium.serve.schemas import CompletionChoice, CompletionLogprobs, Comple
 from sensorium.serve.server import EventStream, Server, Shared, new_id
 from sensorium.serve.tokens import check_ids, readable
 from sensorium.serve.transcript import Text
-from sensorium.serve.writing import Writing, Written
+from sensorium.serve.writing import Writing
 from sensorium.types import TEXT, InputError
 
 router = APIRouter()
@@ -30,10 +31,10 @@ async def complete(body: CompletionRequest, request: Request, server: Shared) ->
     prompts = _prompts(body)
     server.check(body.answers * len(prompts), body.max_tokens)
     check_characters((prompt for prompt in prompts if isinstance(prompt, str)), server.settings)
-    reading = served.at_desk(lambda: [_task(prompt, served.model, body) for prompt in prompts])
-    tasks = await server.finish(request, reading)
+    reading = served.at_desk(lambda: [_turn(prompt, served.model, body) for prompt in prompts])
+    turns = await server.finish(request, reading)
     echoes = [_echo(prompt, served) if body.echo else "" for prompt in prompts]
-    writing = server.write(request, served, [task for task in tasks for _ in range(body.answers)], stops=body.stops)
+    writing = server.write(request, served, turns, answers=body.answers, stops=body.stops)
     if body.stream:
         return EventStream(writing, _chunks(body, server, served, writing, echoes))
     return await server.finish(request, _whole(body, server, served, writing, echoes))
@@ -46,7 +47,7 @@ def _prompts(body: CompletionRequest) -> list[str | list[int]]:
     return [prompt] if single else prompt
 
 
-def _task(prompt: str | list[int], model: Assistant, body: CompletionRequest) -> Task:
+def _turn(prompt: str | list[int], model: Assistant, body: CompletionRequest) -> Turn:
     ids = model.tokenizer(prompt, add_special_tokens=True)["input_ids"] if isinstance(prompt, str) else prompt
     if not ids:
         raise InputError("the prompt is empty; give at least one token")
@@ -55,8 +56,7 @@ def _task(prompt: str | list[int], model: Assistant, body: CompletionRequest) ->
     sampling = Sampling(**options)
     sampling = replace(sampling, guidance=1.0, max_tokens=model.budget(ids, sampling.max_tokens))
     about_media = any(id_ >= model.vocabulary.text_size for id_ in ids)
-    blank = [ids[0]]
-    return Task(list(ids), blank, TEXT, sampling, about_media)
+    return Turn(list(ids), model.grammar(TEXT, sampling.max_tokens), sampling, [ids[0]], about_media)
 
 
 def _echo(prompt: str | list[int], served: Served) -> str:
@@ -70,25 +70,26 @@ async def _whole(
     choices = [
         CompletionChoice(
             index=index,
-            text=echoes[index // body.wanted] + one.text,
-            logprobs=None if body.logprobs is None else _logprobs(one, served, len(echoes[index // body.wanted])),
+            text=echo + one.text,
+            logprobs=None if body.logprobs is None else _logprobs(one.tokens, served, len(echo)),
             finish_reason=one.finish,
         )
         for index, one in enumerate(written)
+        for echo in [echoes[index // body.wanted]]
     ]
     return CompletionReply(id=new_id("cmpl"), created=int(time.time()), model=served.name, choices=choices, usage=usage)
 
 
-def _logprobs(written: Written, served: Served, offset: int) -> CompletionLogprobs:
-    tokens = readable(served, [token.id for token in written.tokens])
+def _logprobs(tokens: Sequence[Token], served: Served, offset: int) -> CompletionLogprobs:
+    names = readable(served, [token.id for token in tokens])
     offsets = []
-    for text in tokens:
+    for text in names:
         offsets.append(offset)
         offset += len(text)
     return CompletionLogprobs(
-        tokens=tokens,
-        token_logprobs=[token.logprob for token in written.tokens],
-        top_logprobs=[_top(token, served) for token in written.tokens],
+        tokens=names,
+        token_logprobs=[token.logprob for token in tokens],
+        top_logprobs=[_top(token, served) for token in tokens],
         text_offset=offsets,
     )
 
@@ -107,10 +108,7 @@ async def _chunks(
             yield head | {"choices": [{"index": index, "text": echo, "logprobs": None, "finish_reason": None}]}
     async for step in writing.steps():
         text = "".join(event.text for event in step.events if isinstance(event, Text))
-        logs = None
-        if body.logprobs is not None:
-            one = Written(step.answer, [step.token])
-            logs = _logprobs(one, served, 0).model_dump()
+        logs = None if body.logprobs is None else _logprobs([step.token], served, 0).model_dump()
         if text or logs or step.finish:
             choice = {"index": step.answer, "text": text, "logprobs": logs, "finish_reason": step.finish}
             yield head | {"choices": [choice]}

@@ -30,8 +30,8 @@ async def draw(body: ImageRequest, request: Request, server: Shared) -> Any:
     server.check(body.answers, None)
     conversation = Conversation((as_message("user", body.prompt),))
     room = {"max_tokens": served.model.vocabulary.writer(IMAGE).max_tokens + 1}
-    task = await served.at_desk(lambda: served.model.task(conversation, IMAGE, **room, **body.sampling()))
-    writing = server.write(request, served, [task] * body.answers)
+    turn = await served.at_desk(lambda: served.model.turn(conversation, IMAGE, **room, **body.sampling()))
+    writing = server.write(request, served, [turn], answers=body.answers)
     return await server.finish(request, _whole(body, server, served, writing, size))
 
 

@@ -8,8 +8,6 @@ nothing. Each redirect goes through the same door.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import ipaddress
 import socket
 import ssl
@@ -18,9 +16,10 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from urllib.parse import SplitResult, unquote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from sensorium.serve.settings import Settings
+from sensorium.source import from_data_uri, too_large
 from sensorium.types import InputError
 
 REDIRECTS = 3
@@ -37,7 +36,7 @@ async def load(url: str, settings: Settings) -> bytes:
     """
     scheme = url[:20].partition(":")[0].lower()
     if scheme == "data":
-        return from_data_uri(url, settings.max_media_bytes)
+        return from_data_uri(url, limit=settings.max_media_bytes)
     if scheme in PORTS and settings.media_domains:
         return await _in_time(asyncio.to_thread(_fetch, url, settings), url, settings.fetch_s + LATE_S)
     if scheme == "file" and settings.media_path is not None:
@@ -53,41 +52,6 @@ async def _in_time(work: Coroutine[Any, Any, bytes], url: str, seconds: float) -
         raise InputError(f"{url[:100]!r} cannot be fetched (it takes too long); send a data URI") from None
 
 
-def from_base64(text: str, limit_bytes: int) -> bytes:
-    """Bytes of base64, white space ignored; InputError when damaged or more than the limit."""
-    if len(text) > limit_bytes * 1.5 + 100:
-        raise _too_large(limit_bytes)
-    try:
-        data = base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InputError(f"the base64 of a medium is damaged ({error}); encode it again") from error
-    if len(data) > limit_bytes:
-        raise _too_large(limit_bytes)
-    return data
-
-
-def from_data_uri(uri: str, limit_bytes: int) -> bytes:
-    """Bytes of a data URI (RFC 2397)."""
-    head, comma, body = uri.partition(",")
-    if not comma:
-        raise InputError("a data URI must read data:TYPE;base64,... and this one holds no comma")
-    if head.lower().endswith(";base64"):
-        return from_base64(body, limit_bytes)
-    if len(body) > 3 * limit_bytes:
-        raise _too_large(limit_bytes)
-    try:
-        data = unquote_to_bytes(body)
-    except UnicodeEncodeError as error:
-        raise InputError("a data URI holds half of a character (a lone surrogate); encode it again") from error
-    if len(data) > limit_bytes:
-        raise _too_large(limit_bytes)
-    return data
-
-
-def _too_large(limit_bytes: int) -> InputError:
-    return InputError(f"a medium has more than the {limit_bytes} bytes that are allowed; make it smaller")
-
-
 def _from_file(url: str, folder: Path, limit_bytes: int) -> bytes:
     try:
         parts = urlsplit(url)
@@ -99,7 +63,7 @@ def _from_file(url: str, folder: Path, limit_bytes: int) -> bytes:
     except (OSError, ValueError) as error:  # also a name too long, a null byte, no right to read
         raise InputError(f"{url[:100]!r} names no file in the folder that this server takes media from") from error
     if len(data) > limit_bytes:
-        raise _too_large(limit_bytes)
+        raise too_large("a medium", limit_bytes)
     return data
 
 
@@ -199,7 +163,7 @@ def _body(answer: HTTPResponse, url: str, deadline: float, limit_bytes: int, con
         chunks.append(chunk)
         size += len(chunk)
         if size > limit_bytes:
-            raise _too_large(limit_bytes)
+            raise too_large("a medium", limit_bytes)
     return b"".join(chunks)
 
 

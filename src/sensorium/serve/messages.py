@@ -59,20 +59,16 @@ class Reader:
             if part.codes is not None and part.codec == layout.name:
                 return Part(name, codes=layout.check(part.codes), codec=layout.name)
             wish = senses.codecs[layout.name].facts.wish
-            opened = Part(name, await self._workers.open(name, await self._bytes(part), wish))
+            opened = Part(name, await self._workers.open(name, await self._bytes(name, part), wish))
             return await served.at_desk(_encoded, Message(_role(role), (opened,)), senses)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
 
-    async def _bytes(self, part: ContentPart) -> bytes:
-        value: Any = (part.model_extra or {}).get(part.type)
-        if isinstance(value, dict):
-            if isinstance(value.get("data"), str):
-                return media.from_base64(value["data"], self._settings.max_media_bytes)
-            value = value.get("url")
-        if not isinstance(value, str):
+    async def _bytes(self, name: str, part: ContentPart) -> bytes:
+        address = modality(name).part_data(part.model_extra | {"type": part.type} if part.model_extra else {})
+        if not isinstance(address, str):
             raise InputError(f'needs an address in "{part.type[:100]}", e.g. {{"url": "data:TYPE;base64,..."}}')
-        return await media.load(value, self._settings)
+        return await media.load(address, self._settings)
 
 
 def _role(name: RequestRole) -> Role:

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-from sensorium.generate import Assistant, make_engine
+from sensorium.engines import make_engine
+from sensorium.generate import Assistant
 from sensorium.model import resolve
 from sensorium.serve.errors import ApiError
 from sensorium.serve.scheduler import Scheduler
@@ -30,7 +31,7 @@ class Served:
     def __init__(self, name: str, model: Assistant, settings: Settings, languages: list[str] | None = None):
         self.name, self.model, self.languages, self.created = name, model, languages, int(time.time())
         self.scheduler = Scheduler(
-            model, max_batch=settings.max_batch, max_queue=settings.max_queue, request_s=settings.request_s
+            model.engine, max_batch=settings.max_batch, max_queue=settings.max_queue, request_s=settings.request_s
         )
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="sensorium-desk")
         self.named_ids = frozenset(model.tokenizer.added_tokens_decoder)

@@ -108,7 +108,7 @@ class _Sampled(BaseModel):
         return self.best_of or self.wanted
 
     def sampling(self) -> dict[str, Any]:
-        """The fields of `sensorium.generate.Sampling` that were given."""
+        """The fields of `sensorium.engines.Sampling` that were given."""
         names = ("temperature", "top_p", "top_k", "guidance", "seed", "max_tokens")
         return {name: value for name in names if (value := getattr(self, name, None)) is not None}
 

@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from sensorium.generate import Task
+from sensorium.engines import Turn
 from sensorium.serve.errors import ApiError, as_api_error
 from sensorium.serve.messages import Reader
 from sensorium.serve.metrics import Metrics
@@ -52,16 +52,11 @@ class Server:
         if max_tokens is not None and max_tokens > self.settings.max_tokens:
             raise InputError(f"{max_tokens} tokens are asked for, at most {self.settings.max_tokens} are allowed")
 
-    def bounded(self, task: Task) -> Task:
-        """The task with no more tokens than one answer may have, also where the request does not say how many."""
-        most = min(task.sampling.max_tokens, self.settings.max_tokens)
-        return replace(task, sampling=replace(task.sampling, max_tokens=most))
-
-    def write(self, request: Request, served: Served, tasks: Sequence[Task], **options: Any) -> Writing:
+    def write(self, request: Request, served: Served, turns: Sequence[Turn], **options: Any) -> Writing:
         """Queue the answers of a request; see `Writing`."""
         on_first = self.metrics.first.labels(served.name).observe
         client, started = client_of(request), started_at(request)
-        return Writing(served, tasks, self.settings, client=client, started=started, on_first=on_first, **options)
+        return Writing(served, turns, self.settings, client=client, started=started, on_first=on_first, **options)
 
     async def written(self, served: Served, writing: Writing, wanted: int) -> tuple[list[Written], Usage]:
         """The best ``wanted`` answers of each prompt, and what all took; given up, the writing ends."""
@@ -115,11 +110,6 @@ async def _disconnected(request: Request) -> None:
 
 def new_id(kind: str) -> str:
     return f"{kind}-{secrets.token_hex(12)}"
-
-
-def with_media(task: Task, modalities: Sequence[str] | None) -> Task:
-    """The task with the model's adapter on when media are asked for by name beside text."""
-    return replace(task, about_media=True) if modalities and set(modalities) != {"text"} else task
 
 
 class EventStream(StreamingResponse):

@@ -14,7 +14,7 @@ class Settings:
 
     Args:
         host, port: where to listen.
-        engine: what writes, for models that the server loads; see `sensorium.generate.make_engine`.
+        engine: what writes, for models that the server loads; see `sensorium.engines.make_engine`.
         api_keys: a request must carry one of them as ``Authorization: Bearer KEY``; empty for no such check.
         media_domains: host names that media may be fetched from over http(s); none by default.
         media_path: folder that ``file:`` addresses may name files in; none by default.

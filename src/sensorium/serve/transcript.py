@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sensorium.codecs import Layout
-from sensorium.generate import Token
+from sensorium.engines import Token
 from sensorium.stream import Stream
 from sensorium.types import Part
 

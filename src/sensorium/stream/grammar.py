@@ -6,11 +6,16 @@ compute just those rows of the output head.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sensorium.codecs import Layout, Ranges
 from sensorium.types import TEXT, InputError
 from sensorium.vocabulary import Vocabulary
+
+Want = str | Collection[str] | None
+"""Kinds of answer: ``"text"`` for text alone, a modality's name for one medium of it and nothing else, text and some
+modalities for any mix of them, None for any mix of all."""
 
 
 @dataclass
@@ -21,18 +26,19 @@ class Grammar:
         vocabulary: the joint vocabulary.
         text_stop: one past the last text id that may be sampled (ids from there to ``text_size`` are reserved).
         stop_ids: ids that end the turn; the first is the one written when the turn must end.
-        want: ``"text"`` for text alone, a modality's name for one medium of it and nothing else, None for any mix.
+        want: see `Want`.
         budget: most tokens that may be written, or None. A medium is opened only if its end fits, and one of
             variable length is closed in time, so a medium is never cut.
 
     Raises:
-        InputError: ``want`` is a modality that no codec writes, or its shortest medium exceeds the budget.
+        InputError: no codec writes one of the modalities wanted, several are wanted without text, or the shortest
+            medium exceeds the budget.
     """
 
     vocabulary: Vocabulary
     text_stop: int
     stop_ids: tuple[int, ...]
-    want: str | None = None
+    want: Want = None
     budget: int | None = None
 
     def __post_init__(self) -> None:
@@ -41,14 +47,23 @@ class Grammar:
         self._layout: Layout | None = None
         self._codes = 0
         self._target: Layout | None = None
-        if self.want not in (None, TEXT):
-            self._target = self.vocabulary.writer(self.want)
-            needed = self._target.min_tokens
-            if self.budget is not None and self.budget < needed:
-                raise InputError(
-                    f"a budget of {self.budget} tokens cannot hold one {self.want}, which takes at least {needed}; "
-                    "allow more tokens"
-                )
+        kinds = wanted_kinds(self.want)
+        writers = self.vocabulary.writers() if kinds is None else map(self.vocabulary.writer, sorted(kinds - {TEXT}))
+        self._writers = sorted(writers, key=lambda layout: layout.open_id)
+        if kinds is not None and TEXT not in kinds:
+            self._target = self._one_medium()
+
+    def _one_medium(self) -> Layout:
+        names = [layout.facts.modality for layout in self._writers]
+        if len(names) != 1:
+            raise InputError(f"ask for one of {', '.join(names) or TEXT}, or for any of them together with text")
+        (target,) = self._writers
+        if self.budget is not None and self.budget < target.min_tokens:
+            raise InputError(
+                f"a budget of {self.budget} tokens cannot hold one {names[0]}, which takes at least "
+                f"{target.min_tokens}; allow more tokens"
+            )
+        return target
 
     @property
     def inside(self) -> Layout | None:
@@ -68,9 +83,7 @@ class Grammar:
         if self._target is not None:
             one = self._target.open_id if self.written == 0 else self.stop_ids[0]
             return ((one, one + 1),)
-        if self.want == TEXT:
-            return self._text()
-        opens = (layout.open_id for layout in self.vocabulary.writers() if self._fits(layout.min_tokens))
+        opens = (layout.open_id for layout in self._writers if self._fits(layout.min_tokens))
         return (*self._text(), *((open_id, open_id + 1) for open_id in opens))
 
     def advance(self, token: int) -> None:
@@ -113,3 +126,8 @@ class Grammar:
 
     def _fits(self, tokens: int) -> bool:
         return self.left is None or tokens <= self.left
+
+
+def wanted_kinds(want: Want) -> frozenset[str] | None:
+    """The kinds of answer that are wanted; None for all."""
+    return None if want is None else frozenset([want] if isinstance(want, str) else want)

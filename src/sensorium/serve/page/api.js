@@ -1,5 +1,7 @@
 // The HTTP API of the server that serves this page. Addresses are relative: nothing else is ever asked.
 
+import { addressOf, modalityOf } from "./media.js";
+
 const KEY = "sensorium.key";
 
 /** An answer that is no answer. `status` is 0 when the server could not be reached. */
@@ -10,11 +12,27 @@ export class ApiError extends Error {
   }
 }
 
-export const keepKey = (key) => sessionStorage.setItem(KEY, key);
+let key = storedKey();
+
+function storedKey() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null; // the browser keeps nothing: the key lasts as long as the page
+  }
+}
+
+export function keepKey(given) {
+  key = given;
+  try {
+    sessionStorage.setItem(KEY, given);
+  } catch {
+    // not kept
+  }
+}
 
 async function request(path, { body, signal } = {}) {
   const headers = {};
-  const key = sessionStorage.getItem(KEY);
   if (key) headers.authorization = `Bearer ${key}`;
   if (body) headers["content-type"] = "application/json";
   const options = { method: body ? "POST" : "GET", headers, signal, body: body && JSON.stringify(body) };
@@ -42,19 +60,27 @@ const json = async (path, options) => (await request(path, options)).json();
 /** The models that the server offers: [{id, reads, writes, languages}]. */
 export const models = async () => (await json("v1/models")).data;
 
+/** The modalities that are installed: [{id, media_types, extensions, viewer, words}]. */
+export const modalities = async () => (await json("v1/modalities")).data;
+
 /** Ids, tokens and spans of messages. */
 export const tokenize = (model, messages, signal) => json("v1/tokenize", { body: { model, messages }, signal });
 
-/** Pictures drawn from words, as data URIs, best first where the server ranks them. */
-export async function draw(model, prompt, count, signal) {
-  const body = { model, prompt, n: count, best_of: count, response_format: "b64_json" };
-  const { data } = await json("v1/images/generations", { body, signal });
-  return data.map((picture) => `data:image/png;base64,${picture.b64_json}`);
+/** Another one at every call: a request that is made again gets another answer. */
+const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
+
+/** Media of a kind made from words: parts, best first where the server ranks them. */
+export async function make(model, kind, request, count, signal) {
+  const messages = [{ role: "user", content: request }];
+  const body = { model, messages, modalities: [kind], n: count, best_of: count, seed: newSeed() };
+  const { choices } = await json("v1/chat/completions", { body, signal });
+  const isWanted = (part) => modalityOf(part) === kind && addressOf(part);
+  return choices.flatMap(({ message }) => message.parts.find(isWanted) ?? []);
 }
 
 /** A streamed answer: yields {text} , {progress} , {part} , {usage} and {finish} as they come. */
 export async function* chat(body, signal) {
-  const options = { stream: true, stream_options: { include_usage: true } };
+  const options = { seed: newSeed(), stream: true, stream_options: { include_usage: true } };
   const response = await request("v1/chat/completions", { body: { ...body, ...options }, signal });
   for await (const data of events(response.body)) {
     const chunk = JSON.parse(data);

@@ -2,14 +2,15 @@
 
 import * as api from "./api.js";
 import { announce, h, notice, openDialog } from "./dom.js";
+import { loadViewers, noteCards } from "./doors.js";
 import { LANGUAGES, chooseLanguage, language, loadLanguage, t } from "./i18n.js";
-import { loadViewers } from "./viewers/index.js";
 import { boardPanel } from "./panels/board.js";
-import { modalities } from "./store.js";
 import { chatPanel } from "./panels/chat.js";
-import { drawPanel } from "./panels/draw.js";
 import { historyList } from "./panels/history.js";
+import { makePanel } from "./panels/make.js";
 import { seePanel } from "./panels/see.js";
+import { keepSetting, setting } from "./settings.js";
+import * as store from "./store.js";
 
 const MODEL = "sensorium.model";
 const $ = (id) => document.getElementById(id);
@@ -19,17 +20,18 @@ const app = {
   model: null, // {id, reads, writes, languages}
   say: (content, options) => (go("chat"), chat.say(content, options)),
   look: (part) => (go("see"), see.look(part)),
-  open: (conversation) => (closeSide(), go("chat"), chat.open(conversation)),
+  open: (id) => (closeSide(), go("chat"), chat.open(id)),
   conversationsChanged: () => history.refresh(chat.current()),
   isOpen: (name) => !$(name).hidden,
   fail,
 };
 
 await loadLanguage();
-const chat = chatPanel($("chat"), app);
+await store.load();
+const chat = await chatPanel($("chat"), app);
 const panels = {
   chat,
-  draw: drawPanel($("draw"), app),
+  make: await makePanel($("make"), app),
   board: await boardPanel($("board"), app),
   see: seePanel($("see"), app),
 };
@@ -90,7 +92,9 @@ function sentenceOf(error) {
 
 async function connect() {
   try {
-    await fillModels(await api.models());
+    const [models, modalities] = await Promise.all([api.models(), api.modalities()]);
+    noteCards(modalities);
+    await fillModels(models);
     $("offline").hidden = true;
   } catch (error) {
     $("offline").hidden = false;
@@ -99,14 +103,14 @@ async function connect() {
 }
 
 async function fillModels(models) {
-  const kept = localStorage.getItem(MODEL);
+  const kept = setting(MODEL);
   const first = models.find(({ id }) => id === kept) ?? models[0];
   await choose(first);
   const select = $("model");
   select.replaceChildren(...models.map(({ id }) => h("option", { value: id }, id)));
   select.value = first?.id ?? "";
   select.onchange = () => {
-    localStorage.setItem(MODEL, select.value);
+    keepSetting(MODEL, select.value);
     choose(models.find(({ id }) => id === select.value));
   };
   $("model-choice").hidden = models.length < 2;
@@ -114,7 +118,8 @@ async function fillModels(models) {
 
 async function choose(model) {
   app.model = { languages: [], ...model, reads: model?.reads ?? ["text"], writes: model?.writes ?? ["text"] };
-  await loadViewers([...app.model.reads, ...app.model.writes, ...modalities()]);
+  const earlier = [...store.modalities(), ...panels.make.modalities()];
+  await loadViewers([...app.model.reads, ...app.model.writes, ...earlier]);
   for (const panel of Object.values(panels)) panel.modelChanged();
 }
 
@@ -158,6 +163,7 @@ function showPanel() {
     if (key === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  $("notices").replaceChildren();
   document.body.dataset.panel = name;
   document.title = `${t(`nav.${name}`)} · Sensorium`;
   panels[name].shown?.();

@@ -1,5 +1,7 @@
 // Small helpers for building the page. Text is only ever set as text, so nothing a model writes becomes markup.
 
+const SVG = "http://www.w3.org/2000/svg";
+
 /** An element. Properties starting with "on" are listeners, names with a dash are attributes, others are properties. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -14,12 +16,27 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** A drawing of icons.svg; decoration only, the button around it carries the name. */
+/**
+ * A sign of icons.svg by its name, or the outline of an SVG path (24 x 24) as viewers bring them along; decoration only,
+ * the button around it carries the name.
+ */
 export function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `page/icons.svg#${name}`);
+  const isPath = name.includes(" ");
+  const inner = document.createElementNS(SVG, isPath ? "path" : "use");
+  inner.setAttribute(isPath ? "d" : "href", isPath ? name : `page/icons.svg#${name}`);
+  const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(inner);
+  return svg;
+}
+
+/** A coloured symbol of the board, by the id of its concept. */
+export function symbol(id) {
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `page/board/symbols.svg#${id}`);
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "board-symbol");
   svg.setAttribute("aria-hidden", "true");
   svg.append(use);
   return svg;
@@ -51,7 +68,7 @@ export function announce(text) {
   requestAnimationFrame(() => (region.textContent = text));
 }
 
-/** A line at the bottom of the page that goes away by itself; errors stay until closed. */
+/** A line above the panel, over nothing, that goes away by itself; errors stay until closed. */
 export function notice(text, { error = false, closeLabel = "" } = {}) {
   const line = h(
     "div",
@@ -76,6 +93,25 @@ export function openDialog(label, ...children) {
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+/** Let the person choose one of {label, value}; null when the question is closed. */
+export function chooseDialog(question, choices, cancel) {
+  return new Promise((resolve) => {
+    const pick = (value) => () => (resolve(value), dialog.close());
+    const buttons = choices.map(({ label, value }) =>
+      h("button", { type: "button", class: "chip", onclick: pick(value) }, label),
+    );
+    const leave = h("button", { type: "button", class: "quiet-button", onclick: () => dialog.close() }, cancel);
+    const dialog = openDialog(
+      question,
+      h("p", { class: "question" }, question),
+      h("div", { class: "row wrap" }, ...buttons),
+      h("div", { class: "row end" }, leave),
+    );
+    dialog.classList.add("small-dialog");
+    dialog.addEventListener("close", () => resolve(null)); // no effect after a choice
+  });
 }
 
 /** Ask before something is lost. */

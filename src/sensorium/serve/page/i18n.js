@@ -1,5 +1,7 @@
 // The words of the interface: one file per language, chosen from the browser's languages, switchable.
 
+import { keepSetting, setting } from "./settings.js";
+
 export const LANGUAGES = { en: "English", fr: "Français" };
 const KEPT = "sensorium.language";
 
@@ -7,7 +9,7 @@ let words = {};
 export let language = "en";
 
 function wished() {
-  const kept = localStorage.getItem(KEPT);
+  const kept = setting(KEPT);
   const candidates = [kept, ...navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase())];
   return candidates.find((code) => code in LANGUAGES) ?? "en";
 }
@@ -22,17 +24,24 @@ export async function loadLanguage(code = wished()) {
 }
 
 export async function chooseLanguage(code) {
-  localStorage.setItem(KEPT, code);
+  keepSetting(KEPT, code);
   await loadLanguage(code);
 }
 
 /** The text of a key, with {names} filled in; `count` picks the singular where the language has one for it. */
 export function t(key, values = {}) {
-  const single = "count" in values && new Intl.PluralRules(language).select(values.count) === "one";
-  const text = (single && words[`${key}.one`]) || words[key];
+  const text = textOf(words, key, values);
   if (text === undefined) throw new Error(`no words for ${key} in ${language}.json`);
-  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return fill(text, values);
 }
+
+/** The text of a key in a language's words, or undefined. */
+export function textOf(from, key, values = {}) {
+  const single = "count" in values && new Intl.PluralRules(language).select(values.count) === "one";
+  return (single && from[`${key}.one`]) || from[key];
+}
+
+export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 /** A number as the language writes it. */
 export function number(value, options = {}) {
@@ -46,6 +55,3 @@ export function translate(root) {
     element.setAttribute("aria-label", t(element.dataset.tLabel));
   }
 }
-
-/** What people call a modality; its own name where the interface has no word for it. */
-export const modalityName = (modality) => words[`modality.${modality}`] ?? modality;

@@ -3,13 +3,13 @@
 export const textPart = (text) => ({ type: "text", text });
 export const mediaPart = (modality, url) => ({ type: `${modality}_url`, [`${modality}_url`]: { url } });
 
-/** "text", "image", ... of a part of type text, image_url, input_audio, image. */
+/** "text" of a text part, "smell" of a part of type smell_url, input_smell or smell. */
 export const modalityOf = (part) => part.type.replace(/_url$/, "").replace(/^input_/, "");
 
-/** The data URI of a medium, whichever of the API's forms it has. */
-export function urlOf(part) {
-  const value = part[part.type];
-  if (typeof value === "string") return value;
+/** The data URI of a medium, whichever of the API's forms it has; undefined for text, and for codes alone. */
+export function addressOf(part) {
+  const value = part.type === "text" ? undefined : part[part.type];
+  if (value === undefined || typeof value === "string") return value;
   if (value.url) return value.url;
   return `data:${modalityOf(part)}/${value.format};base64,${value.data}`;
 }
@@ -31,11 +31,7 @@ export function urlOfBlob(blob) {
   });
 }
 
-/** "png" of a data URI of a PNG picture. */
-export function suffixOf(url) {
-  const kind = /^data:[^/;,]+\/([\w.+-]+)/.exec(url)?.[1] ?? "bin";
-  return { jpeg: "jpg", "svg+xml": "svg", "octet-stream": "bin" }[kind] ?? kind.replace(/^x-/, "");
-}
+export const mediaTypeOf = (url) => /^data:([^;,]*)/.exec(url)?.[1] ?? "";
 
 /** A name for a file from free words. */
 export function fileName(words) {

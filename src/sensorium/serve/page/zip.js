@@ -1,4 +1,4 @@
-// Files in one ZIP archive, stored uncompressed: pictures are compressed already.
+// Files in one ZIP archive, stored uncompressed: most media are compressed already.
 // https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16.
 
 const UTF8_NAMES = 0x0800;

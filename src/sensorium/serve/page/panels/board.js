@@ -1,37 +1,39 @@
-// The picture board: tap symbols to build a sentence in one of five languages, and send it to the model.
-// Every symbol can be drawn by the model itself, one at a time, and is then kept in this browser.
+// The board: tap symbols to build a sentence in one of five languages, have it said, and send it to the model.
+// A model that writes media of which small still views can be shown may make every symbol itself, one at a time.
 
 import * as api from "../api.js";
-import { announce, h, icon, iconButton, notice } from "../dom.js";
+import { keepMade, made } from "../database.js";
+import { announce, h, icon, iconButton, notice, quietButton, symbol } from "../dom.js";
+import { viewerOf, word } from "../doors.js";
 import { language, t } from "../i18n.js";
-import * as drawings from "../drawings.js";
 import { textPart } from "../media.js";
-import { crisp } from "../lightbox.js";
+import { keepSetting, setting } from "../settings.js";
+import { sayWith, voiceFor } from "../voice.js";
 
 const BOARD_LANGUAGES = { en: "English", fr: "Français", es: "Español", de: "Deutsch", it: "Italiano" };
 const KEPT = "sensorium.board";
 
 export async function boardPanel(root, app) {
   const { groups } = await (await fetch("page/board/concepts.json")).json();
-  const settings = { tongue: null, drawn: false, ...JSON.parse(localStorage.getItem(KEPT) ?? "{}") };
+  const settings = { tongue: null, made: false, ...setting(KEPT) };
   let group = groups[0];
   let sentence = []; // concepts
-  let redraw = false;
-  const pictures = new Map(); // concept id -> data URI, of the chosen model
-  const waiting = []; // concepts to be drawn
-  let drawing = null; // the concept that is being drawn
+  let remake = false;
+  const symbols = new Map(); // concept id -> part, by the chosen model
+  const waiting = []; // concepts to be made
+  let making = null; // the concept that is being made
   const seen = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) if (isIntersecting) wantPicture(target.concept);
+    for (const { isIntersecting, target } of entries) if (isIntersecting) wantSymbol(target.concept);
   });
 
   const tongue = () => settings.tongue ?? (language in BOARD_LANGUAGES ? language : "en");
   const nameOf = (concept) => concept.names[tongue()];
-  const drawable = () => app.model?.writes.includes("image");
+  const kind = () => app.model?.writes.find((name) => viewerOf(name).thumbnail);
   const keyOf = (concept) => `symbol:${app.model.id}:${concept.id}`;
   const words = () => sentence.map(nameOf).join(" ");
 
   function keepSettings() {
-    localStorage.setItem(KEPT, JSON.stringify(settings));
+    keepSetting(KEPT, settings);
   }
 
   function render() {
@@ -50,11 +52,11 @@ export async function boardPanel(root, app) {
       render();
       root.querySelector("select").focus();
     });
-    if (!drawable()) return [select];
-    const drawn = h("input", { type: "checkbox", checked: settings.drawn });
-    drawn.addEventListener("change", () => {
-      settings.drawn = drawn.checked;
-      redraw = false;
+    if (!kind()) return [select];
+    const own = h("input", { type: "checkbox", checked: settings.made });
+    own.addEventListener("change", () => {
+      settings.made = own.checked;
+      remake = false;
       waiting.length = 0;
       keepSettings();
       render();
@@ -62,23 +64,23 @@ export async function boardPanel(root, app) {
     });
     const again = h(
       "button",
-      { type: "button", class: "quiet-button toggle", onclick: toggleRedraw },
+      { type: "button", class: "quiet-button toggle", onclick: toggleRemake },
       icon("again"),
-      h("span", {}, t("board.redraw")),
+      h("span", {}, t("board.remake")),
     );
-    again.setAttribute("aria-pressed", redraw);
+    again.setAttribute("aria-pressed", remake);
     return [
-      h("label", { class: "switch" }, drawn, h("span", {}, t("board.drawn"))),
-      ...(settings.drawn ? [again] : []),
+      h("label", { class: "switch" }, own, h("span", {}, t("board.made"))),
+      ...(settings.made ? [again] : []),
       select,
     ];
   }
 
-  function toggleRedraw() {
-    redraw = !redraw;
-    root.querySelector(".toggle").setAttribute("aria-pressed", redraw);
-    root.querySelector(".symbols").classList.toggle("redraw", redraw);
-    if (redraw) notice(t("board.redraw.how"));
+  function toggleRemake() {
+    remake = !remake;
+    root.querySelector(".toggle").setAttribute("aria-pressed", remake);
+    root.querySelector(".symbols").classList.toggle("remake", remake);
+    if (remake) notice(t("board.remake.how"));
   }
 
   function strip() {
@@ -90,6 +92,7 @@ export async function boardPanel(root, app) {
       { class: "row" },
       iconButton("back", t("board.back"), takeLast, { class: "icon-button back" }),
       iconButton("trash", t("board.clear"), clear),
+      quietButton("say", t("board.say"), saySentence, { title: t("board.say.how") }),
       send,
     );
     const box = h("div", { class: "card strip" }, h("div", { class: "built" }, list, text), bar);
@@ -145,6 +148,17 @@ export async function boardPanel(root, app) {
     root.querySelector(".symbol").focus();
   }
 
+  async function saySentence() {
+    const [text, spoken] = [asSentence(), tongue()];
+    const voice = await voiceFor(spoken);
+    if (voice) {
+      sayWith(voice, text);
+      notice(t("board.said", { voice: voice.name }));
+    } else {
+      notice(t("board.mute", { language: BOARD_LANGUAGES[spoken] }), { error: true, closeLabel: t("action.close") });
+    }
+  }
+
   function sendSentence() {
     const text = asSentence();
     sentence = [];
@@ -164,7 +178,7 @@ export async function boardPanel(root, app) {
       const button = h(
         "button",
         { type: "button", class: "chip", onclick: choose, group: one },
-        h("span", { class: "emoji", "aria-hidden": "true" }, one.symbol),
+        symbol(`group-${one.id}`),
         h("span", {}, nameOf(one)),
       );
       button.setAttribute("aria-pressed", one === group);
@@ -182,25 +196,25 @@ export async function boardPanel(root, app) {
         sign(concept),
         h("span", { class: "label" }, nameOf(concept)),
       );
-      if (settings.drawn && drawable()) seen.observe(button);
+      if (settings.made && kind()) seen.observe(button);
       return h("li", {}, button);
     });
-    return h("ul", { class: redraw ? "symbols redraw" : "symbols", lang: tongue() }, ...cells);
+    return h("ul", { class: remake ? "symbols remake" : "symbols", lang: tongue() }, ...cells);
   }
 
-  /** The drawing of a concept where the model has made one, else a character that stands for it. */
+  /** What the model has made of a concept, else the board's own symbol. */
   function sign(concept) {
-    const url = settings.drawn && pictures.get(concept.id);
-    const inner = url ? h("img", { src: url, alt: "", onload: crisp }) : h("span", { class: "emoji" }, concept.symbol);
-    const busy = settings.drawn && drawing === concept ? " busy" : "";
+    const part = settings.made && symbols.get(concept.id);
+    const inner = part ? viewerOf(kind()).thumbnail(part, "") : symbol(concept.id);
+    const busy = settings.made && making === concept ? " busy" : "";
     return h("span", { class: `sign${busy}`, "aria-hidden": "true" }, inner);
   }
 
   function tap(concept) {
-    if (redraw) {
-      pictures.delete(concept.id);
+    if (remake) {
+      symbols.delete(concept.id);
       waiting.unshift(concept);
-      drawNext();
+      makeNext();
       return;
     }
     sentence.push(concept);
@@ -208,39 +222,40 @@ export async function boardPanel(root, app) {
     announce(words());
   }
 
-  /** Ask for a symbol's drawing: the kept one at once, else it waits for its turn. */
-  async function wantPicture(concept) {
-    if (pictures.has(concept.id) || waiting.includes(concept) || drawing === concept) return;
-    const model = app.model.id;
-    const url = await drawings.kept(keyOf(concept));
-    if (model !== app.model.id) return;
-    if (url) {
-      pictures.set(concept.id, url);
+  /** Ask for a symbol by the model: the kept one at once, else it waits for its turn. */
+  async function wantSymbol(concept) {
+    if (symbols.has(concept.id) || waiting.includes(concept) || making === concept) return;
+    const key = keyOf(concept);
+    const part = await made(key);
+    if (key !== keyOf(concept)) return;
+    if (part) {
+      symbols.set(concept.id, part);
       showSign(concept);
     } else if (!waiting.includes(concept) && group.concepts.includes(concept)) {
       waiting.push(concept);
-      drawNext();
+      makeNext();
     }
   }
 
-  /** Draw what waits, one symbol at a time, while the board is in sight. */
-  async function drawNext() {
-    if (drawing || !waiting.length || !settings.drawn || !app.isOpen("board")) return;
+  /** Make what waits, one symbol at a time, while the board is in sight. */
+  async function makeNext() {
+    if (making || !waiting.length || !settings.made || !app.isOpen("board")) return;
     const concept = waiting.shift();
     const key = keyOf(concept);
-    drawing = concept;
+    making = concept;
     showSign(concept);
     try {
-      const [url] = await api.draw(app.model.id, `Draw ${concept.draw}.`, 1);
-      drawings.keep(key, url);
-      if (key === keyOf(concept)) pictures.set(concept.id, url);
+      const request = word(kind(), "make.request", { words: concept.prompt }, "en");
+      const [part] = await api.make(app.model.id, kind(), request, 1);
+      if (part) keepMade(key, part);
+      if (part && key === keyOf(concept)) symbols.set(concept.id, part);
     } catch (error) {
       waiting.length = 0;
       notice(app.fail(error), { error: true, closeLabel: t("action.close") });
     }
-    drawing = null;
+    making = null;
     showSign(concept);
-    drawNext();
+    makeNext();
   }
 
   function showSign(concept) {
@@ -251,11 +266,11 @@ export async function boardPanel(root, app) {
   }
 
   function modelChanged() {
-    pictures.clear();
+    symbols.clear();
     waiting.length = 0;
     render();
   }
 
   render();
-  return { modelChanged, languageChanged: render, shown: drawNext };
+  return { modelChanged, languageChanged: render, shown: makeNext };
 }

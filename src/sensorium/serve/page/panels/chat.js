@@ -2,15 +2,17 @@
 
 import * as api from "../api.js";
 import { announce, h, notice } from "../dom.js";
+import { loadViewers, namesOf, ownWord, word } from "../doors.js";
 import { t } from "../i18n.js";
+import { modalityOf, textPart } from "../media.js";
 import * as store from "../store.js";
 import { composer } from "./composer.js";
 import { GrowingAnswer, messageView, wordsOf } from "./message.js";
 
 const TITLE_CHARACTERS = 60;
 
-export function chatPanel(root, app) {
-  let conversation = store.all()[0] ?? store.fresh();
+export async function chatPanel(root, app) {
+  let conversation = await store.open(store.all()[0]?.id);
   let running = null; // an AbortController while an answer is written
 
   const title = h("h1", { id: "chat-title", class: "unseen" });
@@ -30,7 +32,7 @@ export function chatPanel(root, app) {
     const { messages } = conversation;
     const views = messages.map((message, at) => messageView(message, { app, again: againAt(at), request: asked(at) }));
     log.replaceChildren(...(views.length ? views : [welcome()]));
-    log.scrollTop = log.scrollHeight;
+    log.scrollTop = views.length ? log.scrollHeight : 0;
   }
 
   /** The last message may be answered anew. */
@@ -51,25 +53,32 @@ export function chatPanel(root, app) {
       .map(wordsOf)
       .at(-1) ?? "";
 
+  /** What can be done here: in a modality's own words where it is the only one, else in general ones. */
   function welcome() {
-    const chip = (words, run) => h("button", { type: "button", class: "chip", onclick: run }, words);
-    const writes = app.model?.writes ?? [];
-    const chips = [];
-    if (writes.includes("image")) {
-      for (const words of [t("chat.try.1"), t("chat.try.2")]) {
-        chips.push(chip(words, () => say([{ type: "text", text: words }], { want: "" })));
-      }
-    }
-    if ((app.model?.reads ?? []).includes("image")) chips.push(chip(t("chat.try.3"), input.openFiles));
+    const { reads = [], writes = [] } = app.model ?? {};
+    const media = [...new Set([...reads, ...writes])].filter((name) => name !== "text");
+    const only = media.length === 1 && reads.includes(media[0]) && writes.includes(media[0]) ? media[0] : "";
     const mark = h("img", { src: "page/mark.svg", alt: "", width: 56, height: 56 });
+    const explain = app.model ? t("chat.explain", { kinds: namesOf(writes) }) : "";
     return h(
       "div",
       { class: "welcome" },
       mark,
-      h("h2", {}, t("chat.welcome")),
-      h("p", {}, t("chat.explain")),
-      h("div", { class: "chips" }, ...chips),
+      h("h2", {}, ownWord(only, "welcome") ?? invitation(reads.filter((name) => name !== "text"))),
+      h("p", {}, ownWord(only, "explain") ?? explain),
+      h("div", { class: "chips" }, ...media.flatMap((name) => examples(name, reads, writes))),
     );
+  }
+
+  const invitation = (media) => (media.length ? t("chat.welcome", { names: namesOf(media) }) : t("chat.welcome.words"));
+
+  /** Buttons with what a modality's words suggest to say. */
+  function examples(modality, reads, writes) {
+    const chip = (words, run) => h("button", { type: "button", class: "chip", onclick: run }, words);
+    const requests = writes.includes(modality) ? [ownWord(modality, "try.1"), ownWord(modality, "try.2")] : [];
+    const chips = requests.filter(Boolean).map((words) => chip(words, () => say([textPart(words)])));
+    if (reads.includes(modality)) chips.push(chip(word(modality, "try.open"), input.openFiles));
+    return chips;
   }
 
   /** Say something and let the model answer; `want` is the kind of answer, "" leaves it to the model. */
@@ -101,8 +110,6 @@ export function chatPanel(root, app) {
     } catch (error) {
       question.problem = app.fail(error) || t("chat.stopped");
     }
-    running = null;
-    input.setBusy(false);
     if (message.content.length) {
       answered.messages.push(message);
       delete question.problem;
@@ -110,7 +117,9 @@ export function chatPanel(root, app) {
     } else {
       question.problem ??= t("error.empty");
     }
-    keep(answered);
+    await keep(answered);
+    running = null;
+    input.setBusy(false);
     if (answered === conversation) showAll();
   }
 
@@ -130,14 +139,15 @@ export function chatPanel(root, app) {
     }
   }
 
-  function keep(which = conversation) {
-    if (!store.keep(which)) notice(t("error.full"), { error: true, closeLabel: t("action.close") });
+  async function keep(which = conversation) {
+    if (!(await store.keep(which))) notice(t("error.full"), { error: true, closeLabel: t("action.close") });
     app.conversationsChanged();
   }
 
-  function open(other) {
+  async function open(id) {
     running?.abort();
-    conversation = other ?? store.fresh();
+    conversation = await store.open(id);
+    await loadViewers(conversation.messages.flatMap(({ content }) => content.map(modalityOf)));
     showAll();
     app.conversationsChanged();
     input.focus();

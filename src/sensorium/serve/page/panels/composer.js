@@ -1,9 +1,11 @@
-// Where the next message is made: words, media from files, clipboard, dropping or camera, and the kind of answer.
+// Where the next message is made: words, media from files, clipboard, dropping or a viewer's own recorder, and the kind
+// of answer.
 
 import { announce, h, icon, iconButton, notice } from "../dom.js";
-import { modalityName, t } from "../i18n.js";
-import { mediaPart, textPart } from "../media.js";
-import { modalityOfFile, viewerOf } from "../viewers/index.js";
+import { acceptOf, namesOf, viewerOf, word } from "../doors.js";
+import { t } from "../i18n.js";
+import { modalityOf, textPart } from "../media.js";
+import { partOfFile } from "./files.js";
 
 /** Fills `form`. Calls send(content, {want}) and stop(); the result lets the panel steer it. */
 export function composer(form, app, { send, stop }) {
@@ -46,31 +48,27 @@ export function composer(form, app, { send, stop }) {
     input.style.height = `${input.scrollHeight}px`;
   }
 
-  /** Buttons by which media come in: one for files, one per viewer that has a camera or the like. */
+  /** Buttons by which media come in: one for files, one per viewer that records by itself. */
   function doors() {
-    const accept = media().map((modality) => viewerOf(modality).accept);
-    if (!accept.length) return [];
-    const chooser = h("input", {
-      type: "file",
-      multiple: true,
-      hidden: true,
-      accept: accept.filter(Boolean).join(","),
-    });
+    if (!media().length) return [];
+    const chooser = h("input", { type: "file", multiple: true, hidden: true, accept: acceptOf(media()) });
     chooser.addEventListener("change", async () => {
       await attach([...chooser.files]);
       chooser.value = "";
     });
     const buttons = [
       chooser,
-      iconButton("attach", t("chat.attach"), () => chooser.click(), { class: "icon-button attach" }),
+      iconButton("attach", t("chat.attach", { names: namesOf(media()) }), () => chooser.click(), {
+        class: "icon-button attach",
+      }),
     ];
     for (const modality of media().filter((name) => viewerOf(name).capture)) {
       const capture = async () => {
         const file = await viewerOf(modality).capture();
-        if (file) await attach([file]);
+        if (file) await attach([file], [modality]);
         input.focus();
       };
-      buttons.push(iconButton("camera", t("chat.camera"), capture));
+      buttons.push(iconButton(viewerOf(modality).captureIcon ?? "record", word(modality, "capture"), capture));
     }
     return buttons;
   }
@@ -79,7 +77,7 @@ export function composer(form, app, { send, stop }) {
     const kinds = app.model?.writes ?? [];
     if (kinds.length < 2) return h("span", { class: "grow" });
     const options = kinds.map((kind) =>
-      h("option", { value: kind }, t("chat.kind.only", { kind: modalityName(kind) })),
+      h("option", { value: kind }, t("chat.kind.only", { kind: word(kind, "name") })),
     );
     const select = h(
       "select",
@@ -92,18 +90,18 @@ export function composer(form, app, { send, stop }) {
     return h("div", { class: "kind grow" }, select);
   }
 
-  function attach(files) {
-    opening = opening.then(() => open(files));
+  /** Add files, of one of `kinds`. */
+  function attach(files, kinds = media()) {
+    opening = opening.then(() => open(files, kinds));
     return opening;
   }
 
-  async function open(files) {
+  async function open(files, kinds) {
     for (const file of files) {
-      const modality = modalityOfFile(file, media());
       try {
-        if (!modality) throw new Error(t("error.kind", { name: file.name }));
-        const part = mediaPart(modality, await viewerOf(modality).read(file));
-        attached.push({ part, modality, name: file.name });
+        const part = await partOfFile(file, kinds);
+        if (!part) continue;
+        attached.push({ part, name: file.name });
         announce(t("chat.added", { name: file.name }));
       } catch (error) {
         notice(error.message, { error: true, closeLabel: t("action.close") });
@@ -120,7 +118,7 @@ export function composer(form, app, { send, stop }) {
         showAttached();
         input.focus();
       };
-      const view = viewerOf(item.modality).show(item.part, { alt: item.name });
+      const view = viewerOf(modalityOf(item.part)).show(item.part, { alt: item.name });
       return h("li", {}, view, iconButton("close", t("chat.remove", { name: item.name }), take));
     });
     shelf.replaceChildren(...items);

@@ -1,8 +1,9 @@
 // The list of conversations: open, copy, download, delete.
 
 import { confirmDialog, h, icon, iconButton } from "../dom.js";
+import { suffixOf } from "../doors.js";
 import { t } from "../i18n.js";
-import { blobOf, download, fileName, modalityOf, suffixOf, urlOf } from "../media.js";
+import { addressOf, blobOf, download, fileName, modalityOf } from "../media.js";
 import * as store from "../store.js";
 import { zip } from "../zip.js";
 import { copy, wordsOf } from "./message.js";
@@ -22,7 +23,7 @@ export function historyList(list, create, app) {
   function item(conversation) {
     const here = conversation.id === current;
     const title = titleOf(conversation);
-    const open = h("button", { type: "button", class: "open", onclick: () => app.open(conversation) }, title);
+    const open = h("button", { type: "button", class: "open", onclick: () => app.open(conversation.id) }, title);
     if (here) open.setAttribute("aria-current", "true");
     return h("li", { class: here ? "here" : "" }, open, menu(conversation, title));
   }
@@ -34,8 +35,8 @@ export function historyList(list, create, app) {
     const media = mediaOf(conversation);
     const entries = [
       entry("copy", t("history.copy"), () => copy(asText(conversation))),
-      entry("download", t("history.download"), () => saveJson(conversation, title)),
-      ...(media.length ? [entry("attach", t("history.media"), () => saveMedia(media, title))] : []),
+      entry("download", t("history.download"), () => saveJson(conversation.id, title)),
+      ...(media.length ? [entry("attach", t("history.media"), () => saveMedia(conversation.id, title))] : []),
       entry("trash", t("history.delete"), () => forget(conversation, title)),
     ];
     const summary = h(
@@ -58,8 +59,8 @@ export function historyList(list, create, app) {
 
   async function forget(conversation, title) {
     if (!(await confirmDialog(t("history.sure", { title }), t("history.delete"), t("action.cancel")))) return;
-    store.remove(conversation.id);
-    if (conversation.id === current) app.open(store.all()[0] ?? null);
+    await store.remove(conversation.id);
+    if (conversation.id === current) app.open(store.all()[0]?.id);
     else app.conversationsChanged();
   }
 
@@ -77,16 +78,18 @@ function asText({ messages }) {
   return messages.map(line).join("\n");
 }
 
-/** The conversation in the OpenAI form, as `sensorium train` reads it. */
-function saveJson({ messages }, title) {
+/** The conversation in the OpenAI form, as `sensorium train` reads it: what the model wrote keeps its codes. */
+async function saveJson(id, title) {
+  const { messages } = await store.open(id);
   const record = { messages: messages.map(({ role, content }) => ({ role, content })) };
   download(new Blob([`${JSON.stringify(record)}\n`], { type: "application/jsonl" }), `${fileName(title)}.jsonl`);
 }
 
-async function saveMedia(parts, title) {
+async function saveMedia(id, title) {
+  const parts = mediaOf(await store.open(id)).filter(addressOf);
   const files = parts.map((part, at) => {
-    const name = `${String(at + 1).padStart(2, "0")}-${modalityOf(part)}.${suffixOf(urlOf(part))}`;
-    return { name, blob: blobOf(urlOf(part)) };
+    const [modality, url] = [modalityOf(part), addressOf(part)];
+    return { name: `${String(at + 1).padStart(2, "0")}-${modality}.${suffixOf(modality, url)}`, blob: blobOf(url) };
   });
   download(await zip(files), `${fileName(title)}.zip`);
 }

@@ -1,9 +1,9 @@
 // One message on the screen: who says it, its parts through their viewers, and what can be done with it.
 
 import { h, iconButton, notice } from "../dom.js";
-import { modalityName, number, t } from "../i18n.js";
-import { modalityOf } from "../media.js";
-import { viewerOf } from "../viewers/index.js";
+import { viewerOf, word } from "../doors.js";
+import { number, t } from "../i18n.js";
+import { addressOf, modalityOf } from "../media.js";
 
 /** The words of a message. */
 export const wordsOf = (message) =>
@@ -13,8 +13,9 @@ export const wordsOf = (message) =>
     .join("")
     .trim();
 
-/** A part through its modality's viewer. */
+/** A part through its modality's viewer; nothing where there are only codes, which no viewer can show. */
 export function partView(part, alt, app) {
+  if (part.type !== "text" && !addressOf(part)) return h("p", { class: "small" }, word(modalityOf(part), "name"));
   const actions = [{ icon: "eye", label: t("viewer.look"), run: () => app.look(part) }];
   return h("div", { class: `part ${modalityOf(part)}` }, viewerOf(modalityOf(part)).show(part, { alt, actions }));
 }
@@ -91,10 +92,11 @@ export class GrowingAnswer {
   }
 
   progress({ modality, done, total }) {
-    const bar = h("progress", { "aria-label": t("chat.making", { modality: modalityName(modality) }) });
+    const words = t("chat.making", { name: word(modality, "name") });
+    const bar = h("progress", { "aria-label": words });
     if (total) Object.assign(bar, { max: total, value: done });
-    const sketch = viewerOf(modality).waiting?.({ done, total });
-    this.waiting(sketch ?? bar, t("chat.making", { modality: modalityName(modality) }), sketch ? bar : null);
+    const own = viewerOf(modality).waiting?.({ done, total });
+    this.waiting(own ?? bar, words, own ? bar : null);
   }
 
   waiting(sign, words, bar = null) {

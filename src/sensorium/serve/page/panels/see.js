@@ -1,12 +1,13 @@
-// What the model sees: a medium beside what can be made again from its codes, and the codes as coloured tiles.
+// What the model sees: a medium beside what can be made again from its codes, and the codes in colour.
 
 import * as api from "../api.js";
 import { announce, h, icon } from "../dom.js";
+import { acceptOf, namesOf, ownWord, viewerOf, word } from "../doors.js";
 import { number, t } from "../i18n.js";
-import { blobOf, mediaPart, modalityOf, urlOf } from "../media.js";
-import { modalityOfFile, viewerOf } from "../viewers/index.js";
+import { addressOf, blobOf, modalityOf } from "../media.js";
 import * as store from "../store.js";
-import { tileGrid } from "./tiles.js";
+import { codesView } from "./codes.js";
+import { partOfFile } from "./files.js";
 
 const MOST_RECENT = 8;
 
@@ -16,45 +17,48 @@ export function seePanel(root, app) {
   let result = null; // what /v1/tokenize said
   let problem = "";
   let running = null;
+  let recent = []; // media of the conversations
 
   const media = () => (app.model?.reads ?? []).filter((modality) => modality !== "text");
 
   function render() {
     const title = h("h1", { id: "see-title" }, t("see.title"));
-    const lead = h("p", { class: "lead" }, t("see.explain"));
+    const lead = h("p", { class: "lead" }, explanation());
     const status = problem ? [h("p", { class: "problem", role: "alert" }, problem)] : [];
     const body = running ? [busy()] : result ? views() : [];
-    root.replaceChildren(h("div", { class: "column wide" }, title, lead, chooser(), ...status, ...body));
+    const choice = media().length ? [chooser()] : [];
+    root.replaceChildren(h("div", { class: "column wide" }, title, lead, ...choice, ...status, ...body));
+  }
+
+  function explanation() {
+    if (app.model && !media().length) return t("see.unable");
+    const only = part ? modalityOf(part) : media().length === 1 ? media()[0] : "";
+    return ownWord(only, "see.explain") ?? t("see.explain");
   }
 
   function chooser() {
-    const accept = media()
-      .map((modality) => viewerOf(modality).accept)
-      .filter(Boolean)
-      .join(",");
-    const input = h("input", { type: "file", id: "see-file", class: "unseen", accept });
+    const input = h("input", { type: "file", id: "see-file", class: "unseen", accept: acceptOf(media()) });
     input.addEventListener("change", () => input.files.length && take(input.files));
-    const text = part ? t("see.other") : t("see.choose");
+    const choose = media().length === 1 ? word(media()[0], "open") : t("see.choose", { names: namesOf(media()) });
     const label = h(
       "label",
       { class: part ? "drop small-drop" : "drop", for: "see-file" },
       icon("attach"),
-      h("strong", {}, text),
+      h("strong", {}, part ? t("see.other") : choose),
       h("span", { class: "small" }, t("see.drop")),
     );
-    return h("div", { class: "chooser" }, input, label, ...(part ? [] : recent()));
+    return h("div", { class: "chooser" }, input, label, ...(part ? [] : recentList()));
   }
 
   /** Media of the conversations, to look at with one tap. */
-  function recent() {
-    const parts = store.all().flatMap(({ messages }) => messages.flatMap(({ content }) => content));
-    const known = parts
-      .filter((one) => media().includes(modalityOf(one)) && viewerOf(modalityOf(one)).thumbnail)
-      .slice(0, MOST_RECENT);
+  function recentList() {
+    const known = recent.filter((one) => media().includes(modalityOf(one)));
     if (!known.length) return [];
     const buttons = known.map((one, at) => {
-      const thumbnail = viewerOf(modalityOf(one)).thumbnail(one, t("see.recent.one", { number: number(at + 1) }));
-      return h("li", {}, h("button", { type: "button", class: "picture", onclick: () => look(one) }, thumbnail));
+      const modality = modalityOf(one);
+      const label = t("see.recent.one", { name: word(modality, "name"), number: number(at + 1) });
+      const small = viewerOf(modality).thumbnail?.(one, label) ?? h("span", { class: "small" }, label);
+      return h("li", {}, h("button", { type: "button", class: "thumb", onclick: () => look(one) }, small));
     });
     return [h("h2", {}, t("see.recent")), h("ul", { class: "recent" }, ...buttons)];
   }
@@ -68,10 +72,9 @@ export function seePanel(root, app) {
     );
 
   async function take([file]) {
-    const modality = modalityOfFile(file, media());
     try {
-      if (!modality) throw new Error(t("error.kind", { name: file.name }));
-      await look(mediaPart(modality, await viewerOf(modality).read(file)), file.name);
+      const given = await partOfFile(file, media());
+      if (given) await look(given, file.name);
     } catch (error) {
       problem = app.fail(error);
       render();
@@ -112,29 +115,36 @@ export function seePanel(root, app) {
   function views() {
     const [read, written] = result.spans;
     if (!written || written.codec === read.codec) return spanView(read);
-    return [h("h2", {}, t("see.read")), ...spanView(read), h("h2", {}, t("see.write")), ...spanView(written)];
+    const make = ownWord(modalityOf(part), "see.write") ?? t("see.write");
+    return [h("h2", {}, t("see.read")), ...spanView(read), h("h2", {}, make), ...spanView(written)];
   }
 
   function spanView(span) {
-    const viewer = viewerOf(modalityOf(part));
+    const marks = [];
+    const codes = codesView(span, (place) => marks.forEach((mark) => mark(place)));
+    const [count, books] = [number(codes.count), number(codes.books)];
+    const note = codes.books > 1 ? t("see.codes.books", { count, books }) : t("see.codes.note", { count });
     const again = span.reconstruction;
-    const tiles = tileGrid(span);
     const figures = [
-      figure(viewer.show(part, { alt: name || t("see.original") }), t("see.original"), t("see.original.note")),
-      figure(tiles.element, t("see.codes"), t("see.codes.note", { count: number(tiles.count) }), "codes"),
+      figure(shown(part, name || t("see.original"), again && marks), t("see.original"), t("see.original.note")),
+      figure(codes.element, t("see.codes"), note, "codes"),
     ];
-    if (again)
-      figures.push(
-        figure(viewerOf(modalityOf(again)).show(again, { alt: t("see.again") }), t("see.again"), t("see.again.note")),
-      );
-    if (again) for (const one of [figures[0], figures[2]]) one.querySelector(".frame").append(tiles.pointer());
+    if (again) figures.push(figure(shown(again, t("see.again"), marks), t("see.again"), t("see.again.note")));
     return [
       h("div", { class: "figures" }, ...figures),
-      tiles.detail,
-      facts(span, tiles),
-      ...(again ? [] : [h("p", { class: "small" }, t("see.readonly"))]),
+      codes.detail,
+      facts(span, codes),
+      ...(again ? [] : [h("p", { class: "small" }, word(modalityOf(part), "see.readonly"))]),
       curious(span),
     ];
+  }
+
+  /** A medium through its viewer; where that can mark a place, its marker joins `marks`. */
+  function shown(one, alt, marks) {
+    const viewer = viewerOf(modalityOf(one));
+    const element = viewer.show(one, { alt });
+    if (marks && viewer.marker) marks.push(viewer.marker(element));
+    return element;
   }
 
   const figure = (content, title, note, kind = "") =>
@@ -145,16 +155,16 @@ export function seePanel(root, app) {
       h("figcaption", {}, h("strong", {}, title), h("span", { class: "small" }, note)),
     );
 
-  function facts(span, tiles) {
+  function facts(span, codes) {
     const fact = (value, words) => h("div", { class: "fact" }, h("strong", {}, value), h("span", {}, words));
     const bytes = Math.ceil(span.bits / 8);
     return h(
       "div",
       { class: "facts" },
-      fact(number(tiles.count), t("see.fact.tokens")),
-      fact(number(tiles.kinds), t("see.fact.kinds")),
+      fact(number(codes.count), t("see.fact.tokens")),
+      fact(number(codes.kinds), t("see.fact.kinds")),
       fact(number(Math.round(span.bits)), t("see.fact.bits", { bytes: number(bytes) })),
-      fact(t("see.times", { times: number(Math.round(blobOf(urlOf(part)).size / bytes)) }), t("see.fact.smaller")),
+      fact(t("see.times", { times: number(Math.round(blobOf(addressOf(part)).size / bytes)) }), t("see.fact.smaller")),
     );
   }
 
@@ -183,7 +193,18 @@ export function seePanel(root, app) {
     );
   }
 
+  /** What was said since may be looked at, too. */
+  async function readRecent() {
+    recent = await store.recent(media(), MOST_RECENT);
+    if (!part && app.isOpen("see")) render();
+  }
+
   render();
-  const modelChanged = () => (part && result ? look(part, name) : render());
-  return { look, take, shown: () => part || render(), modelChanged, languageChanged: render };
+  const modelChanged = () => {
+    if (part && result && media().includes(modalityOf(part))) return look(part, name);
+    [part, result, problem] = [null, null, ""];
+    render();
+    return readRecent();
+  };
+  return { look, take, shown: () => part || readRecent(), modelChanged, languageChanged: render };
 }

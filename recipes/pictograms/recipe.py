@@ -1,0 +1,32 @@
+"""The recipe ``pictograms``: pictures and words from public drawing sets; see README.md."""
+
+from __future__ import annotations
+
+from recipes.pictograms import pictures, smol
+from recipes.pictograms.codec import IMAGE, KMEANS
+from recipes.pictograms.evaluate import evaluate
+from recipes.pictograms.judge import JUDGE
+from recipes.pictograms.nano import NANO
+from recipes.pictograms.reading import learner
+
+from sensorium.recipe import Recipe
+
+RECIPE = Recipe(
+    name="pictograms",
+    about="Pictures with words, from public drawing sets: nano and smol, the models in the box.",
+    data=pictures.make,
+    codecs={
+        "image": IMAGE,
+        "image-read": learner(),
+        "image-read-without-fxemoji": learner("fxemoji"),  # settings were chosen on a family left out
+        "kmeans": KMEANS,
+    },
+    models={
+        "nano": NANO,
+        "smol": smol.plan(),
+        "smol-codebook": smol.plan("smol-codebook", "codebook", aligned=False),
+        "smol-mean": smol.plan("smol-mean", "mean", aligned=False),
+        "judge": JUDGE,
+    },
+    evaluate=evaluate,
+)

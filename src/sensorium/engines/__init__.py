@@ -1,0 +1,27 @@
+"""What writes: engines on PyTorch, ONNX Runtime, llama.cpp and vLLM. Ids in, ids out."""
+
+from sensorium.engines.choose import ENGINES, make_engine
+from sensorium.engines.engine import Batch, Engine, generate, stream
+from sensorium.engines.sampling import Sampling, pick
+from sensorium.engines.torch_engine import TorchEngine
+from sensorium.engines.turn import Failed, Finish, Generation, Ids, Rules, Scored, Token, Turn
+
+__all__ = [
+    "ENGINES",
+    "Batch",
+    "Engine",
+    "Failed",
+    "Finish",
+    "Generation",
+    "Ids",
+    "Rules",
+    "Sampling",
+    "Scored",
+    "Token",
+    "TorchEngine",
+    "Turn",
+    "generate",
+    "make_engine",
+    "pick",
+    "stream",
+]

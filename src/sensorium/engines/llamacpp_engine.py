@@ -1,0 +1,72 @@
+"""The engine on llama.cpp's server, which runs the GGUF export (`sensorium.model.gguf`).
+
+The server has no list of allowed ids, but a bias for every id: either what is allowed is raised far above the rest,
+or what is not allowed is ruled out, whichever are fewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sensorium.engines.adapter import Adapter
+from sensorium.engines.remote import RemoteEngine, Run, Written
+from sensorium.engines.sampling import Sampling
+from sensorium.engines.turn import Ids
+
+RAISE = 200.0
+"""More than any two logits differ, and little enough to keep their digits in float32."""
+FORCE = 1000.0
+PIECE = 16
+"""Ids of one request where the answer may end early: the server's own streaming leaves out ids whose bytes are no whole
+character yet, so nothing is known before all are written."""
+LONG_PIECE = 64
+"""Ids of one request inside a medium, where nothing is written in vain."""
+
+
+class LlamaCppEngine(RemoteEngine):
+    """A server that was started with ``llama-server -m model.gguf [--lora adapter.gguf]``; see `RemoteEngine`."""
+
+    def _continue(self, ids: list[int], run: Run, sampling: Sampling, adapter: bool) -> Written:
+        body = {
+            "prompt": ids,
+            "n_predict": min(run.count, PIECE if run.last else LONG_PIECE),
+            "logit_bias": self._bias(run.ids()),
+            "samplers": ["temperature", "top_k", "top_p"],
+            "temperature": sampling.temperature,
+            "top_k": sampling.top_k,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed,
+            "return_tokens": True,
+            **self._lora(adapter),
+        }
+        yield from self._post("/completion", body)["tokens"]
+
+    def _bias(self, allowed: list[int]) -> list[list[Any]]:
+        size = self.lm.config.vocab_size
+        if 2 * len(allowed) <= size:
+            return [[one, RAISE] for one in allowed]
+        return [[one, False] for one in sorted(set(range(size)) - set(allowed))]
+
+    def _lora(self, adapter: bool) -> dict[str, Any]:
+        return {"lora": [{"id": 0, "scale": float(adapter)}]} if Adapter(self.lm) else {}
+
+    def score(self, prompt: Ids, continuations: Sequence[Ids], adapter: bool = True) -> list[float]:
+        """See `Engine.score`; an id costs a request, of which the server reads only the last id anew."""
+        return [
+            sum(self._step([*prompt, *one[:place]], token, adapter) for place, token in enumerate(one))
+            for one in continuations
+        ]
+
+    def _step(self, ids: list[int], token: int, adapter: bool) -> float:
+        """Log-probability of an id after others: the server writes it by force and tells what it would have been."""
+        body = {
+            "prompt": ids,
+            "n_predict": 1,
+            "logit_bias": [[token, FORCE]],
+            "temperature": 0,
+            "n_probs": 1,
+            **self._lora(adapter),
+        }
+        (told,) = self._post("/completion", body)["completion_probabilities"]
+        return float(told["logprob"])

@@ -1,0 +1,126 @@
+"""The nouns of writing: a turn to be written, its ids as they come, what was written. Ids only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+from sensorium.engines.sampling import Sampling
+from sensorium.stream import Ranges
+from sensorium.types import InputError
+
+Ids = Sequence[int]
+Finish = Literal["stop", "length", "cancelled"]
+
+
+class Rules(Protocol):
+    """Which ids may come next; `sensorium.stream.Grammar` is one.
+
+    Whoever writes works on a shallow copy (`copy.copy`), which must not change what it was copied from.
+
+    Attributes:
+        done: nothing more may be written.
+        inside: not None while the next id belongs to a medium; there, guidance applies.
+        stop_ids: the ids that end a turn.
+    """
+
+    done: bool
+
+    @property
+    def inside(self) -> Any: ...
+
+    @property
+    def stop_ids(self) -> tuple[int, ...]: ...
+
+    def allowed(self) -> Ranges:
+        """Contiguous (start, stop) ranges of ids, not empty until `done`."""
+        ...
+
+    def advance(self, token: int) -> None:
+        """Take note of a written id."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """An answer to be written. Two turns are never equal, so that many may say the same.
+
+    Args:
+        prompt: the ids it continues, not empty.
+        rules: what may be written, and when it ends; as they are before the first id.
+        sampling: how ids are chosen; a number drawn depends on nothing but its seed and its place.
+        negative: the prompt without the request: the unconditional side of guidance, and what the likelihood of an
+            answer is compared with.
+        adapter: with the model's LoRA adapter, if it has one; without it, answers are the base model's own.
+
+    Raises:
+        InputError: an empty prompt.
+    """
+
+    prompt: Ids
+    rules: Rules
+    sampling: Sampling
+    negative: Ids | None = None
+    adapter: bool = True
+
+    def __post_init__(self) -> None:
+        if len(self.prompt) == 0 or (self.negative is not None and len(self.negative) == 0):
+            raise InputError("the prompt of a turn is empty; it must hold at least one id")
+
+    @property
+    def guided(self) -> bool:
+        """Whether its media are written with guidance, which needs a second row of a batch."""
+        return self.negative is not None and self.sampling.guidance != 1
+
+    def again(self, number: int) -> Turn:
+        """Another answer to the same: it draws from a seed that is higher by ``number``."""
+        return replace(self, sampling=replace(self.sampling, seed=self.sampling.seed + number))
+
+
+@dataclass(frozen=True)
+class Token:
+    """One id as it is written.
+
+    Args:
+        turn: of which it is.
+        id: the id.
+        finish: why the turn ended, on its last id; else None.
+        logprob: its log-probability (nats) among the ids that were allowed, when `Sampling.logprobs` asks for it.
+        top: the likeliest of the allowed ids, each with its log-probability.
+    """
+
+    turn: Turn
+    id: int
+    finish: Finish | None = None
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A turn that cannot go on, for a reason; the others of its batch can."""
+
+    turn: Turn
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What was written in one turn.
+
+    Args:
+        ids: the written ids, the one that ends the turn included.
+        finish: ``"stop"`` (the turn ended), ``"length"`` (the limit was reached) or ``"cancelled"``.
+    """
+
+    ids: list[int]
+    finish: Finish
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A continuation by its position in the list, and its summed log-probability in nats."""
+
+    index: int
+    score: float

@@ -1,0 +1,38 @@
+// The browser's database (IndexedDB): conversations, their media, and what the model made.
+// A browser in private mode may refuse it, or its disk may be full: then the promises here reject.
+
+const STORES = ["conversations", "media", "made"];
+
+const opening = new Promise((resolve, reject) => {
+  const request = indexedDB.open("sensorium", 2);
+  request.onupgradeneeded = () => {
+    const database = request.result;
+    for (const name of database.objectStoreNames) database.deleteObjectStore(name);
+    for (const name of STORES) database.createObjectStore(name);
+  };
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+  request.onblocked = () => reject(new Error("another tab holds an older database open"));
+});
+opening.catch(() => {}); // told to whoever asks
+
+/**
+ * One transaction over `names`. `act` gets their object stores and may return a request, whose result is the promise's
+ * once everything is written.
+ */
+export async function transact(names, mode, act) {
+  const transaction = (await opening).transaction(names, mode);
+  const request = act(...names.map((name) => transaction.objectStore(name)));
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve(request?.result);
+    transaction.onerror = transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+export const read = (name, key) => transact([name], "readonly", (store) => store.get(key));
+export const readAll = (name) => transact([name], "readonly", (store) => store.getAll());
+
+/** What the model made, by a key; where nothing can be kept, there is nothing. */
+export const made = (key) => read("made", key).catch(() => undefined);
+export const keepMade = (key, value) =>
+  transact(["made"], "readwrite", (store) => store.put(value, key)).catch(() => undefined);

@@ -1,0 +1,84 @@
+"""An assistant makes turns out of conversations, and tells which of given answers are likeliest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from serving import Greys, tiny_assistant
+
+from sensorium.engines import Scored
+from sensorium.types import Conversation, InputError, Part, as_message
+
+CODES = Greys().encode([np.zeros((16, 16, 3), np.uint8)])[0]
+PICTURE = Part("image", codes=CODES, codec="image")
+ANSWERS = ["yes", "no", "a red cat", "<|image|>", "no"]
+
+
+@pytest.fixture
+def model():
+    return tiny_assistant()
+
+
+def asked(*content) -> Conversation:
+    return Conversation((as_message("user", list(content)),))
+
+
+def test_ranking_is_sorting_the_scores(model):
+    scores = model.score(["what?", PICTURE], ANSWERS)
+    ranked = model.rank(["what?", PICTURE], ANSWERS, wanted=3)
+    order = sorted(range(len(ANSWERS)), key=lambda index: (-scores[index], index))
+    assert [one.index for one in ranked] == order[:3]
+    assert [one.score for one in ranked] == pytest.approx([scores[index] for index in order[:3]], abs=1e-4)
+    assert isinstance(ranked[0], Scored)
+
+
+def test_answers_are_spelled_as_they_are_learned(model):
+    """A string that looks like a marker stays text, and the end of the turn belongs to the answer."""
+    for answer in ANSWERS:
+        whole = model.stream.render(Conversation((*asked("hm").messages, as_message("assistant", answer))))
+        learned = whole.ids[whole.mask].tolist()
+        assert model._spelled(answer) == learned
+    marker = model.vocabulary.writer("image").open_id
+    assert marker not in model._spelled("<|image|>")
+
+
+def test_the_adapter_is_for_media_that_are_given_or_asked_for_by_name(model):
+    heard = []
+    model.engine.score = lambda prompt, answers, adapter: heard.append(adapter) or [0.0]
+    model.engine.best = lambda prompt, answers, wanted, adapter: heard.append(adapter) or []
+    for content, options in (("hm", {}), (["hm", PICTURE], {}), ("hm", {"adapter": True})):
+        model.score(content, ["yes"], **options)
+        model.rank(content, ["yes"], **options)
+    assert heard == [False, False, True, True, True, True]
+    turns = [
+        model.turn(asked("hm")),
+        model.turn(asked("hm"), "text"),
+        model.turn(asked("hm"), "image"),
+        model.turn(asked("hm"), ["text", "image"]),
+        model.turn(asked(PICTURE), "text"),
+    ]
+    assert [turn.adapter for turn in turns] == [False, False, True, True, True]
+
+
+def test_a_turn_keeps_to_what_it_may_take(model):
+    assert model.turn(asked("hm"), max_tokens=9).rules.budget == 9
+    assert model.turn(asked("hm"), most=7, max_tokens=9).sampling.max_tokens == 7
+    with pytest.raises(InputError, match="a budget of 7 tokens"):
+        model.turn(asked("hm"), "image", most=7)
+
+
+def test_text_and_media_can_be_left_to_the_model(model):
+    reply = model.chat("draw or say", want=("text", "image"), temperature=2.0, max_tokens=60, seed=1)
+    assert {part.modality for part in reply.parts} <= {"text", "image"}
+    with pytest.raises(InputError, match="'sound'"):
+        model.chat("hm", want=("text", "sound"))
+
+
+def test_several_answers_are_other_draws(model):
+    replies = model.candidates("hm", "image", count=4, scorer=lambda reply: reply.ids[1])
+    assert len({reply.ids for reply in replies}) > 1
+    assert [reply.ids[1] for reply in replies] == sorted((reply.ids[1] for reply in replies), reverse=True)
+    likeliest = model.candidates("hm", "image", count=4)
+    turn = model.turn(asked("hm"), "image")
+    gains = [model.information(turn, reply.ids) for reply in likeliest]
+    assert gains == sorted(gains, reverse=True)
