@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from recipes.sensors.baselines import majority, stretched
-from recipes.sensors.metrics import LEVELS, coverage, crps, mase, naive_error, seasonal_naive
+from benchmarks.series_baselines import majority
 from recipes.sensors.sets import SERIES, SETS, Example, split
-from recipes.sensors.sources import read_column, read_ts, read_tsf
+from recipes.sensors.sources import read_column, read_ts
 
+from sensorium.evaluate.forecasts import LEVELS, coverage, crps, mase, naive_error, seasonal_naive
+from sensorium.families.kernels import stretched
 from sensorium.types import InputError
 
 TS = "#a note\n@problemName toy\n@data\n1,2,3:4,5,6:up\n7,8:9,10:down\n"
@@ -41,11 +42,6 @@ def test_a_column_is_read_and_a_wrong_one_is_named(tmp_path):
         read_column(tmp_path / "toy.csv", "x")
 
 
-def test_tsf_series_stand_after_their_last_colon(tmp_path):
-    (tmp_path / "toy.tsf").write_text("@relation toy\n@data\nT1:1972-01-01 00-00-00:1,2,3\nT2:4,5\n")
-    assert [one.tolist() for one in read_tsf(tmp_path / "toy.tsf")] == [[1, 2, 3], [4, 5]]
-
-
 def make_examples(counts: dict[str, int]) -> list[Example]:
     answers = [answer for answer, count in counts.items() for _ in range(count)]
     return [Example(SETS[0], "train", i, np.zeros((3, 6)), answer) for i, answer in enumerate(answers)]
@@ -55,9 +51,9 @@ def test_validation_has_a_fifth_of_every_class_and_does_not_depend_on_the_order(
     examples = make_examples({"standing": 20, "running": 10, "walking": 2})
     train, validation = split(examples)
     assert Counter(one.answer for one in validation) == {"standing": 4, "running": 2, "walking": 1}
-    assert {one.key for one in train} | {one.key for one in validation} == {one.key for one in examples}
+    assert {one.digest for one in train} | {one.digest for one in validation} == {one.digest for one in examples}
     again = split(examples[::-1])[1]
-    assert {one.key for one in again} == {one.key for one in validation}
+    assert {one.digest for one in again} == {one.digest for one in validation}
 
 
 def test_classes_of_a_set_have_different_words():
@@ -67,7 +63,7 @@ def test_classes_of_a_set_have_different_words():
 
 def test_origins_roll_to_the_end_and_never_show_what_comes(tmp_path, monkeypatch):
     (tmp_path / "x.csv").write_text("x\n" + "\n".join(map(str, range(20))) + "\n")
-    monkeypatch.setattr("recipes.sensors.sets.fetch", lambda wheel: tmp_path)
+    monkeypatch.setattr("recipes.sensors.sets.folder", lambda wheel: tmp_path)
     series = replace(SERIES[0], file="x.csv", column="x", horizon=3, origins=2, every=2)
     first, last = series.rolling()
     assert first[0].tolist() == [0.5, 2.5, 4.5, 6.5] and first[1].tolist() == [8.5, 10.5, 12.5]

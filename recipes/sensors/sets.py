@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from recipes.sensors.sources import fetch, read_column, read_ts
+from recipes.sensors.sources import folder, read_column, read_ts
+
+from sensorium.data.table import grouped
 
 VALIDATION = 0.2
 _TOLD: dict[str, list[dict[str, Any]]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
@@ -58,8 +60,8 @@ class Example:
     answer: str
 
     @property
-    def key(self) -> str:
-        return f"{self.source.name}/{self.half}/{self.index}"
+    def digest(self) -> bytes:
+        return hashlib.sha256(f"{self.source.name}/{self.half}/{self.index}".encode()).digest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ class ForecastSeries:
     @property
     def values(self) -> np.ndarray:
         """(time,) float32."""
-        values = read_column(fetch(self.wheel) / self.file, self.column)
+        values = read_column(folder(self.wheel) / self.file, self.column)
         whole = len(values) // self.every * self.every
         return values[:whole].reshape(-1, self.every).mean(1)
 
@@ -117,17 +119,12 @@ SERIES = tuple(ForecastSeries(**told) for told in _TOLD["forecast"])
 def half(name: str, which: str) -> tuple[Example, ...]:
     """The official "train" or "test" half of a set, in the file's order."""
     source = next(one for one in SETS if one.name == name)
-    rows = read_ts(fetch(source.wheel) / name / f"{name}_{which.upper()}.ts")
+    rows = read_ts(folder(source.wheel) / name / f"{name}_{which.upper()}.ts")
     return tuple(Example(source, which, i, values, source.word(label)) for i, (values, label) in enumerate(rows))
 
 
 def split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     """(train, validation) of a training half: of each class at least one series and about a fifth, by hash."""
-    validation = {one.key for group in _by_class(examples) for one in group[: max(1, round(VALIDATION * len(group)))]}
-    return [one for one in examples if one.key not in validation], [one for one in examples if one.key in validation]
-
-
-def _by_class(examples: Sequence[Example]) -> Iterator[list[Example]]:
-    for answer in sorted({one.answer for one in examples}):
-        group = [one for one in examples if one.answer == answer]
-        yield sorted(group, key=lambda one: hashlib.sha256(one.key.encode()).digest())
+    groups = grouped(sorted(examples, key=lambda one: one.digest), lambda one: one.answer).values()
+    chosen = {one for group in groups for one in group[: max(1, round(VALIDATION * len(group)))]}
+    return [one for one in examples if one not in chosen], [one for one in examples if one in chosen]

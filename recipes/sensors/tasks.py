@@ -11,9 +11,8 @@ from recipes.sensors.sets import LabelledSet
 from sensorium.types import Conversation, Part, as_message
 
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "many")
-GO_ON = ("Go on.", "Go on with this series.", "What comes next?", "Forecast the next values.")
 _LIST = ("{question} Choose: {classes}.", "{question} One of: {classes}.")
-_ASK: dict[str, tuple[str, ...]] = {
+ASK: dict[str, tuple[str, ...]] = {
     "trend": ("Does it rise or fall?", "What is the trend?", "Which way does the series go?"),
     "peaks": ("How many peaks?", "How many peaks are there?", "Count the peaks."),
     "cycles": ("How many periods?", "How many periods are there?", "Does it repeat, and how often?"),
@@ -48,17 +47,17 @@ def ask(source: LabelledSet, random: Random) -> str:
     return random.choice(_LIST).format(question=source.question, classes=", ".join(classes))
 
 
-def naming(question: str, media: list[Part], answer: str) -> Conversation:
-    """The media first, so that a model reads them before it knows what is asked."""
-    return Conversation((as_message("user", [*media, question]), as_message("assistant", answer)))
+def naming(question: str, series: Part, answer: str) -> Conversation:
+    return Conversation((as_message("user", [series, question]), as_message("assistant", answer)))
 
 
-def telling(kind: str, media: list[Part], shape: Shape, random: Random) -> Conversation:
-    return naming(random.choice(_ASK[kind]), media, told(shape)[kind])
+def telling(kind: str, series: Part, shape: Shape, random: Random) -> Conversation:
+    return naming(random.choice(ASK[kind]), series, told(shape)[kind])
 
 
-def going_on(before: Part, after: Part, random: Random) -> Conversation:
-    return Conversation((as_message("user", [before, random.choice(GO_ON)]), as_message("assistant", after)))
+def go_on(title: str) -> str:
+    """The wish for a series to go on; the series so far begins the answer."""
+    return f"Go on: {title}." if title else "Go on."
 
 
 def wish_for(shape: Shape, random: Random) -> str:
@@ -90,3 +89,29 @@ def writing(wish: str, series: Part) -> Conversation:
 def made_up(rng: np.random.Generator, length: int) -> np.ndarray:
     """A made-up series of any trend and up to six peaks."""
     return made(int(rng.integers(0, 7)), TRENDS[rng.integers(3)], length, rng)
+
+
+def periodic(rng: np.random.Generator, length: int) -> np.ndarray:
+    """A made-up series (length,) to go on with: a slope, a repeated pattern that may grow, noise with a memory."""
+    time, period = np.arange(length), int(rng.integers(4, 50))
+    parts = rng.normal(size=(3, 2)) / (1 + np.arange(3))[:, None] ** rng.uniform(0, 2)
+    waves = 2 * np.pi * np.arange(1, 4)[:, None] * time / period
+    pattern = (parts[:, :1] * np.sin(waves) + parts[:, 1:] * np.cos(waves)).sum(0)
+    noise = rng.normal(size=length) * rng.choice([0.05, 0.2, 0.5, 1.0])
+    memory = rng.choice([0.0, 0.6, 0.95])
+    for at in range(1, length):
+        noise[at] += memory * noise[at - 1]
+    growth = 1 + rng.uniform(-0.3, 0.8) * time / length
+    return (growth * pattern + rng.normal() * 2 * time / length + noise).astype(np.float32)
+
+
+def changed(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another view of a series (time, channels): cut at both ends, warped in time, scaled, with noise."""
+    count, low, high = len(values), rng.uniform(0, 0.05), 1 - rng.uniform(0, 0.05)
+    steps = np.exp(rng.normal(0, 0.3, 6))
+    length = round(count * rng.uniform(0.95, 1.05)) if count > 40 else count
+    warped = np.interp(np.linspace(0, 1, length), np.linspace(0, 1, 7), np.r_[0, np.cumsum(steps)] / steps.sum())
+    places = (low + (high - low) * warped) * (count - 1)
+    found = np.stack([np.interp(places, np.arange(count), channel) for channel in values.T], 1)
+    noise = 0.03 * rng.normal(size=found.shape) * values.std(0)
+    return (found * rng.uniform(0.9, 1.1) + noise).astype(np.float32)

@@ -1,7 +1,7 @@
 """What others reach: nearest neighbour under dynamic time warping, MiniROCKET, seasonal naive, fracast.
 
 Needs ``pip install aeon fracast`` in an environment of its own (they pin other versions of NumPy and torch than
-Sensorium's). ``python -m recipes.sensors.baselines`` writes results/sensors/baselines.json.
+Sensorium's). ``python benchmarks/series_baselines.py`` writes results/sensors/baselines.json.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from recipes.pictograms.intervals import Share
-from recipes.sensors.metrics import LEVELS, MEDIAN, coverage, crps, mase, naive_error, seasonal_naive
 from recipes.sensors.sets import SERIES, SETS, Example, ForecastSeries, half
 
+from sensorium.evaluate.forecasts import LEVELS, scores, seasonal_naive
+from sensorium.evaluate.values import Share
+from sensorium.families.kernels import stretched
 from sensorium.files import atomic_file
 
 OUT = Path("results/sensors/baselines.json")
@@ -42,12 +43,6 @@ def minirocket(train: Sequence[Example], test: Sequence[Example]) -> Sequence[st
     model = MiniRocketClassifier(random_state=0)
     model.fit(np.stack([stretched(one.values, length).T for one in train]), np.array([one.answer for one in train]))
     return list(model.predict(np.stack([stretched(one.values, length).T for one in test])))
-
-
-def stretched(values: np.ndarray, length: int) -> np.ndarray:
-    """(time, channels) -> (length, channels) by straight lines between the samples."""
-    places = np.linspace(0, len(values) - 1, length)
-    return np.stack([np.interp(places, np.arange(len(values)), channel) for channel in values.T], 1)
 
 
 def majority(train: Sequence[Example], test: Sequence[Example]) -> Sequence[str]:
@@ -83,13 +78,9 @@ def score_classes(predict: Classify, name: str) -> dict[str, Any]:
 
 
 def score_forecasts(forecast: Forecast, series: ForecastSeries) -> dict[str, float]:
-    """Means over the origins; both errors are in units of the seasonal naive error inside each history."""
-    rows = []
-    for history, actual in series.rolling():
-        quantiles_QH, scale = forecast(history, series), naive_error(history, series.season)
-        point = mase(actual, quantiles_QH[MEDIAN], scale)
-        rows.append((point, crps(actual, quantiles_QH, scale), coverage(actual, quantiles_QH)))
-    return dict(zip(("mase", "crps", "coverage_80"), np.mean(rows, 0).round(4).tolist(), strict=True))
+    """Means over the origins."""
+    found = scores(lambda history: forecast(history, series), series.rolling(), series.season)
+    return {name: round(float(np.mean(values)), 4) for name, values in found.items()}
 
 
 def main() -> None:

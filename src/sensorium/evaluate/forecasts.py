@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 LEVELS = tuple(level / 10 for level in range(1, 10))
@@ -42,3 +44,21 @@ def seasonal_naive(history: np.ndarray, season: int, horizon: int) -> np.ndarray
     point = np.resize(history[-season:], horizon)
     wrong = history[season:] - history[:-season]
     return point + np.quantile(wrong - np.median(wrong), LEVELS)[:, None]
+
+
+def scores(
+    quantiles: Callable[[np.ndarray], np.ndarray], rolling: Sequence[tuple[np.ndarray, np.ndarray]], season: int
+) -> dict[str, list[float]]:
+    """A value of every measure for every origin, in units of the seasonal naive error inside each history.
+
+    Args:
+        quantiles: from a history to (Q, H) at `LEVELS`.
+        rolling: history and what came next, at every origin.
+    """
+    found: dict[str, list[float]] = {"MASE": [], "CRPS": [], "coverage of 80 %": []}
+    for history, actual in rolling:
+        quantiles_QH, scale = quantiles(history), naive_error(history, season)
+        found["MASE"].append(mase(actual, quantiles_QH[MEDIAN], scale))
+        found["CRPS"].append(crps(actual, quantiles_QH, scale))
+        found["coverage of 80 %"].append(coverage(actual, quantiles_QH))
+    return found

@@ -1,12 +1,11 @@
-"""The reading codec: which known kinds a series is like, best first, and the course of its strongest channel.
+"""The `kernels` family: which known kinds a series is like, best first, and the course of its strongest channel.
 
 Features are shares of positive outputs of the 84 fixed kernels of MiniROCKET (arXiv 2012.08791) at fixed thresholds,
 on the series stretched to one length and on its first samples as they are, with statistics of the channels. A ridge
-regression, solved in closed form, turns them into a score for every class of the training halves; the codes are the
-places of the highest scores: the nearest of so many prototypes, found by learned features. The series cannot be had
-back; the codec only reads.
+regression, solved in closed form, turns them into a score for each kind it was fitted to tell; the codes are the places
+of the highest scores. The series cannot be had back; the codec only reads.
 
-Legend: B series, C channels, L samples, D features, P kinds.
+Legend: B series, C channels, L samples, D features, P kinds, V values of a series.
 """
 
 from __future__ import annotations
@@ -20,32 +19,32 @@ import numpy as np
 import torch
 from torch.nn.functional import conv1d
 
-from sensorium import plugins
 from sensorium.codecs import Codec, Facts
 from sensorium.families.scaling import bumps
 from sensorium.types import InputError, Signal
 
 CHANNELS, LENGTH, NATIVE = 12, 192, 256
-DILATIONS, THRESHOLDS = ((1, 2, 4, 8, 14), (1, 2, 4, 8, 16)), torch.tensor((-1.0, -0.3, 0.3, 1.0))
+DILATIONS, THRESHOLDS = ((1, 2, 4, 8, 14), (1, 2, 4, 8, 16)), (-1.0, -0.3, 0.3, 1.0)
 LOOKED, POINTS, LEVELS = 4, 64, 12
 _WEIGHTS = (1.0, 1.0, 1.0, 0.3, 0.5)  # of the groups of features, in their order
 
 
-class SeriesReader(Codec):
+class KernelsCodec(Codec):
     """Series of up to 12 channels to `LOOKED` kinds, the strongest channel, and `POINTS` points of it, two a code.
 
     Args:
-        mean_D, weights_DP: from features to scores, see `fit`.
+        mean_D, weights_DP: from features to scores, see `fit`; at least `LOOKED` kinds.
+        name, modality: see `Facts`.
     """
 
-    family: ClassVar[str] = "sensors-reader"
+    family: ClassVar[str] = "kernels"
 
-    def __init__(self, mean_D: np.ndarray, weights_DP: np.ndarray):
+    def __init__(self, mean_D: np.ndarray, weights_DP: np.ndarray, name: str = "series-read", modality: str = "series"):
         self.mean_D, self.weights_DP = mean_D.astype(np.float32), weights_DP.astype(np.float32)
         kinds = tuple((f"kind{rank}", weights_DP.shape[1]) for rank in range(LOOKED))
         self.facts = Facts(
-            name="series-read",
-            modality="series",
+            name=name,
+            modality=modality,
             header=(*kinds, ("channel", CHANNELS)),
             codebook_sizes=(LEVELS**2,),
             grid=(POINTS // 2,),
@@ -54,7 +53,9 @@ class SeriesReader(Codec):
         )
 
     @classmethod
-    def fit(cls, features: Sequence[Sequence[np.ndarray]], kinds: Sequence[int], penalty: float = 0.01) -> SeriesReader:
+    def fit(
+        cls, features: Sequence[Sequence[np.ndarray]], kinds: Sequence[int], penalty: float = 0.01, **names: str
+    ) -> KernelsCodec:
         """Ridge regression to one-hot kinds, every feature at unit variance and every group at its weight."""
         groups = [np.stack(group).astype(np.float64) for group in zip(*features, strict=True)]
         scale_D = np.concatenate(
@@ -65,13 +66,14 @@ class SeriesReader(Codec):
         x_BD = (x_BD - mean_D) * scale_D
         gram_DD = x_BD.T @ x_BD + penalty * np.eye(len(scale_D))
         weights_DP = np.linalg.solve(gram_DD, x_BD.T @ (wanted_BP - wanted_BP.mean(0)))
-        return cls(mean_D, scale_D[:, None] * weights_DP)
+        return cls(mean_D, scale_D[:, None] * weights_DP, **names)
 
     def values(self, signals: Sequence[Signal]) -> np.ndarray:
         """(B, P + CHANNELS + POINTS) scores, one-hot strongest channel, points in 0..1: all before quantisation."""
-        return np.stack([self._values(signal.array, groups(signal.array)) for signal in signals])
+        return np.stack([self.valued(signal.array, groups(signal.array)) for signal in signals])
 
-    def _values(self, array: np.ndarray, features: Sequence[np.ndarray]) -> np.ndarray:
+    def valued(self, array: np.ndarray, features: Sequence[np.ndarray]) -> np.ndarray:
+        """As `values`, of one series (time, channels) whose `groups` are known."""
         scores_P = (np.concatenate(features).astype(np.float32) - self.mean_D) @ self.weights_DP
         strongest = int(np.ptp(array, axis=0).argmax())
         points = stretched(array[:, strongest : strongest + 1], POINTS)[:, 0]
@@ -87,10 +89,12 @@ class SeriesReader(Codec):
         return np.column_stack([best, channel, levels[:, ::2] * LEVELS + levels[:, 1::2]])
 
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
-        return list(self.quantise(self.values(signals))) if signals else []
+        return list(self.quantise(self.values(self.fitted(signals)))) if signals else []
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
-        raise InputError("codec 'series-read' only reads: its codes cannot be turned back into series")
+        for one in codes:
+            self.layout.check(one)
+        raise InputError(f"codec {self.facts.name!r} only reads: its codes cannot be turned back into series")
 
     def features(self, codebook: int) -> np.ndarray:
         """Where both points of a code lie, (LEVELS ** 2, 2 * bumps)."""
@@ -98,17 +102,14 @@ class SeriesReader(Codec):
         return np.concatenate([one.repeat(LEVELS, 0), np.tile(one, (LEVELS, 1))], 1)
 
     def config(self) -> dict[str, Any]:
-        return {}
+        return {"name": self.facts.name, "modality": self.facts.modality}
 
     def tensors(self) -> dict[str, np.ndarray]:
         return {"mean": self.mean_D, "weights": self.weights_DP}
 
     @classmethod
-    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> SeriesReader:
-        return cls(tensors["mean"], tensors["weights"])
-
-
-plugins.register(plugins.CODECS, SeriesReader.family, SeriesReader)
+    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> KernelsCodec:
+        return cls(tensors["mean"], tensors["weights"], **config)
 
 
 def stretched(values: np.ndarray, length: int) -> np.ndarray:
@@ -130,8 +131,8 @@ def _shares(x_CL: np.ndarray, dilations: Sequence[int]) -> np.ndarray:
     """Mean over channels of how often each kernel's output lies above each threshold."""
     x_CL = (x_CL - x_CL.mean(1, keepdims=True)) / (x_CL.std(1, keepdims=True) + 1e-7)
     x_C1L = torch.from_numpy(x_CL.astype(np.float32))[:, None]
-    outputs = (conv1d(x_C1L, _kernels(), dilation=d, padding=4 * d) for d in dilations)
-    return torch.cat([(y[..., None] > THRESHOLDS).float().mean((0, 2)).flatten() for y in outputs]).numpy()
+    outputs = [conv1d(x_C1L, _kernels(), dilation=d, padding=4 * d) for d in dilations]
+    return torch.cat([(y > t).float().mean((0, 2)) for y in outputs for t in THRESHOLDS]).numpy()
 
 
 def groups(array: np.ndarray) -> list[np.ndarray]:
@@ -142,7 +143,7 @@ def groups(array: np.ndarray) -> list[np.ndarray]:
     """
     if array.shape[1] > CHANNELS:
         raise InputError(
-            f"codec 'series-read' takes up to {CHANNELS} channels, not {array.shape[1]}; choose among them"
+            f"series of up to {CHANNELS} channels can be read, this has {array.shape[1]}; choose among them"
         )
     x_CL, first_CL = stretched(array, LENGTH).T, array[:NATIVE].T
     first_CL = np.pad(first_CL, ((0, 0), (0, max(0, 9 - first_CL.shape[1]))), mode="edge")
@@ -158,15 +159,3 @@ def groups(array: np.ndarray) -> list[np.ndarray]:
 def _slots(per_channel: np.ndarray) -> np.ndarray:
     """(C, n) -> (12 * n,), noughts for channels that are not there."""
     return np.pad(per_channel, ((0, CHANNELS - len(per_channel)), (0, 0))).ravel()
-
-
-def changed(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Another view of a series (time, channels): cut at both ends, warped in time, scaled, with noise."""
-    count, low, high = len(values), rng.uniform(0, 0.05), 1 - rng.uniform(0, 0.05)
-    steps = np.exp(rng.normal(0, 0.3, 6))
-    length = round(count * rng.uniform(0.95, 1.05)) if count > 40 else count
-    warped = np.interp(np.linspace(0, 1, length), np.linspace(0, 1, 7), np.r_[0, np.cumsum(steps)] / steps.sum())
-    places = (low + (high - low) * warped) * (count - 1)
-    found = np.stack([np.interp(places, np.arange(count), channel) for channel in values.T], 1)
-    noise = 0.03 * rng.normal(size=found.shape) * values.std(0)
-    return (found * rng.uniform(0.9, 1.1) + noise).astype(np.float32)
