@@ -12,7 +12,6 @@ from recipes.sensors.sets import SERIES, SETS, Example, split
 from recipes.sensors.sources import read_column, read_ts
 
 from sensorium.evaluate.forecasts import LEVELS, coverage, crps, mase, naive_error, seasonal_naive
-from sensorium.families.kernels import stretched
 from sensorium.types import InputError
 
 TS = "#a note\n@problemName toy\n@data\n1,2,3:4,5,6:up\n7,8:9,10:down\n"
@@ -100,7 +99,3 @@ def test_seasonal_naive_repeats_the_last_season_with_symmetric_doubt():
 def test_majority_breaks_ties_by_name():
     train = make_examples({"walking": 2, "running": 2})
     assert majority(train, train[:3]) == ["running"] * 3
-
-
-def test_stretched_keeps_the_ends():
-    assert stretched(np.array([[0.0, 5], [1, 6]]), 3).tolist() == [[0, 5], [0.5, 5.5], [1, 6]]

@@ -79,6 +79,11 @@ def _writes(model: Any, results: Results, asked: Asked) -> None:
 
 def _forecasts(model: Any, results: Results, asked: Asked) -> None:
     for series in SERIES:
-        found = scores(lambda history, one=series: forecast(model, history, one), series.rolling(), series.season)
-        for name, values in found.items():
-            results.add(f"{series.name}, {name}", "model", Mean.of(values))
+        for condition, changes in (("model", False), ("model, by changes", True)):
+            found = scores(
+                lambda history, one=series, by=changes: forecast(model, history, one, by),
+                series.rolling(),
+                series.season,
+            )
+            for name, values in found.items():
+                results.add(f"{series.name}, {name}", condition, Mean.of(values))

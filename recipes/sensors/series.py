@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -70,14 +70,19 @@ class Media:
         return tasks.writing(tasks.wish_for(shape_of(values), random), written(values, values))
 
     def go_on(self, random: Random) -> Conversation:
-        """A window of what is known of a series, or of a made-up one, in deviations of its part before the end."""
-        series = random.choice(SERIES) if random.random() < 0.7 else None
+        """A window of what is known of a series, or of a made-up one, in deviations of its part before the end.
+
+        Half of them are not the values but their changes against one season before.
+        """
+        series, changes = random.choice(SERIES) if random.random() < 0.7 else None, random.random() < 0.5
         rng = np.random.default_rng(random.getrandbits(64))
-        known = tasks.periodic(rng, CONTEXT + HORIZON) if series is None else series.known
-        length = random.randint(24, CONTEXT) + HORIZON
-        start = random.randint(0, max(0, len(known) - length))
+        known, season = (series.known, series.season) if series else tasks.periodic(rng, 2 * CONTEXT)
+        known = known[season:] - known[:-season] if changes else known
+        length = min(random.randint(24, CONTEXT) + HORIZON, len(known))
+        start = random.randint(0, len(known) - length)
         window = known[start : start + length, None]
-        return tasks.writing(tasks.go_on(series.title if series else ""), written(window, window[:-HORIZON]))
+        asked = tasks.go_on(series.title if series else "", changes)
+        return tasks.writing(asked, written(window, window[:-HORIZON]))
 
 
 @cache
@@ -131,7 +136,7 @@ def _made(whole: bool, stage: Stage, start: int = 0) -> Iterator[Conversation]:
 
 
 STAGE = Stage(
-    shares={"name": 0.45, "tell": 0.25, "go on": 0.2, "write": 0.1},
+    shares={"name": 0.33, "tell": 0.27, "go on": 0.3, "write": 0.1},
     minutes=20,
     conversations=30_000,
     lr={"rows": 3e-3, "body": 2e-3},
@@ -140,7 +145,8 @@ STAGE = Stage(
 
 def _grown(whole: bool) -> Grown:
     """A fresh Llama of about a million parameters with a tokenizer of its own."""
-    texts = [part.data for one in _made(whole, STAGE) for part in one.parts() if part.is_text]
+    some = _made(whole, replace(STAGE, conversations=4000))
+    texts = [part.data for one in some for part in one.parts() if part.is_text]
     tokenizer = learn_tokenizer(texts, 1024)
     base = fresh_base(tokenizer, hidden=128, layers=4, heads=4, intermediate=384, context=512)
     return grow(base, [media(whole).reader, WRITER], learn="full")
@@ -171,23 +177,40 @@ class GoingOn(Grammar):
         return tuple(ids for ids in super().allowed() if ids[0] != close)
 
 
-def forecast(model: Any, history: np.ndarray, series: ForecastSeries, samples: int = 50) -> np.ndarray:
+def forecast(
+    model: Any, history: np.ndarray, series: ForecastSeries, changes: bool = False, samples: int = 50
+) -> np.ndarray:
     """(Q, H) quantiles at `LEVELS` of so many continuations of a history (time,), of the last `CONTEXT` samples.
+
+    Args:
+        changes: go on with the changes against one season before, and add them up.
 
     Raises:
         InputError: more steps are wanted than were trained on.
     """
-    if series.horizon > HORIZON:
-        raise InputError(f"the model goes on for {HORIZON} steps at most, not {series.horizon}; forecast in pieces")
-    before, layout = history[-CONTEXT:, None], model.vocabulary.layout(WRITER.facts.name)
+    steps, season = series.horizon, series.season
+    if steps > HORIZON:
+        raise InputError(f"the model goes on for {HORIZON} steps at most, not {steps}; forecast in pieces")
+    before = (history[season:] - history[:-season] if changes else history)[-CONTEXT:, None]
+    layout = model.vocabulary.layout(WRITER.facts.name)
     started = layout.ids(written(before, before).codes)[:-1]
-    asked = Conversation((as_message("user", tasks.go_on(series.title)),))
+    asked = Conversation((as_message("user", tasks.go_on(series.title, changes)),))
     rules = GoingOn(model.vocabulary, model.stream.text_stop, model.stream.stop_ids, want="series")
     for one in started:
         rules.advance(one)
     prompt = model.stream.render(asked, reply=True).ids.tolist() + started
-    turn = Turn(prompt, rules, Sampling(temperature=1.0, max_tokens=series.horizon))
+    turn = Turn(prompt, rules, Sampling(temperature=1.0, max_tokens=steps))
     found = generate(model.engine, [turn.again(number) for number in range(samples)])
     paths = WRITER.decode([np.array(one.ids) - layout.starts[0] for one in found])
     paths_SH = np.stack([path.array[:, 0] for path in paths]) * before.std() + before.mean()
+    if changes:
+        paths_SH = added(paths_SH, history[-season:])
     return np.quantile(paths_SH, LEVELS, axis=0)
+
+
+def added(changes_SH: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Values (S, H) from their changes against one season before and the last season (season,)."""
+    values = np.concatenate([np.tile(last, (len(changes_SH), 1)), changes_SH], 1)
+    for step in range(len(last), values.shape[1]):
+        values[:, step] += values[:, step - len(last)]
+    return values[:, len(last) :]

@@ -55,9 +55,9 @@ def telling(kind: str, series: Part, shape: Shape, random: Random) -> Conversati
     return naming(random.choice(ASK[kind]), series, told(shape)[kind])
 
 
-def go_on(title: str) -> str:
-    """The wish for a series to go on; the series so far begins the answer."""
-    return f"Go on: {title}." if title else "Go on."
+def go_on(title: str, changes: bool) -> str:
+    """The wish for a series, or its changes against one season before, to go on; what is known begins the answer."""
+    return f"Go on{' with the changes' if changes else ''}{': ' if title else ''}{title}."
 
 
 def wish_for(shape: Shape, random: Random) -> str:
@@ -91,8 +91,8 @@ def made_up(rng: np.random.Generator, length: int) -> np.ndarray:
     return made(int(rng.integers(0, 7)), TRENDS[rng.integers(3)], length, rng)
 
 
-def periodic(rng: np.random.Generator, length: int) -> np.ndarray:
-    """A made-up series (length,) to go on with: a slope, a repeated pattern that may grow, noise with a memory."""
+def periodic(rng: np.random.Generator, length: int) -> tuple[np.ndarray, int]:
+    """A made-up series (length,) and its season: a slope, a repeated pattern that may grow, noise with a memory."""
     time, period = np.arange(length), int(rng.integers(4, 50))
     parts = rng.normal(size=(3, 2)) / (1 + np.arange(3))[:, None] ** rng.uniform(0, 2)
     waves = 2 * np.pi * np.arange(1, 4)[:, None] * time / period
@@ -102,7 +102,7 @@ def periodic(rng: np.random.Generator, length: int) -> np.ndarray:
     for at in range(1, length):
         noise[at] += memory * noise[at - 1]
     growth = 1 + rng.uniform(-0.3, 0.8) * time / length
-    return (growth * pattern + rng.normal() * 2 * time / length + noise).astype(np.float32)
+    return (growth * pattern + rng.normal() * 2 * time / length + noise).astype(np.float32), period
 
 
 def changed(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
