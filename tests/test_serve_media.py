@@ -144,7 +144,7 @@ def site(monkeypatch):
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (names.get(host, host), port))]
 
     genuine = media.is_public
-    monkeypatch.setattr(media.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(fetch.socket, "getaddrinfo", resolve)
     monkeypatch.setattr(fetch, "is_public", lambda address: public.get(address) or genuine(address))
     yield asked
     server.shutdown()
@@ -196,7 +196,7 @@ def test_tricks_with_addresses_fail(site, url, words):
 
 def test_a_name_that_is_never_resolved_is_given_up(monkeypatch):
     answered = threading.Event()
-    monkeypatch.setattr(media.socket, "getaddrinfo", lambda *_, **__: (answered.wait(60), 1 / 0))
+    monkeypatch.setattr(fetch.socket, "getaddrinfo", lambda *_, **__: (answered.wait(60), 1 / 0))
     monkeypatch.setattr(fetch, "LATE_S", 0)
 
     async def use():
