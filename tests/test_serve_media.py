@@ -95,12 +95,12 @@ def test_files_only_below_the_allowed_folder(tmp_path):
     ],
 )  # fmt: skip
 def test_private_addresses_are_known(address):
-    assert not media.is_public(address)
+    assert not fetch.is_public(address)
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "::ffff:8.8.8.8"])
 def test_public_addresses_are_known(address):
-    assert media.is_public(address)
+    assert fetch.is_public(address)
 
 
 class Site(BaseHTTPRequestHandler):
@@ -132,7 +132,7 @@ def site(monkeypatch):
     """A web site of the host ``site.example``, on the loopback address, which passes for a public one here."""
     server = HTTPServer(("127.0.0.1", 0), Site)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setitem(media.PORTS, "http", server.server_port)
+    monkeypatch.setitem(fetch.PORTS, "http", server.server_port)
     public, asked = {"127.0.0.1": True}, []
     names = {"site.example": "127.0.0.1", "other.example": "127.0.0.1", "inside.example": "10.0.0.7"}
 
@@ -143,7 +143,7 @@ def site(monkeypatch):
             raise socket.gaierror("no such host")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (names.get(host, host), port))]
 
-    genuine = media.is_public
+    genuine = fetch.is_public
     monkeypatch.setattr(fetch.socket, "getaddrinfo", resolve)
     monkeypatch.setattr(fetch, "is_public", lambda address: public.get(address) or genuine(address))
     yield asked
