@@ -117,7 +117,8 @@ def test_rooms_are_small(path):
 
 
 def test_folders_are_at_most_two_levels_deep():
-    deep = [path for path in FILES if len(path.relative_to(SOURCE).parts) > 2]
+    """A room, and in the biggest room one more: serve/http, serve/writing, serve/media."""
+    deep = [path for path in FILES if len(path.relative_to(SOURCE).parts) > (3 if room_of(path) == "serve" else 2)]
     assert not relative(deep)
 
 

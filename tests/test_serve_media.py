@@ -17,15 +17,15 @@ from serving import as_uri, ask, picture, png, running, tiny_assistant
 from toys import Toy
 
 from sensorium import plugins
-from sensorium.serve import media
-from sensorium.serve.errors import ApiError
+from sensorium.serve.http.errors import ApiError
+from sensorium.serve.media import fetch
+from sensorium.serve.media.workers import Workers
 from sensorium.serve.settings import Settings
-from sensorium.serve.workers import Workers
 from sensorium.types import InputError
 
 
 def load(url: str, **settings) -> bytes:
-    return asyncio.run(media.load(url, Settings(**settings)))
+    return asyncio.run(fetch.load(url, Settings(**settings)))
 
 
 def test_data_uris_are_read():
@@ -145,7 +145,7 @@ def site(monkeypatch):
 
     genuine = media.is_public
     monkeypatch.setattr(media.socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(media, "is_public", lambda address: public.get(address) or genuine(address))
+    monkeypatch.setattr(fetch, "is_public", lambda address: public.get(address) or genuine(address))
     yield asked
     server.shutdown()
     server.server_close()
@@ -197,12 +197,12 @@ def test_tricks_with_addresses_fail(site, url, words):
 def test_a_name_that_is_never_resolved_is_given_up(monkeypatch):
     answered = threading.Event()
     monkeypatch.setattr(media.socket, "getaddrinfo", lambda *_, **__: (answered.wait(60), 1 / 0))
-    monkeypatch.setattr(media, "LATE_S", 0)
+    monkeypatch.setattr(fetch, "LATE_S", 0)
 
     async def use():
         try:
             with pytest.raises(InputError, match="takes too long"):
-                await media.load("http://site.example/a", Settings(fetch_s=0.1, **ALLOWED))
+                await fetch.load("http://site.example/a", Settings(fetch_s=0.1, **ALLOWED))
         finally:
             answered.set()
 
@@ -290,8 +290,8 @@ def test_ctrl_c_reaches_the_server_only():
 
 
 def test_a_worker_that_answers_nonsense_is_ended_and_its_medium_refused(monkeypatch):
-    monkeypatch.setattr("sensorium.serve.workers.END_S", 0.1)
-    monkeypatch.setattr("sensorium.serve.workers._array", lambda *_: np.zeros(3).reshape(2))
+    monkeypatch.setattr("sensorium.serve.media.workers.END_S", 0.1)
+    monkeypatch.setattr("sensorium.serve.media.workers._array", lambda *_: np.zeros(3).reshape(2))
 
     async def use(workers):
         with pytest.raises(InputError, match="crash"):

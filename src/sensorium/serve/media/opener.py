@@ -1,4 +1,4 @@
-"""Opens media in a process of its own: ``python -m sensorium.serve.opener MEMORY_BYTES``.
+"""Opens media in a process of its own: ``python -m sensorium.serve.media.opener MEMORY_BYTES``.
 
 Reads jobs from stdin and writes answers to stdout, each a line of JSON followed by as many bytes as it says. Nothing
 is ever unpickled, so a process that a medium has taken over can send no more than a signal or a sentence.

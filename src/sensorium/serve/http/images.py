@@ -11,10 +11,10 @@ from fastapi import APIRouter, Request
 from PIL import Image as Pillow
 
 from sensorium.modalities import modality
+from sensorium.serve.http.schemas import ImageItem, ImageReply, ImageRequest
+from sensorium.serve.http.server import Server, Shared
 from sensorium.serve.registry import Served
-from sensorium.serve.schemas import ImageItem, ImageReply, ImageRequest
-from sensorium.serve.server import Server, Shared
-from sensorium.serve.writing import Writing, Written
+from sensorium.serve.writing.answers import Writing, Written
 from sensorium.types import Conversation, InputError, Signal, as_message
 
 router = APIRouter()

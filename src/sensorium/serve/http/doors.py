@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from sensorium.modalities import Modality, modality, modality_names
 from sensorium.modalities.base import viewer_file
-from sensorium.serve.errors import ApiError
+from sensorium.serve.http.errors import ApiError
 
 log = logging.getLogger("sensorium.serve")
 router = APIRouter()

@@ -1,0 +1,89 @@
+"""Measuring the model: names beside chance, a blind run and the codec alone; facts, wishes, forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from recipes.sensors import tasks
+from recipes.sensors.facts import shape_of
+from recipes.sensors.series import KINDS, READER, WRITTEN, forecast, plan
+from recipes.sensors.sets import SERIES, SETS, Example, LabelledSet, half, split
+
+from sensorium.evaluate import Among, Mean, Results, Share, Task, Written
+from sensorium.evaluate.forecasts import scores
+from sensorium.generate import Assistant
+from sensorium.types import Part, Signal
+
+WISHES, TOLD = 100, 200
+
+
+def evaluate(
+    part: Annotated[bool, typer.Option(help="The model trained without the validation part, on that part.")] = False,
+    only: Annotated[str, typer.Option(help="name, tell, write or forecast; all where not said.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")] = Path("results/sensors"),
+) -> None:
+    """Measure the trained model on the official test halves and with rolling origins."""
+    model, results = Assistant.load(plan(not part).out), Results()
+    asked = {one: split(half(one.name, "train"))[1] if part else half(one.name, "test") for one in SETS}
+    for name, measure in (("name", _names), ("tell", _tells), ("write", _writes), ("forecast", _forecasts)):
+        if only in ("", name):
+            measure(model, results, asked)
+    results.save(out, "validation" if part else f"evaluation-{only}" if only else "evaluation")
+
+
+Asked = dict[LabelledSet, Sequence[Example]]
+
+
+def _names(model: Any, results: Results, asked: Asked) -> None:
+    """The set's plain question, its classes not listed; ``chance`` goes into the notes."""
+    for source, examples in asked.items():
+        signals = [Signal(one.values, source.rate_hz) for one in examples]
+        pairs = zip(signals, examples, strict=True)
+        talks = [tasks.naming(source.question, Part("series", signal), one.answer) for signal, one in pairs]
+        task = Task(name=source.name, conversations=talks, scorer=Among(source.classes, ks=(1,)))
+        task.run(model, results)
+        task.blind().run(model, results)
+        own = [KINDS.index((source.name, answer)) for answer in source.classes]
+        best = model.codecs[READER].values(signals)[:, own].argmax(1)
+        task.compare("the reading codec's scores", [[source.classes[place]] for place in best], results)
+        results.notes[source.name] = {"chance": round(1 / len(source.classes), 4)}
+
+
+def _tells(model: Any, results: Results, asked: Asked) -> None:
+    """Made-up series and real ones, neither trained on."""
+    rng, random = np.random.default_rng(1_000_000), Random(1)
+    made = [tasks.made_up(rng, int(rng.integers(32, 232))) for _ in range(TOLD)]
+    real = [one.values for one in random.sample([one for each in asked.values() for one in each], TOLD)]
+    for called, series in (("made up", made), ("real", real)):
+        for kind in ("trend", "peaks", "cycles", "place"):
+            talks = [tasks.telling(kind, Part("series", Signal(one)), shape_of(one), random) for one in series]
+            task = Task(name=f"{kind}, {called}", conversations=talks, scorer=Written())
+            task.run(model, results)
+            task.blind().run(model, results)
+
+
+def _writes(model: Any, results: Results, asked: Asked) -> None:
+    """How often a written series has every fact of its wish; and of another's, which is by chance."""
+    random, rng = Random(2), np.random.default_rng(2_000_000)
+    wishes = [tasks.wish_for(shape_of(tasks.made_up(rng, WRITTEN)), random) for _ in range(WISHES)]
+    series = [model.chat(wish, want="series", seed=seed).parts[0].data.array for seed, wish in enumerate(wishes)]
+    for condition, found in (("model", series), ("written to another wish", series[1:] + series[:1])):
+        hits = sum(tasks.fulfilled(wish, one) for wish, one in zip(wishes, found, strict=True))
+        results.add("wish fulfilled", condition, Share(hits, WISHES))
+
+
+def _forecasts(model: Any, results: Results, asked: Asked) -> None:
+    for series in SERIES:
+        for condition, changes in (("model", False), ("model, by changes", True)):
+            found = scores(
+                lambda history, one=series, by=changes: forecast(model, history, one, by),
+                series.rolling(),
+                series.season,
+            )
+            for name, values in found.items():
+                results.add(f"{series.name}, {name}", condition, Mean.of(values))
