@@ -12,7 +12,7 @@ from sensorium.families.uniform import UniformCodec
 
 pytestmark = pytest.mark.slow
 
-CSV = "time [s],ax [m/s2],pressure [hPa]\n" + "\n".join(f"{i / 100},{i % 7},{1000 + i / 10}" for i in range(400))
+CSV = '"time [s]","ax [m/s2]","pressure [hPa]"\n' + "\n".join(f"{i / 100},{i % 7},{1000 + i / 10}" for i in range(400))
 BOXES = {"frame": [64, 48], "boxes": [{"label": "cat", "box": [1, 2, 30, 40]}, {"label": "nose", "point": [33, 11]}]}
 EVENTS = [{"time": at / 10, "kind": "move", "x": 6 * at, "y": 5} for at in range(9)] + [{"time": 1.0, "kind": "press"}]
 LIST = {"categories": ("cat", "move"), "frame": (64, 48), "max_frames": 20}
