@@ -2,7 +2,7 @@
 
 The page's tests drive it, so that they neither load a model nor depend on what one says.
 
-By hand: ``python -m tests.page_server`` prints an address to open.
+By hand: ``python tests/page_server.py`` prints an address to open.
 """
 
 from __future__ import annotations

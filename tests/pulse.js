@@ -18,7 +18,7 @@ export default {
   style: `
     .pulse-view { position: relative; display: flex; align-items: end; gap: 1px; height: 3rem;
       width: var(--medium-width, 15rem); max-width: 100%; border-bottom: 2px solid var(--accent); }
-    .pulse-view i { flex: 1; background: rgb(198, 79, 107); }
+    .pulse-view i { flex: 1; min-height: 1px; background: rgb(198, 79, 107); }
   `,
 };
 

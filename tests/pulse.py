@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 from typing import Any, ClassVar
 
+from toys import Toy, ToyCodec
+
 RATE_HZ = 50
 BOOKS = (32, 8)
 SCALES = 64
 
 
-class Pulse:
-    """What the doors of a modality are read from."""
+class Pulse(Toy):
+    """Small numbers in time."""
 
     name = "pulse"
     extensions = (".beats",)
@@ -31,6 +33,11 @@ class Pulse:
 
 
 pulse = Pulse()
+
+
+def beats_codec() -> ToyCodec:
+    """A row of two numbers as a frame."""
+    return ToyCodec("beats", sizes=BOOKS, grid=(None,), max_frames=40, min_frames=3, modality="pulse")
 
 
 def uri_of(beats: list[int]) -> str:

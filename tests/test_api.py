@@ -9,7 +9,7 @@ import pytest
 from toys import Toy, ToyCodec, tiny_base
 
 import sensorium as sm
-from sensorium import api, plugins
+from sensorium import api, plugins, runs
 from sensorium.families.fsq import FSQCodec, FSQConfig
 from sensorium.model import Base, grow
 from sensorium.types import InputError
@@ -47,7 +47,7 @@ def test_bad_settings_are_told_before_anything_is_written(tmp_path):
 @pytest.mark.parametrize("kind", ["llama", "bloom"])
 def test_documents_that_would_be_mixed_get_rows_of_their_own(tmp_path, monkeypatch, caplog, bloom, kind):
     taken = []
-    monkeypatch.setattr(api, "fit", lambda grown, loader, config, out: taken.append(next(loader)))
+    monkeypatch.setattr(runs, "fit", lambda grown, loader, *rest: taken.append(next(loader)))
     grown = grow(bloom if kind == "bloom" else tiny_base(kind), [ToyCodec()])
     data = chats(tmp_path / "chats.jsonl", "user", "assistant")
     api.train(grown, data, max_steps=1, out=tmp_path / "run", rows=2, row_tokens=128)

@@ -7,9 +7,9 @@ import pytest
 from serving import Greys, tiny_assistant
 
 from sensorium.engines import Scored
-from sensorium.types import Conversation, InputError, Part, as_message
+from sensorium.types import Conversation, InputError, Part, Signal, as_message
 
-CODES = Greys().encode([np.zeros((16, 16, 3), np.uint8)])[0]
+CODES = Greys().encode([Signal(np.zeros((16, 16, 3), np.uint8))])[0]
 PICTURE = Part("image", codes=CODES, codec="image")
 ANSWERS = ["yes", "no", "a red cat", "<|image|>", "no"]
 

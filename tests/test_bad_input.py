@@ -244,7 +244,7 @@ def test_a_codec_with_a_file_missing_is_refused(saved, name):
     [
         ({"facts__codebook_sizes": [17]}, "facts that its family does not confirm"),
         ({"facts__grid": [2, 8]}, "facts that its family does not confirm"),
-        ({"config__patch_px": 8}, "patches of 8 px must tile 16 px"),
+        ({"config__patch_px": 8}, r"have shape \(K, 192\), not \(16, 48\)"),
         ({"config__colour": "red"}, "does not fit its own weights"),
         ({"facts": {"name": "image"}}, "damaged"),
         ({"facts": None}, "damaged"),

@@ -261,6 +261,55 @@ def test_a_training_that_was_stopped_keeps_its_model_and_says_how_to_go_on(run, 
     assert len(exported) == 1, "the first of many processes writes the model, and no other"
 
 
+RUN_FILE = """
+from sensorium.runs import Data, Run, Source
+from sensorium.training import TrainConfig
+
+def run():
+    sources = (Source(path="a.jsonl", share=3), Source(path="b.jsonl", share=1))
+    data = Data(sources=sources, validate="c.jsonl", weights={"text": 2.0})
+    return Run(model="base", data=data, config=TrainConfig(max_steps=7, optimizer="muon"), out="run")
+"""
+
+
+def test_a_run_file_says_what_the_options_say(run, monkeypatch, tmp_path):
+    from sensorium import api
+    from sensorium.training import Energy, TrainResult
+
+    result = TrainResult(
+        steps=3, seconds=1.0, tokens=9, stopped="steps", loss=None, kinds={}, energy=Energy(), checkpoint=tmp_path
+    )
+    taken = []
+    monkeypatch.setattr(api, "grow", lambda model, **options: SimpleNamespace(export=lambda folder: None))
+    monkeypatch.setattr(api, "train", lambda grown, data, **options: taken.append((data, options)) or result)
+    (tmp_path / "run.py").write_text(RUN_FILE)
+    assert run("train", "--config", "run.py").exit_code == 0
+    words = "train base a.jsonl=3 b.jsonl=1 --validate c.jsonl --weight text=2 --max-steps 7 --optimizer muon --out run"
+    assert run(*words.split(), "--codec", "image").exit_code == 0
+    (one, settings), (other, more) = taken
+    assert [(str(s.path), s.share) for s in one.sources] == [(str(s.path), s.share) for s in other.sources]
+    assert (str(one.validate), one.weights) == (str(other.validate), other.weights)
+    assert settings | {"minutes": 30.0, "out": None} == more | {"out": None}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nano"], "train needs a model, conversations and --out"),
+        (["--config", "nowhere.py"], "does not exist"),
+        (["--config", "empty.py"], "needs a function run()"),
+        (["nano", "a.jsonl", "--out", "x", "--weight", "text"], "--weight takes KIND=NUMBER"),
+        (["nano", "a.jsonl=much", "--out", "x"], "must be a number"),
+        (["nano", "a.jsonl", "--out", "x", "--accumulate", "0"], "accumulate must be more than 0"),
+    ],
+)
+def test_a_training_that_is_not_said_whole_is_refused(run, tmp_path, words, told):
+    (tmp_path / "empty.py").write_text("")
+    result = run("train", *words)
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.split())
+
+
 GOOD = {"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]}
 
 
@@ -302,9 +351,12 @@ def test_data_import_of_a_folder_passes_lint(run, tmp_path):
     [
         (("train", "media", "--out", "x", "--family", "tape"), "no codec family named 'tape'"),
         (("train", "media", "--out", "x", "--modality", "smell"), "no modality named 'smell'"),
-        (("train", "nowhere", "--out", "x"), "no image files in nowhere"),
+        (("train", "nowhere", "--out", "x"), "no media in nowhere; give a folder, a pattern or a JSONL file"),
+        (("train", "media", "--out", "x", "--modality", "series"), "no series files in media"),
         (("train", "media", "--out", "x", "--codes", "100"), "power of two"),
         (("train", "media", "--out", "x", "--family", "pretrained"), "are not trained"),
+        (("train", "media", "--out", "x", "--family", "semantic"), "one folder per name"),
+        (("fetch", "media", "--out", "x"), "no VQ model could be loaded from 'media'"),
     ],
 )
 def test_a_codec_that_cannot_be_trained_is_told(run, tmp_path, words, sentence):

@@ -87,7 +87,7 @@ def test_a_vq_model_by_itself_is_loaded(kind, tmp_path):
     vq.save_pretrained(tmp_path / "vq")
     codec = PretrainedCodec.from_hub(str(tmp_path / "vq"), size_px=32, name="seen")
     assert codec.facts.name == "seen"
-    assert codec.fingerprint() == PretrainedCodec(vq, 32, name="seen").fingerprint()
+    assert codec.fingerprint() == PretrainedCodec(vq, size_px=32, name="seen").fingerprint()
 
 
 def whole_model(kind: str):
@@ -124,7 +124,7 @@ def test_a_whole_model_gives_up_its_vq_model(kind, shard, tmp_path):
     whole_model(kind).save_pretrained(tmp_path / "whole", max_shard_size=shard)
     assert (tmp_path / "whole" / "model.safetensors.index.json").exists() == (shard == "300KB")
     codec = PretrainedCodec.from_hub(str(tmp_path / "whole"), size_px=16)
-    assert codec.fingerprint() == PretrainedCodec(vq_model(kind), 16).fingerprint()
+    assert codec.fingerprint() == PretrainedCodec(vq_model(kind), size_px=16).fingerprint()
 
 
 def test_what_holds_no_vq_model_is_explained(tmp_path):
@@ -139,6 +139,8 @@ def test_what_holds_no_vq_model_is_explained(tmp_path):
     (tmp_path / "vq" / "config.json").write_text(json.dumps(config | {"model_type": "llama"}))
     with pytest.raises(InputError, match="holds no known VQ model; known: janus_vqgan"):
         PretrainedCodec.from_hub(str(tmp_path / "vq"))
+    with pytest.raises(InputError, match=r"'janus_vqgan' is for image: .*codebooks"):
+        PretrainedCodec(vq, codebooks=2)
 
 
 def test_a_size_that_the_grid_does_not_divide_is_explained():
@@ -147,7 +149,7 @@ def test_a_size_that_the_grid_does_not_divide_is_explained():
 
 
 def test_without_a_size_the_trained_one_is_taken():
-    assert [PretrainedCodec(vq_model(kind)).size_px for kind in VQ_CONFIGS] == [32, 256, 32]
+    assert [PretrainedCodec(vq_model(kind)).model.size_px for kind in VQ_CONFIGS] == [32, 256, 32]
 
 
 def test_more_centroids_reconstruct_better():
@@ -162,12 +164,12 @@ def test_more_centroids_reconstruct_better():
 
 
 def test_too_few_patches_are_explained():
-    with pytest.raises(InputError, match="different patches"):
+    with pytest.raises(InputError, match="different pieces"):
         KMeansCodec.fit(pictures(1), codes=10_000, size_px=32, patch_px=4)
 
 
 def test_no_pictures_are_explained():
-    with pytest.raises(InputError, match="different patches, there are 0"):
+    with pytest.raises(InputError, match="no medium to learn from"):
         KMeansCodec.fit([], codes=4, size_px=32, patch_px=4)
 
 
@@ -185,7 +187,7 @@ class Bad(KMeansCodec):
     """A codec with one fault, so that the contract is seen to catch it."""
 
     def __init__(self, good: KMeansCodec, fault: str):
-        super().__init__(good.centroids, good.size_px, good.patch_px)
+        super().__init__(good.centroids, **good.settings)
         self.fault, self.calls = fault, 0
 
     def encode(self, signals):

@@ -65,3 +65,39 @@ print(resident_mb())
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(InputError, match="try 'cpu'"):
         device.device_of("nonsense")
+
+
+@pytest.mark.parametrize(("gain", "fast"), [(4.1, True), (1.1, False), (0.02, False)])
+def test_a_cpu_is_timed_once_and_the_result_remembered(gain, fast, monkeypatch, tmp_path):
+    timed = []
+    monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path))
+    monkeypatch.setattr(device, "bfloat16_gain", lambda: timed.append(1) or gain)
+    for _ in range(2):  # as two processes would
+        device.has_fast_bfloat16.cache_clear()
+        assert device.has_fast_bfloat16("cpu") is fast
+    device.has_fast_bfloat16.cache_clear()
+    assert timed == [1]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a": ', '{"other CPU": 3.0}'])
+def test_a_damaged_memory_of_the_timing_is_written_anew(content, monkeypatch, tmp_path):
+    monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path))
+    monkeypatch.setattr(device, "bfloat16_gain", lambda: 2.5)
+    (tmp_path / "bfloat16.json").write_text(content)
+    assert device.remembered_gain() == 2.5
+    monkeypatch.setattr(device, "bfloat16_gain", lambda: pytest.fail("timed again"))
+    assert device.remembered_gain() == 2.5
+
+
+def test_where_nothing_can_be_written_it_is_timed_all_the_same(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(device, "bfloat16_gain", lambda: 2.5)
+    assert device.remembered_gain() == 2.5
+
+
+def test_the_timing_agrees_with_what_is_known_of_cpus():
+    gain = device.bfloat16_gain()
+    assert gain > 0
+    if "bf16" in device.cpu_name():
+        assert gain > 1

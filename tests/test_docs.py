@@ -12,7 +12,11 @@ import PIL.Image
 import pytest
 
 from sensorium import plugins
+from sensorium.cli.terminal import request_to_make
+from sensorium.codecs import Learning, Media
 from sensorium.codecs.contract import check_codec
+from sensorium.families.kmeans import KMeansCodec
+from sensorium.modalities import modality
 from sensorium.types import Signal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,14 +67,33 @@ def python_of(page: str) -> list[str]:
 def test_the_codec_in_the_docs_keeps_the_contract(monkeypatch):
     monkeypatch.setattr(plugins, "_registered", dict(plugins._registered))
     names: dict = {}
-    (source,) = python_of("docs/codecs.md")
-    exec(compile(source, "docs/codecs.md", "exec"), names)
+    for source in python_of("docs/codecs.md"):
+        exec(compile(source, "docs/codecs.md", "exec"), names)
     codec = names["MosaicCodec"]()
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[:32] = (200, 100, 0)
     check_codec(codec, [picture, picture[::-1]])
     (decoded,) = codec.decode(codec.encode([Signal(picture)]))
     assert np.abs(decoded.array.astype(int) - picture).max() <= 16
+    learning = Learning(minutes=1, train=lambda *args: None, codes=4, say=lambda line: None)
+    learned = names["LearnedMosaic"].learn(Media.of([Signal(picture)]), learning, modality="image")
+    assert learned.facts.codebook_sizes == (4, 4, 4)
+    waves = [Signal(np.sin(np.arange(float(n)))[:, None].astype(np.float32)) for n in (50, 90)]
+    reader = KMeansCodec.fit(waves, codes=4, of="loudness", modality="series", name="loud")
+    check_codec(reader, waves)
+
+
+def test_the_modality_in_the_docs_goes_through_every_door(monkeypatch, tmp_path):
+    monkeypatch.setattr(plugins, "_registered", dict(plugins._registered))
+    names: dict = {}
+    for source in python_of("docs/write-a-modality.md"):
+        exec(compile(source, "docs/write-a-modality.md", "exec"), names)
+    (tmp_path / "tune.notes").write_text("60 1\n64 2")
+    part = names["sm"].Melody(tmp_path / "tune.notes")
+    codec = names["codec"]
+    (codes,) = codec.encode([modality("melody").open(part.data)])
+    assert codec.decode([codes])[0].array[:, 0].round().tolist() == [60, 64]
+    assert request_to_make("melody", "a sad tune") == "Compose a sad tune."
 
 
 BOX = ROOT / "src" / "sensorium" / "weights"

@@ -8,7 +8,7 @@ from toys import ToyCodec, tiny_base
 
 from sensorium.model import grow
 from sensorium.model.align import start_at_words
-from sensorium.model.fresh import fresh_base, learn_tokenizer
+from sensorium.model.fresh import fresh_base, kept_tokenizer, learn_tokenizer
 
 TEXTS = ["a red heart", "cœur rouge", "what is this?"] * 20
 
@@ -26,6 +26,12 @@ def test_a_learned_tokenizer_is_small_reversible_and_chats(tmp_path):
     assert tokenizer.apply_chat_template(chat, tokenize=False) == "<|user|>Draw.<|end|><|assistant|>no<|end|>"
     assert tokenizer.eos_token == "<|end|>"
     assert len(tokenizer(" heart")["input_ids"]) == 1
+
+
+def test_a_tokenizer_is_learned_once(tmp_path):
+    first = kept_tokenizer(tmp_path / "tokenizer", lambda: TEXTS, 300)
+    again = kept_tokenizer(tmp_path / "tokenizer", lambda: [], 300)
+    assert first.get_vocab() == again.get_vocab() == learn_tokenizer(TEXTS, 300).get_vocab()
 
 
 def test_a_fresh_base_has_its_shape_and_its_seed():

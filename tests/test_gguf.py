@@ -13,7 +13,7 @@ from toys import ToyCodec, random_codes, tiny_base
 
 import sensorium as sm
 from sensorium.engines import Sampling, TorchEngine, Turn, generate, make_engine
-from sensorium.engines.llamacpp_engine import LlamaCppEngine
+from sensorium.engines.llamacpp_engine import LlamaCppEngine, start_server
 from sensorium.model import grow
 from sensorium.model.gguf import VOCABULARY_KEY, export_gguf, export_gguf_adapter
 from sensorium.stream import Grammar
@@ -56,19 +56,11 @@ def prompt_of(model) -> list[int]:
 @pytest.fixture
 def serve():
     """Starts llama.cpp's own server in this process; gives an engine on it for a model."""
-    llama = pytest.importorskip("xllamacpp")
+    pytest.importorskip("xllamacpp")
     servers = []
 
     def start(model, file: Path, adapter: Path | None = None) -> LlamaCppEngine:
-        settings = llama.CommonParams()
-        settings.model.path, settings.n_ctx, settings.n_parallel, settings.warmup = str(file), 512, 2, False
-        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
-        settings.port = settings.verbosity = 0
-        if adapter is not None:
-            lora = llama.CommonAdapterLoraInfo()
-            lora.path, lora.scale = str(adapter), 1.0
-            settings.lora_adapters = [lora]
-        servers.append(llama.Server(settings))
+        servers.append(start_server(file, context=256, parallel=2, threads=1, adapter=adapter))
         return LlamaCppEngine(model.lm, servers[-1].listening_address)
 
     return start

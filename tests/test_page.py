@@ -515,6 +515,21 @@ def test_conversations_are_kept_copied_downloaded_and_deleted(visit, server, tmp
 
 
 @slow
+def test_what_the_model_drew_trains_with_the_codes_it_wrote(visit, tmp_path):
+    page = visit()
+    say(page, "Draw a red ball")
+    answers(page).get_by_role("img").wait_for()
+    until(page, "!document.querySelector('[aria-busy=true]')")
+    page.get_by_label("More: Draw a red ball").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download the conversation").click()
+    saved.value.save_as(tmp_path / "drawn.jsonl")
+    (conversation,) = read_conversations(tmp_path / "drawn.jsonl")
+    (part,) = conversation.messages[1].parts
+    assert part.codec == "squares" and part.codes.tolist() == [7] * 64
+
+
+@slow
 def test_pictures_come_by_paste_drop_and_camera(visit, server):
     page = visit()
     for event, name, carrier in (("paste", "a.png", "clipboardData"), ("drop", "b.png", "dataTransfer")):

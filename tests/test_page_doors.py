@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import zipfile
 
 import pulse
@@ -12,7 +14,10 @@ from fastapi.testclient import TestClient
 from in_browser import PHONE, answers, attach, chromium, file, say, until, visiting
 from page_server import asked, made_by, running
 from serving import running as serving
+from serving import tiny_assistant
 
+from sensorium import plugins
+from sensorium.data import read_conversations
 from sensorium.modalities import modality
 from sensorium.serve import doors, errors
 
@@ -137,6 +142,52 @@ def test_an_outside_modality_is_added_shown_sent_and_written(visit, server):
     written = answers(page).get_by_role("img", name="Answer to “calmly”")
     written.locator("i").nth(5).wait_for()
     assert written.locator("i").first.evaluate("bar => getComputedStyle(bar).backgroundColor") == "rgb(198, 79, 107)"
+
+
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    """A server with a tiny random model that has the modality, which is installed as any package is."""
+    installed = tmp_path / "pulse-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: pulse\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text(f"[{plugins.MODALITIES}]\npulse = pulse:pulse\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for the processes that open media
+    plugins._installed.cache_clear()
+    with serving({"heart": tiny_assistant(codecs=[pulse.beats_codec()])}, max_tokens=100) as made:
+        yield made
+    plugins._installed.cache_clear()
+
+
+@slow
+def test_the_whole_way_of_an_outside_modality_with_a_real_server(browser, real, tmp_path):
+    with visiting(browser, real.url) as visit:
+        page = visit()
+        attach(page, file("rows.beats", b"3 3\n9 1\n31 7\n4 4", ""))
+        page.get_by_role("img", name="rows.beats").locator("i").nth(7).wait_for()
+        page.get_by_label("Answer with").select_option("pulse")
+        say(page, "Another like it")
+        answers(page).get_by_role("img").locator("i").nth(5).wait_for()
+        settled(page)
+        say(page, "And one more")
+        answers(page).nth(1).get_by_role("img").locator("i").nth(5).wait_for()
+        settled(page)
+        assert page.locator(".problem").count() == 0
+        page.get_by_label("More: Another like it").click()
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Download the conversation").click()
+        saved.value.save_as(tmp_path / "beats.jsonl")
+        page.get_by_role("link", name="Make").click()
+        page.get_by_label("How should it beat?").fill("calmly")
+        page.get_by_role("button", name="Beat", exact=True).click()
+        page.get_by_role("img", name="calmly, attempt 4").locator("i").nth(5).wait_for()
+        page.get_by_role("link", name="What it sees").click()
+        page.get_by_role("button", name="Used before: pulse 1").click()
+        page.get_by_role("img", name="Made from the numbers").wait_for()
+        assert page.get_by_role("slider", name="Its numbers").is_visible()
+    (conversation,) = read_conversations(tmp_path / "beats.jsonl")
+    (part,) = conversation.messages[1].parts
+    assert part.codec == "beats" and pulse.pulse.open(part.data).array.ravel().tolist() == part.codes.tolist()
 
 
 @slow
@@ -378,3 +429,32 @@ def test_every_symbol_is_drawn_without_an_emoji_font(visit):
     assert page.locator(".board-symbol").count() >= 20
     emoji = page.evaluate(r"/\p{Extended_Pictographic}/u.test(document.querySelector('#board').textContent)")
     assert not emoji
+
+
+def several_books(body):
+    """Two grids of 2 x 4 frames after one another, two codebooks each."""
+    (part,) = body["messages"][0]["content"]
+    span = {
+        "codec": "clips", "modality": "pulse", "start": 0, "stop": 34, "bits": 144.0, "header": {},
+        "grid": [None, 2, 4], "codebook_sizes": [16, 32], "frame_rate_hz": 2.0,
+        "codes": list(range(32)), "reconstruction": part,
+    }  # fmt: skip
+    return {"ids": list(range(34)), "tokens": ["x"] * 34, "spans": [span]}
+
+
+@slow
+def test_tiles_show_every_codebook_and_grids_that_follow_one_another(visit, monkeypatch):
+    monkeypatch.setattr("page_server.tokenized", several_books)
+    page = visit()
+    choose(page, "heart")
+    page.get_by_role("link", name="What it sees").click()
+    page.set_input_files("#see-file", beats_file())
+    tiles = page.get_by_role("gridcell")
+    tiles.first.wait_for()
+    assert tiles.count() == 8 and page.get_by_role("row").count() == 2
+    assert tiles.nth(1).get_attribute("aria-label") == "Row 1, column 2: number 2 · 3."
+    assert tiles.nth(1).evaluate("tile => tile.style.background.match(/oklch/g).length") == 4  # two bands, from and to
+    page.get_by_text("32 of them, 2 for each piece").wait_for()
+    page.get_by_role("slider", name="Moment 1 of 2").press("ArrowRight")
+    page.get_by_role("slider", name="Moment 2 of 2").wait_for()
+    assert tiles.first.get_attribute("aria-label") == "Row 1, column 1: number 16 · 17."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from serving import running
 
 from sensorium.model.model import IN_THE_BOX
 
+BOARD = Path(__file__).resolve().parent.parent / "src" / "sensorium" / "serve" / "page" / "board"
 SCREENSHOTS = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
 MAKE_SCREENSHOTS = "SENSORIUM_SCREENSHOTS"
 
@@ -43,12 +45,13 @@ def visit(browser, server):
         yield made
 
 
-def emoji(page, character: str) -> bytes:
-    """A PNG of a character in the browser's emoji font, on white."""
-    page.set_content(f"<body style='margin:0;background:#fff'><div style='font-size:200px'>{character}</div>")
-    box = page.locator("div").evaluate("div => div.getBoundingClientRect().toJSON()")
-    clip = {"x": 0, "y": 0, "width": 260, "height": box["height"]}
-    return page.screenshot(clip=clip)
+def symbol(page, name: str) -> bytes:
+    """A PNG of a symbol of the board, on white."""
+    drawn = (BOARD / "symbols.svg").read_text(encoding="utf-8")
+    body = re.search(rf'<symbol id="{name}" viewBox="([^"]+)">(.*)</symbol>', drawn)
+    svg = f'<svg viewBox="{body[1]}" width="240" height="240">{body[2]}</svg>'
+    page.set_content(f"<body style='margin:10px;background:#fff'>{svg}")
+    return page.screenshot(clip={"x": 0, "y": 0, "width": 260, "height": 260})
 
 
 def test_a_drawing_is_asked_for_and_named(visit):
@@ -102,7 +105,7 @@ def test_screenshots(visit, device):
     phone = device == "phone"
     options = PHONE | {"device_scale_factor": 2} if phone else {"viewport": {"width": 1280, "height": 800}}
     page = visit(**options)
-    apple = emoji(page.context.new_page(), "🍎")
+    apple = symbol(page.context.new_page(), "apple")
     say(page, "Draw a red heart.")
     settled(page, 1)
     if phone:

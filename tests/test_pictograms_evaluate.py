@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from recipes.pictograms import evaluate, judge
-from recipes.pictograms.concepts import Picture
+from recipes.pictograms.concepts import Gallery, Picture
 from recipes.pictograms.drawing import Drawing, attempts_report, drawing_report
 
 from sensorium.engines import Scored
@@ -68,17 +68,18 @@ def quiet():
 def test_a_model_that_knows_is_told_from_blind_runs():
     pictures, pixels = make_table()
     results = quiet()
-    shown = evaluate.held_out_pictures(pictures, 500)
+    gallery = Gallery(pictures, pixels)
+    shown = gallery.held_out(500)
     assert sorted(p.label for p in shown) == sorted(COLOURS)
     assert all(p.held_out for p in shown)
-    evaluate.naming(results, Knowing(pictures, pixels), pictures, pixels, shown)
+    evaluate.naming(results, Knowing(pictures, pixels), gallery, shown)
     assert results.value("name, held-out family, top-1").hits == 3
     assert results.value("name, held-out family, top-5").hits == 4
     assert results.value("name, openmoji, top-1").hits == 3
     assert results.value("name, held-out family, top-1", "nearest neighbour on pixels").hits == 4
     assert results.value("name, held-out family, top-1", "no picture").hits <= 1
     assert results.value("name, held-out family, top-1", "a white picture").hits <= 1
-    assert results.notes["model against nearest neighbour"]["only_other"] == 1
+    assert results.notes["name, held-out family: model against nearest neighbour"]["only_other"] == 1
     assert [one["true"] for one in results.notes["misnamed"]] == ["black dot"]
 
 
@@ -87,10 +88,11 @@ def test_unseen_concepts_are_judged_by_category():
     unseen, more = make_table("test")
     moved = [replace(p, medium=p.medium + len(known), label=f"{p.label} X") for p in unseen]
     pictures, pixels = known + moved, np.concatenate([pixels, more])
-    shown = evaluate.unseen_pictures(pictures, 500)
+    gallery = Gallery(pictures, pixels)
+    shown = gallery.unseen(500)
     assert len(shown) == 4
     results = quiet()
-    evaluate.sorting(results, Knowing(pictures, pixels), pictures, pixels, shown, "here")
+    evaluate.sorting(results, Knowing(pictures, pixels), gallery, shown, "here")
     assert results.value("category of an unseen concept, here, top-1", "nearest neighbour on pixels").hits == 4
     assert results.value("category of an unseen concept, here, top-1").hits == 4
     assert results.notes["chance of the category"] == pytest.approx(1 / 3, abs=1e-3)
@@ -109,17 +111,17 @@ def test_judge_learns_is_saved_and_judges_drawings(tmp_path):
         names=10, seed=0, out=tmp_path, temperature=0, guidance=1, best_of=1, attempts=3, scorer="reading"
     )
     results, model = quiet(), Knowing(pictures, pixels)
-    drawing_report(results, model, loaded, pictures, pixels, options)
+    drawing_report(results, model, loaded, Gallery(pictures, pixels), options)
     assert results.value("drawing of a seen name, judged top-1").hits >= 3
     assert results.value("drawing of a seen name, judged top-5", "the drawing of another name").count == 4
     assert Image.open(tmp_path / "drawings-seen.png").width == 960
 
     for temperature, share in ((0, 0.0), (1, 1.0)):  # copies, then three that differ
-        attempts_report(results, model, loaded, pictures, replace(options, temperature=temperature))
+        attempts_report(results, model, loaded, Gallery(pictures, pixels), replace(options, temperature=temperature))
         condition = f"temperature {temperature}, guidance 1"
-        assert results.value("attempts at a name that differ, share", condition).value == share
-        assert (results.value("difference between two attempts, RMS", condition).value > 0) == bool(share)
-        assert results.value("attempt at a seen name, judged top-1", condition).count == 12
+        assert results.value("attempts that differ, share", condition).value == share
+        assert (results.value("difference of two attempts", condition).value > 0) == bool(share)
+        assert results.value("attempt, judged top-1", condition).count == 12
 
 
 def test_missing_judge_says_how_to_get_one(tmp_path):

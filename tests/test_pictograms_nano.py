@@ -13,6 +13,7 @@ from recipes.pictograms.recipe import RECIPE
 from test_pictograms_tasks import make_pictures
 
 from sensorium.data.views import Numbered, Views
+from sensorium.model import Model
 from sensorium.recipe import Plan
 
 PICTURES = make_pictures()
@@ -53,3 +54,15 @@ def test_the_recipe_has_both_models_as_plans_and_smol_starts_at_words():
     assert plans["smol"].stages[0].aligned and not plans["smol-mean"].stages[0].aligned
     assert len({plan.home for plan in plans.values()}) == len(plans)
     assert set(RECIPE.codecs) >= {"image", "image-read", "kmeans"}
+
+
+def test_a_model_in_the_box_can_go_on_and_is_exported_with_its_sampling(tmp_path, monkeypatch):
+    monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path))
+    (tmp_path / "pictograms").mkdir()
+    (tmp_path / "pictograms" / "ATTRIBUTION.md").write_text("drawn by many")
+    out = nano.export(nano.grown("nano"), tmp_path / "out")
+    found = Model.load(out)
+    assert found.sampling["image"]["temperature"] == 0.3
+    assert set(found.codecs) == {nano.WRITER, nano.READER}
+    assert (out / "ATTRIBUTION.md").read_text() == "drawn by many"
+    assert (out / "README.md").exists()

@@ -20,8 +20,9 @@ from toys import ToyCodec, random_codes, tiny_base
 
 from sensorium.data import fetch as fetching
 from sensorium.data.fetch import Credit, Package, attribution, fetch
+from sensorium.data.labelled import Labelled, word_shares
 from sensorium.data.table import Pool, Row, even_weights, grouped, read_rows, split_of, write_rows
-from sensorium.data.views import Numbered, Views, look
+from sensorium.data.views import Kept, Numbered, Views, look, remembered
 from sensorium.model import grow
 from sensorium.recipe import Learner, Plan, Recipe, Stage, conversations
 from sensorium.recipe.command import main
@@ -47,10 +48,11 @@ def test_wheels_are_unpacked_and_their_dependencies_left_alone(tmp_path, monkeyp
     def pip(command, folder):
         assert "--no-deps" in command and command[-1] == "birds==2.0"
         with zipfile.ZipFile(Path(command[command.index("--dest") + 1]) / "birds-2.0-py3-none-any.whl", "w") as wheel:
-            wheel.writestr("birds/calls.csv", "1,2")
+            wheel.writestr("birds/data/calls.csv", "1,2")
+            wheel.writestr("birds/code.py", "")
 
     monkeypatch.setattr(fetching, "_run", pip)
-    folder = fetch(Package(name="birds", registry="pypi", version="2.0"), tmp_path)
+    folder = fetch(Package(name="birds", registry="pypi", version="2.0", only="birds/data/"), tmp_path)
     assert [path.name for path in folder.rglob("*") if path.is_file()] == ["calls.csv"]
 
 
@@ -129,6 +131,26 @@ def test_a_pool_samples_by_weight():
         Pool([], [])
 
 
+def test_labelled_media_come_evenly_with_their_classes_and_shared_words():
+    told = [("red dog", "animal"), ("red cat", "animal"), ("red car", "thing"), ("red car", "thing")]
+    rows = [Call(medium=n, label=label, tags=("pet",), source=kind) for n, (label, kind) in enumerate(told)]
+    media = np.arange(4.0).reshape(4, 1)
+    kind = lambda row: row.source  # noqa: E731
+    made = Labelled(media, rows, lambda x: -x, kind, {"kind": kind}, tags=lambda row: row.tags)
+    assert made.classes == {"name": ["red car", "red cat", "red dog"], "kind": ["animal", "thing"]}
+    assert made.words == [] and made.counts == [3, 2, 0]  # no word is shared by four labels
+    batch = made.changed(lambda x, rng: 10 * x)(np.random.default_rng(0), 3000)
+    assert set(batch["x"].flatten().tolist()) == {0, -10, -20, -30}
+    assert np.bincount(batch["name"]) / 3000 == pytest.approx(np.full(3, 1 / 3), abs=0.04)
+    assert ((batch["name"] == 0) == (batch["kind"] == 1)).all()
+
+
+def test_words_are_those_that_labels_share():
+    words, shares = word_shares(["red dog", "red cat", "car"], [("car", ["a dog on wheels"])], least=2)
+    assert words == ["dog", "red"]
+    assert shares.tolist() == [[0.5, 0.5], [0, 1], [1, 0]]
+
+
 # --- views
 
 
@@ -167,6 +189,26 @@ def test_the_first_look_is_at_the_media_as_they_are():
     assert found.shape == (3, 6, 1)
     assert np.array_equal(found[0], media)
     assert not np.array_equal(found[1], media) and not np.array_equal(found[1], found[2])
+
+
+def test_what_was_long_in_making_is_kept(tmp_path):
+    kept = Kept(tmp_path / "codes.safetensors", "make codes")
+    with pytest.raises(InputError, match="is missing; make it with `make codes`"):
+        kept.read()
+    kept.write(np.arange(6).reshape(2, 3))
+    assert np.array_equal(kept.read(), [[0, 1, 2], [3, 4, 5]])
+
+
+def test_an_array_is_made_again_when_what_it_depends_on_changes(tmp_path):
+    made = []
+
+    def make():
+        made.append(1)
+        return np.full(3, len(made))
+
+    path = tmp_path / "drawn.npz"
+    found = [remembered(path, digest, make).tolist() for digest in ("a", "a", "b", "b")]
+    assert found == [[1] * 3, [1] * 3, [2] * 3, [2] * 3]
 
 
 # --- conversations

@@ -9,14 +9,18 @@ import torch
 from sensorium.codecs.contract import check_codec
 from sensorium.data.labelled import Labelled
 from sensorium.data.table import Row
-from sensorium.families.fsq import pixels_to_net
+from sensorium.families.net_codec import pixels_to_net
 from sensorium.families.semantic import SemanticCodec, SemanticConfig, SemanticNet
 from sensorium.learning.telling import Reader, losses
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
 TINY = SemanticConfig(
     name="tiny", size_px=16, codes=3, levels=(4, 3), widths=(8, 8), blocks=(0, 1), channels=8, hidden=16
 )
+
+
+def signals(pictures: np.ndarray) -> list[Signal]:
+    return [Signal(picture) for picture in pictures]
 
 
 def dots(count: int, side: int = 16, seed: int = 0) -> np.ndarray:
@@ -41,7 +45,7 @@ def codec() -> SemanticCodec:
 
 
 def test_it_keeps_the_contract(codec):
-    check_codec(codec, list(dots(6, seed=1)))
+    check_codec(codec, signals(dots(6, seed=1)))
 
 
 def test_it_only_reads_and_says_so(codec):
@@ -49,11 +53,11 @@ def test_it_only_reads_and_says_so(codec):
     assert codec.facts.codebook_sizes == (12, 12, 12)
     assert codec.facts.max_frames == 1
     with pytest.raises(InputError, match="only reads"):
-        codec.decode(codec.encode(list(dots(1))))
+        codec.decode(codec.encode(signals(dots(1))))
 
 
 def test_values_are_about_normal_and_codes_follow_their_levels(codec):
-    values = codec.values(list(dots(64)))
+    values = codec.values(signals(dots(64)))
     assert values.shape == (64, 6)
     assert abs(values.mean()) < 0.5
     lowest, highest = codec.quantise(np.full((1, 6), -9, np.float32)), codec.quantise(np.full((1, 6), 9, np.float32))

@@ -84,6 +84,23 @@ def test_chat_writes_a_picture_that_can_be_sent_back(client):
     assert more.usage.modality_tokens["prompt"]["image"] == 16
 
 
+def test_a_field_named_as_a_modality_asks_for_its_medium_as_openai_has_it_for_sound(client, server):
+    asked = dict(model="tiny", messages=say("draw"), modalities=["image"], seed=5)
+    reply = client.chat.completions.create(**asked, extra_body={"image": {"format": "jpeg", "voice": "any"}})
+    message = reply.choices[0].message.model_dump()
+    assert message["image"].keys() == {"id", "data", "expires_at", "transcript"}
+    assert PIL.Image.open(io.BytesIO(base64.b64decode(message["image"]["data"]))).format == "JPEG"
+    assert message["parts"][0]["image_url"]["url"].startswith("data:image/png")
+    chunks = client.chat.completions.create(**asked, extra_body={"image": {"format": "webp"}}, stream=True)
+    told = [choice.delta.model_dump().get("image") for chunk in chunks for choice in chunk.choices]
+    (medium,) = [one for one in told if one]
+    assert PIL.Image.open(io.BytesIO(base64.b64decode(medium["data"]))).format == "WEBP"
+    plain = client.chat.completions.create(**asked).choices[0].message.model_dump()
+    assert "image" not in plain
+    with pytest.raises(openai.BadRequestError, match="image is not written in the format 'mp9'; its formats: png, jpg"):
+        client.chat.completions.create(**asked, extra_body={"image": {"format": "mp9"}})
+
+
 def test_streamed_pieces_make_the_whole(client):
     options = dict(model="tiny", messages=say(), max_tokens=25, n=2, temperature=1, seed=7, modalities=["text"])
     whole = client.chat.completions.create(**options)

@@ -14,7 +14,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 import pytest
 from serving import as_uri, ask, picture, png, running, tiny_assistant
+from toys import Toy
 
+from sensorium import plugins
 from sensorium.serve import media
 from sensorium.serve.errors import ApiError
 from sensorium.serve.settings import Settings
@@ -348,3 +350,15 @@ def test_a_worker_killed_in_the_middle_fails_one_request_of_many():
         assert set(good) == {expected}
         assert server.post("/v1/chat/completions", body).status_code == 200
         assert server.state.workers.pids != [pid]
+
+
+def test_a_modality_that_is_registered_in_the_server_alone_is_opened_there(monkeypatch):
+    class Local(Toy):
+        name = "local"
+
+    monkeypatch.setitem(plugins._registered, (plugins.MODALITIES, "local"), Local())
+
+    async def use(workers):
+        return await workers.open("local", b"1 2\n3 4")
+
+    assert with_workers(use, workers=1).array.tolist() == [[1, 2], [3, 4]]

@@ -34,7 +34,8 @@ def document():
 
 
 PATHS = {  # those that change the server are left out
-    "/v1/chat/completions", "/v1/completions", "/v1/images/generations", "/v1/tokenize", "/v1/detokenize",
+    "/v1/chat/completions", "/v1/completions", "/v1/images/generations", "/v1/timeseries/forecast",
+    "/v1/tokenize", "/v1/detokenize",
     "/v1/models", "/v1/models/{model}", "/v1/modalities", "/health", "/metrics",
 }  # fmt: skip
 
@@ -61,6 +62,7 @@ def test_the_document_names_every_endpoint(document):
         "POST /v1/chat/completions",
         "POST /v1/completions",
         "POST /v1/images/generations",
+        "POST /v1/timeseries/forecast",
         "POST /v1/tokenize",
         "POST /v1/detokenize",
         "GET /v1/models",

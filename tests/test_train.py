@@ -18,9 +18,10 @@ from train_run import config, loader, samples, tiny_grown, train
 
 from sensorium.data import pack
 from sensorium.model import grow
-from sensorium.muon import orthogonal
 from sensorium.training import Batch, BatchLoss, NextTokenLoss, TrainConfig, fit, read_log
+from sensorium.training import losses as losses_module
 from sensorium.training.energy import Energy, Meter
+from sensorium.training.muon import orthogonal
 from sensorium.training.schedule import lr_share
 from sensorium.types import InputError
 
@@ -112,10 +113,12 @@ def test_logits_in_chunks_give_the_same_loss_and_gradient():
         torch.testing.assert_close(chunked, whole, rtol=1e-4, atol=1e-5)
 
 
-def test_only_positions_with_a_target_meet_the_head():
+def test_only_positions_with_a_target_meet_the_head(monkeypatch):
     grown = tiny_grown()
-    seen = []
-    grown.head.register_forward_hook(lambda module, inputs, output: seen.append(output.shape[0]))
+    seen, genuine = [], losses_module.cross_entropy
+    monkeypatch.setattr(
+        losses_module, "cross_entropy", lambda hidden, *rest: seen.append(len(hidden)) or genuine(hidden, *rest)
+    )
     batch = a_batch(grown)
     NextTokenLoss()(grown, batch)
     assert seen == [len(batch.targets_N)]
@@ -321,6 +324,7 @@ def test_schedules_warm_up_and_fall_to_zero_at_the_end():
         ({"max_steps": 5, "warmup": -1}, "warmup must be 0 or more"),
         ({"max_steps": 5, "seed": -1}, "seed must be 0 or more"),
         ({"max_steps": 5, "ema": 1.0}, "between 0 and 1"),
+        ({"max_steps": 5, "accumulate": 0}, "accumulate must be more than 0"),
     ],
 )
 def test_bad_settings_are_refused_in_a_sentence(changes, words):
@@ -348,6 +352,46 @@ def test_energy_is_counted_over_resumes_and_says_how(tmp_path):
     sum(range(10**6))
     assert meter.read().kwh >= 1.0
     assert "estimate" in meter.read().source
+
+
+def test_gradients_of_several_batches_add_up_to_those_of_a_larger_one(tmp_path):
+    one, other = tiny_grown(), tiny_grown()
+    fit(one, loader(one, rows=8), config(max_steps=4), tmp_path / "large")
+    fit(other, loader(other, rows=4), config(max_steps=4, accumulate=2), tmp_path / "small")
+    np.testing.assert_allclose(losses(tmp_path / "small"), losses(tmp_path / "large"), rtol=1e-4)
+
+
+def test_data_that_are_not_trained_on_have_lines_of_their_own(tmp_path):
+    grown = tiny_grown()
+    held_out = [pack(samples(grown, 9), 48)]
+    result = fit(grown, loader(grown), config(max_steps=6, validate_every=4), tmp_path / "with", validate=held_out)
+    lines = read_log(tmp_path / "with" / "log.jsonl", "validation")
+    assert [line["step"] for line in lines] == [4, 6], "and once at the end"
+    grown.eval()
+    assert lines[-1]["loss"] == pytest.approx(loss_of(grown)[1], rel=1e-5)
+    assert result.validation.loss == lines[-1]["loss"]
+    assert "validation: loss" in str(result)
+    train(tmp_path / "without", max_steps=6)
+    assert losses(tmp_path / "with") == losses(tmp_path / "without"), "looking changes nothing"
+
+
+def test_a_run_goes_on_when_codecs_were_added(tmp_path):
+    train(tmp_path, max_steps=3)
+    base = tiny_base()
+    torch.manual_seed(1)
+    more = grow(base, [ToyCodec(), ToyCodec("more", modality="more")], learn="full")
+    result = fit(more, loader(more), config(max_steps=5), tmp_path)
+    assert (result.steps, result.steps_now) == (5, 2)
+
+
+def test_a_run_that_learned_nothing_and_one_that_is_over_say_so(tmp_path):
+    _, result = train(tmp_path, max_steps=1)
+    assert "nothing is learned yet of 'text' and 'toy'" in str(result)
+    assert "smaller steps" in str(result)
+    _, again = train(tmp_path, max_steps=1)
+    assert "the budget of this run was used up before" in str(again)
+    _, more = train(tmp_path, max_steps=60, lr=1e-2)
+    assert "nothing" not in str(more)
 
 
 def test_scalars_for_tensorboard_are_written(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -54,6 +55,10 @@ class FakeVllm(BaseHTTPRequestHandler):
             return self._json({"choices": [{"prompt_logprobs": self._prompt_logprobs(body["prompt"])}]})
         self.send_response(200)
         self.end_headers()
+        with suppress(BrokenPipeError, ConnectionResetError):  # who has what was wanted does not wait for the end
+            self._stream(body)
+
+    def _stream(self, body: dict[str, Any]) -> None:
         for number, one in enumerate(self._write(body)):
             prompt = body["prompt"] if number == 0 else None
             self._event({"choices": [{"index": 0, "text": "", "token_ids": [one], "prompt_token_ids": prompt}]})

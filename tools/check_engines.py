@@ -16,14 +16,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import sensorium
 from sensorium.engines import Engine, generate, make_engine
+from sensorium.engines.llamacpp_engine import start_server
 from sensorium.generate import Assistant
 from sensorium.modalities import modality_of
 from sensorium.model.gguf import export_gguf, export_gguf_adapter
@@ -61,18 +59,10 @@ def engine_of(model: Assistant, name: str) -> Iterator[Engine]:
     if name != "llamacpp":
         yield make_engine(model.lm, name)
         return
-    llama: Any = import_module("xllamacpp")
     with tempfile.TemporaryDirectory() as folder:
-        settings = llama.CommonParams()
-        settings.model.path = str(export_gguf(model, Path(folder) / "model.gguf"))
-        settings.n_ctx = model.lm.config.max_position_embeddings
-        settings.n_parallel, settings.port, settings.verbosity = 1, 0, 0
-        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = torch.get_num_threads()
-        if model.has_adapter:
-            adapter = llama.CommonAdapterLoraInfo()
-            adapter.path, adapter.scale = str(export_gguf_adapter(model, Path(folder) / "adapter.gguf")), 1.0
-            settings.lora_adapters = [adapter]
-        server = llama.Server(settings)
+        file = export_gguf(model, Path(folder) / "model.gguf")
+        adapter = export_gguf_adapter(model, Path(folder) / "adapter.gguf") if model.has_adapter else None
+        server = start_server(file, context=model.lm.config.max_position_embeddings, adapter=adapter)
         yield make_engine(model.lm, f"llamacpp={server.listening_address}")
         del server
 

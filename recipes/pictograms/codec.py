@@ -20,11 +20,12 @@ from torch import Tensor
 from sensorium.api import codec as boxed_codec
 from sensorium.codecs import Codec, load_codec
 from sensorium.data.labelled import Labelled
+from sensorium.data.views import Kept
 from sensorium.device import computing
-from sensorium.families.fsq import FSQCodec, FSQConfig, pixels_to_net, reconstruction
+from sensorium.families.fsq import FSQCodec, FSQConfig, reconstruction
 from sensorium.families.kmeans import KMeansCodec
+from sensorium.families.net_codec import pixels_to_net
 from sensorium.families.refine import refined
-from sensorium.files import atomic_file
 from sensorium.learning.report import codec_row, table, write_report
 from sensorium.learning.training import CodecTraining, train_codec
 from sensorium.modalities.augment import varied
@@ -78,12 +79,10 @@ def picture_loss(net: Any, batch: dict[str, Any]) -> dict[str, Tensor]:
 
 
 def encode() -> None:
-    """Write the training drawings in codes, (pictures, 64, 1) int32, zeros for the others.
+    """Write the training drawings in codes, (pictures, 64) int32, zeros for the others.
 
     Refined like the codec's own, but in large batches, with fewer steps, and in bfloat16 where that is fast.
     """
-    from safetensors.numpy import save_file
-
     codec, pixels = fsq(trained_codec(SHAPE.name)), load_pixels()
     net, side = codec.net, codec.settings.grid
     found = np.zeros((len(pixels), side, side), np.int32)
@@ -92,17 +91,7 @@ def encode() -> None:
         with torch.no_grad(), computing("auto", x.device):
             values = refined(net.quantiser, net.decoder, x, net.encoder(x), REFINE_STEPS)
         found[rows] = net.quantiser.encode(values).numpy()
-    with atomic_file(codes_file()) as file:
-        save_file({"codes": found.reshape(len(pixels), -1, 1)}, file)
-
-
-def drawn_codes() -> np.ndarray:
-    """(pictures, 64, 1) codes that `encode` wrote."""
-    from safetensors.numpy import load_file
-
-    if not codes_file().exists():
-        raise InputError(f"{codes_file()} is missing; run python -m recipes pictograms codec {SHAPE.name} encode")
-    return load_file(codes_file())["codes"]
+    kept(SHAPE.name).write(found.reshape(len(pixels), -1))
 
 
 def batches(items: np.ndarray, size: int = 256) -> Iterator[np.ndarray]:
@@ -129,11 +118,12 @@ def train_kmeans(minutes: float, start: str = "") -> None:
 
 
 def report_kmeans(out: Path) -> None:
-    print(table([codec_row(load_codec(codec_folder("kmeans") / "codec"), unseen_pixels())[0]]))
+    print(table([codec_row(load_codec(codec_folder("kmeans") / "codec"), unseen_pixels())]))
 
 
-def codes_file() -> Path:
-    return codec_folder(SHAPE.name) / "codes.safetensors"
+def kept(codec: str) -> Kept:
+    """What a codec made of all pictures: codes of the writing one, values in several views of the reading one."""
+    return Kept(codec_folder(codec) / "encoded.safetensors", f"python -m recipes pictograms codec {codec} encode")
 
 
 def codec_folder(name: str) -> Path:

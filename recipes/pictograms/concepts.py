@@ -7,14 +7,16 @@ objects. A concept is sampled, not a file: a waving hand in 30 skin tones is one
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
 from sensorium.data.table import Pool, Row, grouped, read_rows
+from sensorium.evaluate import nearest
 from sensorium.files import cache_dir
 from sensorium.types import InputError
 
@@ -165,3 +167,48 @@ def _weight(concept: Concept, same_root: int) -> float:
     families = len({picture.family for picture in concept.pictures})
     flag = 0.5 if concept.label.startswith("flag") else 1.0
     return flag * (0.3, 0.6, 1.0)[min(families, 3) - 1] / same_root**0.5
+
+
+class Gallery:
+    """All pictures with their pixels, and what evaluation asks of them.
+
+    Args:
+        pictures, pixels: those of the table, where not given.
+    """
+
+    def __init__(self, pictures: Sequence[Picture] | None = None, pixels: np.ndarray | None = None):
+        self.pictures = load_pictures() if pictures is None else pictures
+        self.pixels = load_pixels() if pixels is None else pixels
+        self.concepts = Concepts(self.pictures)
+
+    def shown(self, pictures: Iterable[Picture]) -> np.ndarray:
+        """(pictures, 64, 64, 3) uint8."""
+        return np.asarray(self.pixels[[one.medium for one in pictures]])
+
+    def held_out(self, count: int, seed: int = 0) -> list[Picture]:
+        """One held-out-family drawing for each of at most ``count`` concepts that training has seen."""
+        known = {concept.label for concept in self.concepts.emoji}
+        return self._one_each((p for p in self.pictures if p.held_out and p.label in known), count, seed)
+
+    def unseen(self, count: int, seed: int = 0, held_out: bool = False) -> list[Picture]:
+        """One drawing for each of at most ``count`` test concepts, from the training families or the held-out ones."""
+        styles = {p.style for p in self.pictures if p.held_out == held_out and (held_out or p.style in EMOJI_STYLES)}
+        tested = (p for p in self.pictures if p.split == "test" and p.style in styles and p.category)
+        return self._one_each(tested, count, seed)
+
+    def _one_each(self, pictures: Iterable[Picture], count: int, seed: int) -> list[Picture]:
+        random, found = Random(seed), concepts_of(p for p in pictures if not p.toned)
+        return [random.choice(concept.pictures) for concept in random.sample(found, min(count, len(found)))]
+
+    def drawable(self, count: int, seed: int, known: Collection[str] | None = None) -> list[Concept]:
+        """At most ``count`` concepts drawn in the default style that are ``known``; if None, such of the test split."""
+        tested = (p for p in self.pictures if p.split == "test" and not p.held_out and not p.toned)
+        pool = concepts_of(tested) if known is None else [one for one in self.concepts if one.label in known]
+        pool = [concept for concept in pool if concept.default_style]
+        return Random(seed).sample(pool, min(count, len(pool)))
+
+    def nearest(self, shown: Sequence[Picture], k: int = 5) -> list[list[str]]:
+        """The ``k`` different names of emoji whose training drawings are nearest in pixels."""
+        train = [picture for concept in self.concepts.emoji for picture in concept.plain]
+        asked, known = (self.shown(pictures) / np.float32(255) for pictures in (shown, train))
+        return nearest(asked, known, [picture.label for picture in train], k)

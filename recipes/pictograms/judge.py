@@ -13,63 +13,21 @@ from typing import Any
 import numpy as np
 import torch
 from recipes.pictograms.concepts import Concepts, Picture, folder, load_pictures, load_pixels
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from sensorium.data.labelled import Labelled
 from sensorium.data.table import grouped
 from sensorium.evaluate import Classifier, Judge, Share, top
+from sensorium.learning.naming_net import WIDTH, NamingNet
 from sensorium.learning.training import CodecTraining, train_codec
 from sensorium.recipe import Learner
-
-# Shapes: B batch, C channels, L labels; images_B3HW float in 0..1 (1 = white paper).
-WIDTH = 40
-
-
-class Block(nn.Module):
-    """Two 3x3 convolutions with a shortcut (He et al. 2016), the first with a stride."""
-
-    def __init__(self, inside: int, outside: int, stride: int):
-        super().__init__()
-        self.one = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
-        self.norm_one = nn.BatchNorm2d(outside)
-        self.two = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
-        self.norm_two = nn.BatchNorm2d(outside)
-        self.short = nn.Conv2d(inside, outside, 1, bias=False)
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm_two(self.two(F.relu(self.norm_one(self.one(x)))))
-        short = F.avg_pool2d(x, self.stride) if self.stride > 1 else x
-        return F.relu(y + self.short(short))
-
-
-class JudgeNet(nn.Module):
-    """64 x 64 px to the logits of ``labels`` names."""
-
-    def __init__(self, labels: int, width: int = WIDTH):
-        super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, width, 5, 2, 2, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)
-        )
-        self.body = nn.Sequential(
-            Block(width, 2 * width, 1), Block(2 * width, 4 * width, 2), Block(4 * width, 6 * width, 2)
-        )
-        # The 4 x 4 map keeps where things are: arrows and clocks differ by nothing else.
-        self.head = nn.Sequential(
-            nn.Conv2d(6 * width, 2 * width, 1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(2 * width * 16, labels)
-        )
-        for module in (self.stem, self.head):
-            module.adam = True  # type: ignore[assignment]
-
-    def forward(self, images_B3HW: Tensor) -> Tensor:
-        return self.head(self.body(self.stem(2 * images_B3HW - 1)))
 
 
 def load(place: Path | None = None, width: int = WIDTH) -> Classifier:
     """The judge in the cache, or in ``place``; InputError when it has not been trained."""
     make = "python -m recipes pictograms train judge"
-    return Classifier.load(place or default_folder(), lambda labels: JudgeNet(labels, width), to_net, make)
+    return Classifier.load(place or default_folder(), lambda labels: NamingNet(labels, width), to_net, make)
 
 
 def default_folder() -> Path:
@@ -92,7 +50,7 @@ def train(
     known = [p for concept in Concepts(pictures).emoji for p in concept.plain]
     shown = Labelled(pixels, known, to_net, source=lambda p: "", classes={})
     torch.manual_seed(0)
-    net = JudgeNet(shown.counts[0], width).to(memory_format=torch.channels_last)  # a third faster on a CPU
+    net = NamingNet(shown.counts[0], width).to(memory_format=torch.channels_last)  # a third faster on a CPU
     config = CodecTraining(minutes=minutes, steps=steps, batch=batch, lr=1e-2, adam_share=0.2)
     train_codec(net, shown.changed(augment), name_loss, config, checkpoint=place / "state.safetensors")
     judge = Classifier(shown.classes["name"], net, to_net)

@@ -17,22 +17,21 @@ from typing import Any
 import numpy as np
 import torch
 from recipes.pictograms import tasks
-from recipes.pictograms.codec import drawn_codes, fsq, trained_codec
+from recipes.pictograms.codec import fsq, kept, trained_codec
 from recipes.pictograms.concepts import Concepts, folder, load_pictures, load_pixels
 from recipes.pictograms.phrases import phrase
-from recipes.pictograms.reading import reading_codec, views_file
+from recipes.pictograms.reading import reading_codec
 from recipes.pictograms.tokenizer import corpus
 
 from sensorium.codecs import Codec
 from sensorium.data.views import Numbered, Views
-from sensorium.files import atomic_folder
 from sensorium.modalities.drawings import main_colour
 from sensorium.model import Grown, Model, grow
 from sensorium.model.align import start_at_words
-from sensorium.model.fresh import fresh_base, learn_tokenizer
+from sensorium.model.fresh import fresh_base, kept_tokenizer
 from sensorium.recipe import Plan, Stage
 from sensorium.training import TrainConfig
-from sensorium.types import Conversation, InputError
+from sensorium.types import Conversation
 
 WRITER, READER = "image", "image-read"
 NOISE = (0.0, 0.3, 0.5, 0.7, 0.9)
@@ -104,13 +103,8 @@ def codecs() -> tuple[Codec, Codec]:
 @cache
 def encoded() -> Numbered:
     """What both codecs make of the pictures of the table."""
-    from safetensors.numpy import load_file
-
-    if not views_file().exists():
-        raise InputError(f"{views_file()} is missing; run python -m recipes pictograms codec {READER} encode")
-    values = load_file(views_file())["values"]
-    views = Views(codec=READER, values_VND=values, quantise=reading_codec().quantise, noise=NOISE)
-    return Numbered(views=views, codec=WRITER, written=drawn_codes())
+    views = Views(codec=READER, values_VND=kept(READER).read(), quantise=reading_codec().quantise, noise=NOISE)
+    return Numbered(views=views, codec=WRITER, written=kept(WRITER).read())
 
 
 @cache
@@ -124,22 +118,12 @@ def concepts() -> Concepts:
 def grown(start: str) -> Grown:
     """Fresh, with a tokenizer learned from the recipe's texts, or a model in the box with today's codecs."""
     if not start:
-        return grow(fresh_base(tokenizer(), hidden=256, layers=7, heads=8, intermediate=704), codecs(), learn="full")
+        tokenizer = kept_tokenizer(folder() / "nano" / "tokenizer", lambda: corpus(concepts()), TEXT_TOKENS)
+        return grow(fresh_base(tokenizer, hidden=256, layers=7, heads=8, intermediate=704), codecs(), learn="full")
     model = Model.load(start)
     for codec in codecs():
         model.senses = model.senses.replaced(codec)
     return grow(model, learn="full")
-
-
-def tokenizer() -> Any:
-    """nano's own, kept once it is learned."""
-    from transformers import AutoTokenizer
-
-    place = folder() / "nano" / "tokenizer"
-    if not place.exists():
-        with atomic_folder(place) as fresh:
-            learn_tokenizer(corpus(concepts()), TEXT_TOKENS).save_pretrained(fresh)
-    return AutoTokenizer.from_pretrained(place)
 
 
 def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
@@ -159,7 +143,7 @@ def align(model: Grown) -> None:
 def export(model: Grown, out: Path) -> Path:
     """A plain Hugging Face folder in half precision."""
     whole = model.fold()
-    whole.sampling = {"image": {"temperature": 0.3, "guidance": 1.5}}
+    whole.senses = replace(whole.senses, sampling={"image": {"temperature": 0.3, "guidance": 1.5}})
     whole.save(out, dtype=torch.float16)
     return with_card(out, "nano_card.md")
 

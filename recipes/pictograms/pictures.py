@@ -21,6 +21,7 @@ from recipes.pictograms.split import split_of
 
 from sensorium.data.fetch import attribution
 from sensorium.data.table import write_rows
+from sensorium.data.views import remembered
 from sensorium.files import atomic_file
 from sensorium.modalities.drawings import SIZE_PX, draw, place_all
 
@@ -88,19 +89,14 @@ def visible(picture: np.ndarray) -> bool:
 
 def _drawn(source: Source, drawings: Sequence[Drawing], say: Say) -> np.ndarray:
     """uint8 (N, 64, 64, 3); all zeros where a drawing cannot be drawn. Kept on disk until a drawing changes."""
-    store = folder() / "drawn" / f"{source.package.stem}.npz"
-    digest = digest_of(drawings, source.fit)
-    if store.exists():
-        with np.load(store) as kept:
-            if str(kept["digest"]) == digest:
-                return kept["pixels"]
-    say(f"{source.style}: drawing {len(drawings)} pictures")
-    blank = np.zeros((SIZE_PX, SIZE_PX, 3), np.uint8)
-    pictures = place_all(draw(drawing.svg, source.fit) for drawing in drawings)
-    pixels = np.stack([blank if picture is None else picture for picture in pictures])
-    with atomic_file(store) as path:
-        np.savez_compressed(path, digest=digest, pixels=pixels)
-    return pixels
+
+    def make() -> np.ndarray:
+        say(f"{source.style}: drawing {len(drawings)} pictures")
+        blank = np.zeros((SIZE_PX, SIZE_PX, 3), np.uint8)
+        pictures = place_all(draw(drawing.svg, source.fit) for drawing in drawings)
+        return np.stack([blank if picture is None else picture for picture in pictures])
+
+    return remembered(folder() / "drawn" / f"{source.package.stem}.npz", digest_of(drawings, source.fit), make)
 
 
 def digest_of(drawings: Iterable[Drawing], fit: bool = False) -> str:

@@ -13,16 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from recipes.pictograms.codec import batches, codec_folder, drawings, trained_codec, training_pictures
+from recipes.pictograms.codec import batches, codec_folder, drawings, kept, trained_codec, training_pictures
 from recipes.pictograms.concepts import Picture, load_pictures, load_pixels
 
 from sensorium.data.labelled import Labelled
 from sensorium.data.table import grouped
 from sensorium.data.views import look
 from sensorium.evaluate import top
-from sensorium.families.fsq import net_to_pixels, pixels_to_net
+from sensorium.families.net_codec import net_to_pixels, pixels_to_net
 from sensorium.families.semantic import SemanticCodec, SemanticConfig
-from sensorium.files import atomic_file
 from sensorium.learning.telling import Reader, losses, name_ranks
 from sensorium.learning.training import CodecTraining, train_codec, trained_net
 from sensorium.modalities.augment import augment
@@ -53,20 +52,12 @@ def reading_codec() -> SemanticCodec:
     return codec
 
 
-def views_file() -> Path:
-    return codec_folder(SHAPE.name) / "views.safetensors"
-
-
 def encode() -> None:
     """Look at every picture of the table: (views, pictures, channels) float16 values before quantisation."""
-    from safetensors.numpy import save_file
-
     pixels = load_pixels()
     codec = reading_codec()
     values = lambda batch: codec.values(list(map(Signal, batch)))  # noqa: E731
-    found = look(values, lambda: map(np.array, batches(pixels)), changed, VIEWS, seed=0)
-    with atomic_file(views_file()) as path:
-        save_file({"values": found}, path)
+    kept(SHAPE.name).write(look(values, lambda: map(np.array, batches(pixels)), changed, VIEWS, seed=0))
 
 
 def changed(pixels_BSS3: np.ndarray, generator: np.random.Generator) -> np.ndarray:

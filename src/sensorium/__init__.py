@@ -19,13 +19,8 @@ from typing import TYPE_CHECKING, Any
 from sensorium.types import Conversation, InputError, Message, Part, Reply, Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sensorium.api import codec, grow, load, register, train
     from sensorium.generate import Assistant
-
-    Image: Callable[..., Part]
-    Series: Callable[..., Part]
 
 __version__ = version("sensorium")
 __all__ = [
@@ -36,7 +31,6 @@ __all__ = [
     "Message",
     "Part",
     "Reply",
-    "Series",
     "Signal",
     "codec",
     "grow",
@@ -49,7 +43,6 @@ _LAZY = {"load": "api", "grow": "api", "train": "api", "codec": "api", "register
 
 
 def __getattr__(name: str) -> Any:
-    """What is imported on first use; a modality's name in capitals makes a part of it, e.g. ``sm.Image("cat.png")``."""
     if name in _LAZY:
         return getattr(import_module(f"sensorium.{_LAZY[name]}"), name)
     modalities = import_module("sensorium.modalities")

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 from sensorium import plugins
 from sensorium.codecs import Codec, load_codec
-from sensorium.data import PackedLoader, TokenShards, read_conversations, write_shards
 from sensorium.engines import make_engine
 from sensorium.files import cache_dir
 from sensorium.generate import Assistant
 from sensorium.modalities import Modality
 from sensorium.model import Base, Grown, Init, Learn, grow
 from sensorium.model.model import IN_THE_BOX
-from sensorium.training import TrainConfig, TrainResult, fit
+from sensorium.runs import Data, Source, start
+from sensorium.training import TrainConfig, TrainResult
 from sensorium.types import InputError
 
 log = logging.getLogger(__name__)
@@ -93,31 +93,25 @@ def _boxed() -> dict[str, Path]:
 
 def train(
     grown: Grown,
-    data: str | PathLike[str],
+    data: str | PathLike[str] | Data,
     minutes: float | None = None,
     out: str | PathLike[str] | None = None,
-    rows: int = 8,
-    row_tokens: int = 512,
+    rows: int | None = None,
+    row_tokens: int | None = None,
     **options: Any,
 ) -> TrainResult:
     """Encode conversations once into token shards and train a grown model on them.
 
     Args:
-        data: conversations as JSONL in the OpenAI chat form.
+        data: conversations as JSONL in the OpenAI chat form, or files in shares with views, weights of the kinds of
+            tokens, and data to validate on: see `sensorium.runs.Data`.
         minutes: time budget of this run, beside the limits in ``options``.
         out: folder for checkpoints and logs; a second call with the same folder goes on where the first stopped.
-        rows, row_tokens: packed rows per step and tokens per row.
+        rows, row_tokens: packed rows per step and tokens per row, chosen by the data and the time where not given.
         options: further fields of `TrainConfig`.
     """
     config = TrainConfig(minutes=minutes, **options)
-    out = Path(out) if out is not None else cache_dir() / "runs" / Path(data).stem
-    shards = write_shards(read_conversations(data), grown.senses, out / "shards")
-    samples = TokenShards(shards, grown.senses)
-    if not samples.head["learned"]:
-        raise InputError(f'{data} holds no message of role "assistant", so there is nothing to learn')
-    apart = grown.keeps_documents_apart()
-    if not apart:
-        kind = grown.lm.config.model_type
-        log.warning("%s models mix documents that share a row, so each gets a row of its own: keep rows short", kind)
-    loader = PackedLoader(samples, batch_rows=rows, row_tokens=row_tokens, seed=config.seed, pack=apart)
-    return fit(grown, loader, config, out)
+    if not isinstance(data, Data):
+        data = Data(sources=(Source(path=data),), rows=rows, row_tokens=row_tokens)
+    out = Path(out) if out is not None else cache_dir() / "runs" / Path(data.sources[0].path).stem
+    return start(grown, data, config, out)

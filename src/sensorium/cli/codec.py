@@ -1,4 +1,4 @@
-"""``sensorium codec``: train a codec and report on its quality."""
+"""``sensorium codec``: train a codec, fetch one that others have trained, and report on quality."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Train a codec and report on its quality.", no_args_is_help=True, rich_markup_mode=None)
+from sensorium.cli.options import given
+
+app = typer.Typer(
+    help="Train or fetch a codec, and report on its quality.", no_args_is_help=True, rich_markup_mode=None
+)
 say = partial(typer.echo, err=True)
 
-Media = Annotated[str, typer.Argument(help='A folder, or a pattern in quotes such as "pictures/*.png".')]
-Modality = Annotated[str, typer.Option(help="What the media are.")]
+Media = Annotated[
+    str,
+    typer.Argument(help='A folder, a pattern in quotes such as "pictures/*.png", or a JSONL file of conversations.'),
+]
+Modality = Annotated[
+    str | None, typer.Option(help="What the media are; what most of them are by their suffix if not given.")
+]
+Name = Annotated[str | None, typer.Option(help="Name of its tokens; the modality's if not given.")]
 
 
 @app.command()
@@ -21,24 +31,52 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for the trained codec.")],
     minutes: Annotated[float, typer.Option(min=0.01, help="Time to train, resumes together.")] = 10.0,
     family: Annotated[
-        str, typer.Option(help="fsq (trained as long as you like) or kmeans (done in a minute).")
-    ] = "fsq",
+        str | None,
+        typer.Option(
+            help="fsq (trained as long as you like), kmeans (done in a minute), semantic (only reads; learns from "
+            "names of folders or from answers) or another; one that suits the media if not given."
+        ),
+    ] = None,
     codes: Annotated[int | None, typer.Option(min=2, help="Size of the codebook.")] = None,
-    modality: Modality = "image",
-    name: Annotated[str | None, typer.Option(help="Name of its tokens; the modality's if not given.")] = None,
+    modality: Modality = None,
+    name: Name = None,
 ) -> None:
     """Train a codec on media of your own.
 
     The same command with more minutes goes on where the last run stopped.
     """
-    from sensorium.learning.learn import find_media, learn_codec, open_media
+    from sensorium.learning.learn import learn_codec
+    from sensorium.learning.media import find_media
 
-    arrays = open_media(find_media(media, modality), modality, say)
+    found = find_media(media, modality, say)
     state = out.with_name(f"{out.name}.training.safetensors")
-    names = {"name": name or modality, "modality": modality}
-    codec = learn_codec(family, arrays, minutes=minutes, codes=codes, checkpoint=state, say=say, **names)
+    names = given(name=name) | {"modality": found.kind}
+    codec = learn_codec(family, found.media(say), minutes=minutes, codes=codes, checkpoint=state, say=say, **names)
     codec.save(out)
     typer.echo(f"wrote {out}; measure it: sensorium codec report {out} OTHER_MEDIA")
+
+
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="A Hub id, or a folder with a model of transformers.")],
+    out: Annotated[Path, typer.Option(help="Folder for the codec.")],
+    modality: Modality = None,
+    name: Name = None,
+    codebooks: Annotated[
+        int | None, typer.Option(min=1, help="Use the first so many codebooks only, where there are several.")
+    ] = None,
+    size_px: Annotated[int | None, typer.Option(min=1, help="Side of the pictures, where it is one for them.")] = None,
+) -> None:
+    """Make a codec of a tokenizer of pictures or sound that transformers ships; its weights come into the folder."""
+    from sensorium.cli.options import quiet
+    from sensorium.families.pretrained import PretrainedCodec
+
+    quiet()
+    wanted = given(modality=modality, name=name, codebooks=codebooks, size_px=size_px)
+    codec = PretrainedCodec.from_hub(source, **wanted)
+    codec.save(out)
+    facts = codec.facts
+    typer.echo(f"wrote {out}: codec {facts.name} of modality {facts.modality}, codebooks of {facts.codebook_sizes}")
 
 
 @app.command()
@@ -46,22 +84,22 @@ def report(
     codec: Annotated[str, typer.Argument(help="A codec in the box by name, or a folder.")],
     media: Media,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the report: table, numbers, originals over reconstructions.")
+        Path | None, typer.Option(help="Folder for the report: table, numbers, originals over what is restored.")
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Measure at most this many, evenly chosen.")] = 2000,
 ) -> None:
     """Measure a codec on media it has not seen.
 
-    Fidelity, use of the codebook, bits, collisions (different media, same codes), and JPEG at equal bits.
+    Fidelity by the modality's own measures, use of the codebooks, bits, collisions (different media, same codes), and
+    what else would do at equal bits, where the modality knows something.
     """
     from sensorium import api
-    from sensorium.learning.learn import find_media, open_media
+    from sensorium.learning.media import find_media
     from sensorium.learning.report import table, write_report
 
     measured = api.codec(codec)
-    files = find_media(media, measured.facts.modality)
-    files = files[:: -(-len(files) // most)]
+    found = find_media(media, measured.facts.modality).at_most(most)
     folder = out or Path(f"{measured.facts.name}-report")
-    rows = write_report(measured, list(open_media(files, measured.facts.modality, say)), folder)
+    rows = write_report(measured, found.media(say), folder)
     typer.echo(table(rows))
     typer.echo(f"wrote {folder}", err=True)

@@ -19,7 +19,9 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 8000,
     engine: Annotated[
         str | None,
-        typer.Option(help="torch, onnx, onnx-int8, fast (onnx-int8 where it can be had), vllm=URL or llamacpp=URL."),
+        typer.Option(
+            help="torch, onnx, onnx-int8, fast (the quicker of torch and onnx-int8), vllm=URL or llamacpp=URL."
+        ),
     ] = None,
     api_key: Annotated[
         list[str] | None,

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from sensorium.cli import options
+from sensorium.cli.fields import with_options
+from sensorium.train_config import TrainConfig
+from sensorium.types import InputError
+
+if TYPE_CHECKING:
+    from sensorium.runs import Run
 
 IN_THE_BOX = ("image", "image-read")  # one writes, the other reads
+SETTINGS = (
+    "max_steps", "warmup", "schedule", "cooldown", "optimizer", "weight_decay", "grad_clip", "ema", "accumulate",
+    "validate_every", "save_every", "save_minutes", "log_every", "seed", "threads", "device", "dtype", "compile",
+)  # fmt: skip
 
 
+@with_options(TrainConfig, SETTINGS)
 def train(
     model: Annotated[
-        str, typer.Argument(help="The LLM to grow: a Hub id or a folder. A grown model is trained further.")
-    ],
-    data: Annotated[Path, typer.Argument(help="Conversations as JSONL in the OpenAI chat form.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints, logs and the trained model (in OUT/model).")],
+        str | None, typer.Argument(help="The LLM to grow: a Hub id or a folder. A grown model is trained further.")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Conversations as JSONL in the OpenAI chat form; several files are mixed, FILE=SHARE in that share."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints, logs and the trained model (in OUT/model).")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A Python file whose function run() returns a sensorium.runs.Run: all that can be said."),
+    ] = None,
     codec: Annotated[
         list[str] | None,
         typer.Option(
@@ -31,28 +54,67 @@ def train(
         typer.Option(help="rows: the LLM itself stays bit-identical; adapter: LoRA as well; full: everything."),
     ] = "rows",
     minutes: Annotated[float, typer.Option(min=0.01, help="Time for all of it, resumes together.")] = 30.0,
-    max_steps: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many steps, if that comes first.")
-    ] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate of everything that trains.")] = None,
-    rows: Annotated[int, typer.Option(min=1, help="Packed rows in a step.")] = 8,
-    row_tokens: Annotated[int, typer.Option(min=16, help="Tokens in a packed row.")] = 512,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random in the run.")] = 0,
+    validate: Annotated[
+        Path | None, typer.Option(help="Conversations that are not trained on; their loss is logged.")
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KIND=NUMBER: how much a token counts in the loss, e.g. text=4; may be repeated.",
+            show_default="text as much as all codes together",
+        ),
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Packed rows in a step.", show_default="by the time a step takes")
+    ] = None,
+    row_tokens: Annotated[
+        int | None, typer.Option(min=16, help="Tokens in a packed row.", show_default="by the longest conversation")
+    ] = None,
+    **settings: Any,
 ) -> None:
     """Grow an LLM by codecs and train it.
 
     The codecs' tokens are added to the LLM, which then learns from the conversations. The same command again goes on
     where the last run stopped. A model that is grown already keeps its codecs and what it knows; --codec adds others.
     """
-    from sensorium import api
+    from sensorium import runs
     from sensorium.model.model import is_model
 
     options.quiet()
-    added = codec or ([] if is_model(model) else IN_THE_BOX)
-    grown = api.grow(model, codecs=[api.codec(name) for name in added], learn=learn, seed=seed)
-    settings = options.given(max_steps=max_steps, lr=lr, threads=threads, seed=seed)
-    result = api.train(grown, data, minutes=minutes, out=out, rows=rows, row_tokens=row_tokens, **settings)
+    if config is not None:
+        train_run(read_run(config))
+        return
+    if model is None or not data or out is None:
+        raise InputError("train needs a model, conversations and --out, or a run file: --config FILE")
+    wanted = runs.Data(
+        sources=tuple(_source(item) for item in data),
+        validate=validate,
+        weights={kind: _number(text, kind) for kind, text in map(_pair, weight)} if weight else None,
+        rows=rows,
+        row_tokens=row_tokens,
+    )
+    train_run(
+        runs.Run(
+            model=model,
+            data=wanted,
+            config=TrainConfig(minutes=minutes, **options.given(lr=lr, **settings)),
+            out=out,
+            codecs=codec or (() if is_model(model) else IN_THE_BOX),
+            learn=learn,
+        )
+    )
+
+
+def train_run(run: Run) -> None:
+    """Do it, export the model, and tell."""
+    from dataclasses import asdict
+
+    from sensorium import api
+
+    out, seed = Path(run.out), run.config.seed
+    grown = api.grow(run.model, codecs=[api.codec(name) for name in run.codecs], learn=run.learn, seed=seed)
+    result = api.train(grown, run.data, out=out, **asdict(run.config))
     if os.environ.get("RANK", "0") != "0":  # under torchrun, the first process speaks and writes
         return
     typer.echo(str(result))
@@ -61,3 +123,44 @@ def train(
     if result.stopped == "signal":
         typer.echo("sensorium: stopped before the end; the same command goes on from here", err=True)
         raise typer.Exit(130)
+
+
+def read_run(path: Path) -> Run:
+    """What the function ``run`` of a Python file returns.
+
+    Raises:
+        InputError: there is no such file, no such function, or it returns something else.
+    """
+    import runpy
+
+    from sensorium.runs import Run
+
+    if not path.is_file():
+        raise InputError(f"the run file {path} does not exist")
+    made: Mapping[str, Any] = runpy.run_path(str(path))
+    run = made["run"]() if callable(made.get("run")) else None
+    if not isinstance(run, Run):
+        raise InputError(f"{path} needs a function run() that returns a sensorium.runs.Run; see docs/training.md")
+    return run
+
+
+def _source(text: str) -> Any:
+    """FILE or FILE=SHARE."""
+    from sensorium.runs import Source
+
+    path, _, share = text.rpartition("=") if "=" in text and not Path(text).exists() else (text, "", "")
+    return Source(path=path, share=_number(share, path) if share else None)
+
+
+def _pair(text: str) -> Sequence[str]:
+    kind, found, number = text.partition("=")
+    if not found:
+        raise InputError(f"--weight takes KIND=NUMBER, e.g. text=4, not {text!r}")
+    return kind, number
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{what}={text}: what follows = must be a number") from None

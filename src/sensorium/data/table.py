@@ -39,7 +39,7 @@ class Row:
         source, licence: where it is from, and under which terms.
     """
 
-    medium: int | str
+    medium: Any
     label: str = ""
     group: str = ""
     split: str = "train"

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
-from sensorium.types import Conversation, Message, Part
+from sensorium.files import atomic_file
+from sensorium.types import Conversation, InputError, Message, Part
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -62,7 +65,7 @@ class Numbered:
 
     views: Views
     codec: str = ""
-    written: Sequence[np.ndarray] = ()
+    written: Sequence[np.ndarray] | np.ndarray = ()
 
     def fill(self, conversation: Conversation, random: Random) -> Conversation:
         """The conversation with codes in place of numbers: written ones in answers, one look's everywhere else."""
@@ -77,6 +80,41 @@ class Numbered:
         if role == "assistant":
             return part.with_codes(np.asarray(self.written[part.data], np.int64).ravel(), self.codec)
         return part.with_codes(self.views.read(part.data, random), self.views.codec)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An array that was long in making: a file in the cache, read by whoever needs it.
+
+    Args:
+        path: of the file (safetensors).
+        make: the command that makes it, for the message.
+    """
+
+    path: Path
+    make: str
+
+    def write(self, array: np.ndarray) -> None:
+        with atomic_file(self.path) as out:
+            save_file({"array": array}, out)
+
+    def read(self) -> np.ndarray:
+        """InputError when it has not been made."""
+        if not self.path.exists():
+            raise InputError(f"{self.path} is missing; make it with `{self.make}`")
+        return load_file(self.path)["array"]
+
+
+def remembered(path: Path, digest: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """The array in a file (npz), made again when ``digest``, which stands for all it depends on, is another."""
+    if path.exists():
+        with np.load(path) as kept:
+            if str(kept["digest"]) == digest:
+                return kept["array"]
+    array = make()
+    with atomic_file(path) as out:
+        np.savez_compressed(out, digest=digest, array=array)
+    return array
 
 
 def look(

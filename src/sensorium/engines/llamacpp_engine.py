@@ -7,12 +7,18 @@ or what is not allowed is ruled out, whichever are fewer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from sensorium.engines.adapter import Adapter
 from sensorium.engines.remote import RemoteEngine, Run, Written
 from sensorium.engines.sampling import Sampling
 from sensorium.engines.turn import Ids
+from sensorium.types import InputError
 
 RAISE = 200.0
 """More than any two logits differ, and little enough to keep their digits in float32."""
@@ -70,3 +76,31 @@ class LlamaCppEngine(RemoteEngine):
         }
         (told,) = self._post("/completion", body)["completion_probabilities"]
         return float(told["logprob"])
+
+
+def start_server(
+    file: str | Path, *, context: int, parallel: int = 1, threads: int | None = None, adapter: str | Path | None = None
+) -> Any:
+    """llama.cpp's own server for a GGUF file, in this process; it listens at ``listening_address`` while it is held.
+
+    Args:
+        context: ids of one answer, prompt included.
+        parallel: answers written at the same time.
+        threads: that compute; None for as many as torch uses.
+        adapter: GGUF file of a LoRA adapter.
+
+    Raises:
+        InputError: the package ``xllamacpp`` is missing.
+    """
+    if find_spec("xllamacpp") is None:
+        raise InputError("a llama.cpp server in this process needs a package: pip install 'sensorium[llamacpp]'")
+    llama: Any = import_module("xllamacpp")
+    settings = llama.CommonParams()
+    settings.model.path, settings.n_ctx, settings.n_parallel = str(file), context * parallel, parallel
+    settings.warmup, settings.port, settings.verbosity = False, 0, 0
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads or torch.get_num_threads()
+    if adapter is not None:
+        lora = llama.CommonAdapterLoraInfo()
+        lora.path, lora.scale = str(adapter), 1.0
+        settings.lora_adapters = [lora]
+    return llama.Server(settings)

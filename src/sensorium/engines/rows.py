@@ -142,7 +142,8 @@ class _Group:
 
     def __init__(self, start: Start, head: OutputHead, device: torch.device, adapter: bool, rows: list[Row]):
         self._start, self._head, self._device = start, head, device
-        self.adapter, self.decoder = adapter, None
+        self.adapter = adapter
+        self.decoder: Any = None
         self.rows = rows  # once begun, the row of each lane of the decoder; of a guided one two, side by side
 
     def __len__(self) -> int:

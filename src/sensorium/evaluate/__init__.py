@@ -1,6 +1,6 @@
 """Measuring models: tasks with their scorers and controls, shares with intervals, tables of results."""
 
-from sensorium.evaluate.judge import Classifier, Judge, distinctness, nearest, spread
+from sensorium.evaluate.judge import Classifier, Judge, attempted, distinctness, judged, nearest, spread
 from sensorium.evaluate.results import Results
 from sensorium.evaluate.scorers import Among, Measured, Scorer, Verdict, Written
 from sensorium.evaluate.task import Task
@@ -19,7 +19,9 @@ __all__ = [
     "Task",
     "Verdict",
     "Written",
+    "attempted",
     "distinctness",
+    "judged",
     "nearest",
     "paired",
     "spread",

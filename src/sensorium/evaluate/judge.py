@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from sensorium.evaluate.results import Results
+from sensorium.evaluate.values import Mean, top
 from sensorium.files import atomic_file
 from sensorium.types import InputError
 
@@ -86,6 +88,45 @@ class Classifier(Judge):
         made = net(len(labels))
         made.load_state_dict(load_file(folder / "judge.safetensors"))
         return cls(labels, made, prepare)
+
+
+def judged(
+    results: Results, measure: str, judge: Judge, shown: Mapping[str, Sequence[np.ndarray]], labels: Sequence[str]
+) -> dict[str, list[int]]:
+    """Whether a judge takes media for what they are to show, first of all names and among the first five.
+
+    Args:
+        shown: media by condition (what a model made, the real ones, another's), in the order of ``labels``.
+
+    Returns:
+        the rank of every label, by condition.
+    """
+    ranks = {condition: judge.ranks(media, labels) for condition, media in shown.items()}
+    for condition, own in ranks.items():
+        for k in (1, 5):
+            results.add(f"{measure}, judged top-{k}", condition, top(own, k))
+    return ranks
+
+
+def attempted(
+    results: Results,
+    judge: Judge,
+    made: Sequence[Sequence[np.ndarray]],
+    labels: Sequence[str],
+    condition: str,
+    distance: Callable[[Any, Any], float],
+    unit: str,
+) -> None:
+    """Several attempts at each label: they must be good, and they must differ.
+
+    Args:
+        made: for each label its attempts, at least two.
+        distance: of two attempts, in ``unit``.
+    """
+    each = [label for label, attempts in zip(labels, made, strict=True) for _ in attempts]
+    judged(results, "attempt", judge, {condition: [one for attempts in made for one in attempts]}, each)
+    results.add("attempts that differ, share", condition, Mean.of([distinctness(attempts) for attempts in made]))
+    results.add("difference of two attempts", condition, Mean.of([spread(one, distance) for one in made], unit))
 
 
 def nearest(asked: np.ndarray, known: np.ndarray, labels: Sequence[str], k: int = 5) -> list[list[str]]:

@@ -61,7 +61,7 @@ class Task:
     def _report(self, results: Results, verdicts: Sequence[Verdict]) -> None:
         for suffix, value in self.scorer.values(verdicts):
             results.add(self.name + suffix, self.condition, value)
-        for group in dict.fromkeys(self.groups):
+        for group in sorted(set(self.groups)):
             own = [verdict for verdict, its in zip(verdicts, self.groups, strict=True) if its == group]
             for suffix, value in self.scorer.values(own):
                 results.add(group + suffix, self.condition, value)

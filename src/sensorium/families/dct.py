@@ -7,7 +7,7 @@ can tell where one ends. Legend: N windows, W rows of a window, C columns, Q coe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -67,26 +67,29 @@ class DCTCodec(RowsCodec):
             header=(("rest", window),) if exact else (),
             max_frames=max_frames,
             frame_rate_hz=None if self.rate_hz is None else self.rate_hz / window,
+            hop=window,
         )
 
     @classmethod
-    def learn(cls, media: Iterable[Signal], *, codes: int | None = None, **names: Any) -> Self:
+    def learn(cls, media: Iterable[Signal], learning: Any = None, *, codes: int | None = None, **names: Any) -> Self:
         """A codec for media like these: columns, units, rate and length are theirs, and the limits of coefficients.
 
         Args:
+            learning: nothing here takes time; its ``codes`` count where none are given.
             codes: levels of a coefficient.
             names: of the codec, and anything else of the constructor.
 
         Raises:
             InputError: there are no media.
         """
-        signals = list(media)
-        given = learned(signals, names, codes)
+        media = list(media) if isinstance(media, Iterator) else media
+        given = learned(media, names, codes or getattr(learning, "codes", None))
         rows, _ = given.pop("rows"), given.pop("categories")
         probe: dict[str, Any] = {**given, "max_frames": 1}
         first = cls(**probe)
         given.setdefault("max_frames", -(-rows // first.window))
-        found = [first._coefficients(signal.array, first._scales(signal.array)) for signal in first.fitted(signals)]
+        fitted = (first.fitted([signal])[0].array for signal in media)
+        found = [first._coefficients(rows_TC, first._scales(rows_TC)) for rows_TC in fitted]
         sizes_Q = np.quantile(np.abs(np.concatenate(found)), TAIL, axis=(0, 2))
         return cls(**{"limits": np.maximum(sizes_Q, 1e-6 * first.window**0.5).tolist(), **given})
 

@@ -1,30 +1,37 @@
-"""The `kmeans` family: a picture as a grid of patches, each the nearest of K centroids.
+"""The `kmeans` family: a medium as rows of features, each the nearest of K centroids.
 
 Fitted in minutes (mini-batch k-means, Sculley 2010, doi:10.1145/1772690.1772862); the baseline for trained codecs.
-Legend: N patches, D values of a patch (side * side * 3), K centroids.
+Features are patches of a picture, pieces of a series, or what a registered function gives, see `features`.
+Legend: N rows, D numbers of a row, K centroids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 
-from sensorium.codecs import Codec, Facts, Use
-from sensorium.modalities import Wish, modality
+from sensorium import plugins
+from sensorium.codecs import Codec, Facts, Learning, Media, Use
+from sensorium.families.features import FEATURES, Features, features
+from sensorium.families.pool import Pool
+from sensorium.modalities import modality
 from sensorium.types import InputError, Signal
 
 
 class KMeansCodec(Codec):
-    """Square RGB pictures to ``(size_px / patch_px) ** 2`` patch codes and back.
+    """Media to codes of their features, and back where the features can be turned back.
 
     Args:
-        centroids: (K, D) float32 in 0..1, patches row by row, pixel by pixel, colour last.
-        size_px: side of the picture; others are fitted into it on white.
-        patch_px: side of a patch.
-        name, modality, use: see `Facts`.
+        centroids: (K, D) float32.
+        of: name of the features.
+        name, modality, use: see `Facts`; of features that cannot be turned back, ``use`` is ``"read"``.
+        settings: of the features.
+
+    Raises:
+        InputError: there are no such features, or the centroids are no table.
     """
 
     family: ClassVar[str] = "kmeans"
@@ -32,85 +39,97 @@ class KMeansCodec(Codec):
     def __init__(
         self,
         centroids: np.ndarray,
-        size_px: int = 64,
-        patch_px: int = 8,
+        of: str = "patches",
         name: str = "image",
         modality: str = "image",
         use: Use = "both",
+        **settings: Any,
     ):
-        if size_px % patch_px or centroids.ndim != 2 or centroids.shape[1] != patch_px**2 * 3:
-            raise InputError(
-                f"patches of {patch_px} px must tile {size_px} px and centroids have shape (K, {patch_px**2 * 3}), "
-                f"not {centroids.shape}"
-            )
+        self.of, self.settings, self.rows_of = of, settings, features(of, **settings)
+        width = self.rows_of.width or centroids.shape[-1]
+        if centroids.ndim != 2 or centroids.shape[1] != width:
+            raise InputError(f"centroids of features {of!r} have shape (K, {width}), not {centroids.shape}")
         self.centroids = np.ascontiguousarray(centroids, dtype=np.float32)
         self._search = _Nearest(torch.from_numpy(self.centroids))
-        self.size_px, self.patch_px = size_px, patch_px
-        side = size_px // patch_px
         self.facts = Facts(
             name=name,
             modality=modality,
             codebook_sizes=(len(centroids),),
-            grid=(side, side),
-            max_frames=side * side,
-            use=use,
-            wish=Wish(size=(size_px, size_px)),
+            use=use if self.rows_of.writes else "read",
+            **self.rows_of.facts,
         )
 
     @classmethod
     def fit(
         cls,
-        pictures: Iterable[Signal],
+        media: Iterable[Signal],
         codes: int = 4096,
-        size_px: int = 64,
-        patch_px: int = 8,
         steps: int = 300,
         batch: int = 16384,
         seed: int = 0,
-        **names: Any,
+        of: str = "patches",
+        name: str = "image",
+        modality: str = "image",
+        use: Use = "both",
+        **settings: Any,
     ) -> Self:
-        """Learn centroids from the patches of RGB pictures.
+        """Learn centroids from the features of media, which are gone through once.
 
         Args:
             codes: number of centroids.
-            steps, batch: mini-batches and patches in each; a patch that occurs often counts once.
-            names: ``name``, ``modality``, ``use`` of the codec.
+            steps, batch: mini-batches and rows in each; a row that occurs often counts once.
+            of, settings: name of the features and their settings.
+            name, modality, use: of the codec.
 
         Raises:
-            InputError: there are fewer different patches than codes, or a picture is none.
+            InputError: there are fewer different rows than codes, or a medium does not suit the features.
         """
-        kind, wish = modality(names.get("modality", "image")), Wish(size=(size_px, size_px))
-        different_ND = _different(_patches(kind.fit(picture, wish).array, patch_px) for picture in pictures)
-        if len(different_ND) < codes:
-            raise InputError(f"{codes} codes need as many different patches, there are {len(different_ND)}; give more")
+        pool = Pool(different(_rows(media, features(of, **settings), modality)))
+        if len(pool.rows) < codes:
+            raise InputError(f"{codes} codes need as many different pieces, there are {len(pool.rows)}; give more")
         generator = np.random.default_rng(seed)
-        chosen = generator.choice(len(different_ND), codes, replace=False)
-        centroids_KD = torch.from_numpy(different_ND[chosen].astype(np.float32) / 255)
+        centroids_KD = _numbers(pool.rows[np.sort(generator.choice(len(pool.rows), codes, replace=False))])
         seen_K = torch.ones(codes)
         for _ in range(steps):
-            rows = generator.integers(0, len(different_ND), min(batch, len(different_ND)))
-            _step(centroids_KD, seen_K, torch.from_numpy(different_ND[rows].astype(np.float32) / 255))
-        return cls(centroids_KD.numpy(), size_px, patch_px, **names)
+            chosen = np.sort(generator.integers(0, len(pool.rows), min(batch, len(pool.rows))))
+            _step(centroids_KD, seen_K, _numbers(pool.rows[chosen]))
+        return cls(centroids_KD.numpy(), of, name, modality, use, **settings)
+
+    @classmethod
+    def learn(cls, media: Media, learning: Learning, **names: Any) -> KMeansCodec:
+        """Takes as long as it takes, a minute or two; there is nothing to go on from.
+
+        Features are patches for pictures without a rate, else windows, unless ``of`` names others.
+        """
+        first, given = media.first(), {"name": names["modality"]} | names
+        flat = first.rate_hz is None and first.array.ndim == 3 and first.array.dtype == np.uint8
+        given.setdefault("of", "patches" if flat else "windows")
+        known = plugins.load(FEATURES, given["of"])
+        given = (known.like(first) if isinstance(known, type) else {}) | given
+        if given["of"] == "windows" and "most_rows" not in given:
+            given["most_rows"] = max(len(signal.array) for signal in media)
+        learning.say("learning from the media; each is read once")
+        return cls.fit(media, **given) if learning.codes is None else cls.fit(media, learning.codes, **given)
 
     @torch.inference_mode()
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
-        """Pictures (H, W, 3) uint8 to codes (patches,) int64."""
-        return [self._encode(signal.array) for signal in self.fitted(signals)]
+        """Media of the modality to codes; InputError when they do not suit the features."""
+        return [self._encode(signal) for signal in self.fitted(signals)]
 
-    def _encode(self, picture: np.ndarray) -> np.ndarray:
+    def _encode(self, signal: Signal) -> np.ndarray:
         """One at a time: products of other sizes round differently, and codes must not depend on that."""
-        patches_ND = _patches(picture, self.patch_px).astype(np.float32) / 255
-        return self._search(torch.from_numpy(patches_ND)).numpy()
+        header, rows_ND = self.rows_of(signal)
+        if rows_ND.shape[1:] != self.centroids.shape[1:]:
+            raise InputError(
+                f"codec {self.facts.name!r} knows rows of {self.centroids.shape[1]} numbers, and features "
+                f"{self.of!r} give {rows_ND.shape}; were they changed? train the codec again"
+            )
+        return self.layout.join(header, self._search(_numbers(rows_ND)).numpy())
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
-        """Codes (patches,) to pictures (size_px, size_px, 3) uint8."""
-        side, patch = self.size_px // self.patch_px, self.patch_px
-        pictures = []
-        for one in codes:
-            tiles = self.centroids[self.layout.check(one)].reshape(side, side, patch, patch, 3)
-            picture = tiles.transpose(0, 2, 1, 3, 4).reshape(self.size_px, self.size_px, 3)
-            pictures.append(Signal(np.round(picture.clip(0, 1) * 255).astype(np.uint8)))
-        return pictures
+        """Codes to media of the features; InputError when they only read."""
+        split = [self.layout.split(one) for one in codes]
+        return [self.rows_of.invert(header, self.centroids[frames[:, 0]]) for header, frames in split]
 
     def features(self, codebook: int) -> np.ndarray:
         """(K, D) centred centroids."""
@@ -118,8 +137,8 @@ class KMeansCodec(Codec):
 
     def config(self) -> dict[str, Any]:
         facts = self.facts
-        shape = {"size_px": self.size_px, "patch_px": self.patch_px}
-        return shape | {"name": facts.name, "modality": facts.modality, "use": facts.use}
+        settings = {key: list(value) if isinstance(value, tuple) else value for key, value in self.settings.items()}
+        return settings | {"of": self.of, "name": facts.name, "modality": facts.modality, "use": facts.use}
 
     def tensors(self) -> dict[str, np.ndarray]:
         return {"centroids": self.centroids}
@@ -129,45 +148,47 @@ class KMeansCodec(Codec):
         return cls(tensors["centroids"], **config)
 
 
-def _patches(picture: np.ndarray, patch_px: int) -> np.ndarray:
-    """(N, D) uint8 patches of a square picture in reading order."""
-    side = picture.shape[0] // patch_px
-    tiles = picture.reshape(side, patch_px, side, patch_px, 3).transpose(0, 2, 1, 3, 4)
-    return tiles.reshape(side * side, -1)
+def _numbers(rows_ND: np.ndarray) -> torch.Tensor:
+    """(N, D) float32; bytes stand for 0..1."""
+    found = torch.from_numpy(rows_ND.astype(np.float32))
+    return found / 255 if rows_ND.dtype == np.uint8 else found
 
 
-def _different(patches: Iterable[np.ndarray]) -> np.ndarray:
-    """(N, D) patches without repetitions, found by a hash of 64 bits: sorting whole patches takes minutes."""
-    key_D, kept, marks = None, [np.zeros((0, 0), np.uint8)], [np.zeros(0, np.uint64)]
-    for patches_ND in patches:
-        if key_D is None:
-            key_D = np.random.default_rng(0).integers(0, 2**64, patches_ND.shape[1], dtype=np.uint64)
-        marks_N, first_N = np.unique(patches_ND.astype(np.uint64) @ key_D, return_index=True)
-        kept.append(patches_ND[first_N])
-        marks.append(marks_N)
-    if key_D is None:
-        return kept[0]
-    return np.concatenate(kept[1:])[np.unique(np.concatenate(marks), return_index=True)[1]]
+def _rows(media: Iterable[Signal], rows_of: Features, kind: str) -> Iterator[np.ndarray]:
+    opened, wish = modality(kind), rows_of.facts.get("wish")
+    return (rows_of(opened.fit(signal, wish) if wish else signal)[1] for signal in media)
+
+
+def different(arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """(N, D) rows of each array that were not there before, told by a hash of 64 bits, which is all that is kept."""
+    seen: set[int] = set()
+    key_W: np.ndarray | None = None
+    for rows_ND in arrays:
+        bytes_NW = np.ascontiguousarray(rows_ND).view(np.uint8).reshape(len(rows_ND), -1)
+        if key_W is None:
+            key_W = np.random.default_rng(0).integers(0, 2**64, bytes_NW.shape[1], dtype=np.uint64)
+        marks_N, first_N = np.unique(bytes_NW.astype(np.uint64) @ key_W, return_index=True)
+        new = [place for mark, place in zip(marks_N.tolist(), first_N, strict=True) if mark not in seen]
+        seen.update(marks_N.tolist())
+        yield rows_ND[new]
 
 
 class _Nearest:
-    """Index of the nearest centroid of each patch; the patches' own squares do not change the order."""
+    """Index of the nearest centroid of each row; the rows' own squares do not change the order."""
 
     def __init__(self, centroids_KD: torch.Tensor, rows: int = 4096):
         self.centroids_KD, self.rows = centroids_KD, rows
         self.halves_K = (centroids_KD**2).sum(1) / 2
 
-    def __call__(self, patches_ND: torch.Tensor) -> torch.Tensor:
+    def __call__(self, rows_ND: torch.Tensor) -> torch.Tensor:
         """(N,) int64, a few thousand rows at a time, which bounds the memory."""
-        return torch.cat(
-            [(self.halves_K - part @ self.centroids_KD.T).argmin(1) for part in patches_ND.split(self.rows)]
-        )
+        return torch.cat([(self.halves_K - part @ self.centroids_KD.T).argmin(1) for part in rows_ND.split(self.rows)])
 
 
-def _step(centroids_KD: torch.Tensor, seen_K: torch.Tensor, patches_ND: torch.Tensor) -> None:
-    """Move every centroid towards the mean of the patches nearest to it, by its share of all it has seen."""
-    owner_N = _Nearest(centroids_KD)(patches_ND)
+def _step(centroids_KD: torch.Tensor, seen_K: torch.Tensor, rows_ND: torch.Tensor) -> None:
+    """Move every centroid towards the mean of the rows nearest to it, by its share of all it has seen."""
+    owner_N = _Nearest(centroids_KD)(rows_ND)
     count_K = torch.bincount(owner_N, minlength=len(centroids_KD)).float()
-    sums_KD = torch.zeros_like(centroids_KD).index_add_(0, owner_N, patches_ND)
+    sums_KD = torch.zeros_like(centroids_KD).index_add_(0, owner_N, rows_ND)
     seen_K += count_K
     centroids_KD += (sums_KD - count_K[:, None] * centroids_KD) / seen_K[:, None]

@@ -154,6 +154,7 @@ def learned(media: Iterable[Signal], names: Mapping[str, Any], codes: int | None
         ends = {"x": (0.0, first.frame[0]), "y": (0.0, first.frame[1])}
         told |= {"frame": first.frame, "ranges": tuple(ends.get(name[:1]) for name in first.channels)}
     told |= {} if codes is None else {"bins": codes}
+    told |= {"name": names["modality"]} if "modality" in names else {}
     return told | {name: value for name, value in names.items() if name not in UNUSED}
 
 

@@ -1,17 +1,20 @@
-"""The `semantic` family: pictures to a few codes of what they show, for models that read.
+"""The `semantic` family: media to a few codes of what they show, for models that read.
 
-A small encoder turns a picture into a short vector, trained elsewhere so that pictures of the same thing get similar
-vectors (by names, tags or captions). Finite scalar quantisation (arXiv 2309.15505) cuts every channel into a few
+A small encoder turns a medium into short vectors, trained so that media of the same thing get similar vectors (by
+names, tags or captions). A picture is one frame; a medium in time is a frame every so often, pooled over the steps of
+the encoder. Finite scalar quantisation (arXiv 2309.15505) cuts every channel into a few
 levels; neighbouring channels make up a code. These are discrete semantic tokens as in SEED (arXiv 2307.08041).
-Pixels cannot be had back; the codec only reads.
+The medium cannot be had back; the codec only reads.
 
-Legend: B pictures, S side in pixels, N codes of a picture, C channels of a code.
+Shape legend: B media, D channels of a medium, N its axes, F frames, M codes of a frame, C channels of a code, T steps.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, ClassVar
 
@@ -20,11 +23,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sensorium.codecs import Codec, Facts
-from sensorium.families.fsq import even_batches, level_features, pixels_to_net, rounded
-from sensorium.families.fsq_net import Encoder, Quantiser, stages
-from sensorium.modalities import Wish
+from sensorium.codecs import Facts, Learning, Media
+from sensorium.families.fsq import fsq_levels, media_like, step_rows, taken
+from sensorium.families.fsq_net import Axes, Encoder, Quantiser, lay_out, stages
+from sensorium.families.header import Header
+from sensorium.families.net_codec import BATCH, NetCodec, even_batches, later, to_net
+from sensorium.families.pool import Pool
+from sensorium.modalities import Wish, modality
 from sensorium.types import InputError, Signal
+
+FRAMES = 4
+"""Frames of a medium of any length that are trained on at once."""
+COMMON = 0.5
+"""A word that is said of a greater share of the media than this tells little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +43,22 @@ class SemanticConfig:
     """Everything that shapes a semantic codec.
 
     Args:
-        name, modality: of the codec; its arrays must be RGB pictures (H, W, 3) uint8.
-        size_px: side of the square picture; other pictures are fitted into it on white.
-        codes: N, codes of a picture; each place has a codebook of its own.
+        name, modality: of the codec.
+        size_px: size of every axis in space; the modality fits other media to it.
+        codes: M, codes of a frame; each place has a codebook of its own.
         levels: levels of each channel of a code; their product is the size of a codebook.
-        patch_px: side of the squares whose pixels are folded into channels first.
+        patch_px: cells of an axis in space that are folded into channels first.
         widths: channels at each grid size, from fine to coarse; each step halves the grid.
         blocks: residual blocks at each grid size.
         channels: channels of the last grid.
         hidden: width of the layer that looks at the whole grid.
+        space: number of axes in space: 2 for pictures and clips, 0 for series and sound.
+        hop: rows of the free first axis that a step of the encoder stands for; 0 when media have no such axis.
+        pool: steps that make a frame.
+        most_frames: of the longest medium.
+        inputs: channels of a medium's last axis.
+        floats: whether media are numbers (see `Scaled`), and not bytes.
+        rate_hz: rows a second, for media in time.
     """
 
     name: str = "image-read"
@@ -53,109 +71,268 @@ class SemanticConfig:
     blocks: tuple[int, ...] = (1, 2, 2)
     channels: int = 96
     hidden: int = 320
+    space: int = later(2)
+    hop: int = later(0)
+    pool: int = later(1)
+    most_frames: int = later(1)
+    inputs: int = later(3)
+    floats: bool = later(False)
+    rate_hz: float | None = later(None)
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> SemanticConfig:
-        known: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-        return cls(**known)
+    @property
+    def axes(self) -> Axes:
+        return Axes(space=self.space, patch_px=self.patch_px, hop=self.hop)
+
+    @property
+    def frame_rows(self) -> int:
+        """Rows of a frame; 0 when the medium is one frame."""
+        return self.hop * self.pool
+
+    def net(self) -> SemanticNet:
+        return SemanticNet(self)
+
+    def facts(self) -> Facts:
+        size = (self.size_px,) * self.space or None
+        timed: dict[str, Any] = {"rate_hz": self.rate_hz, "channels": self.inputs} if self.hop or self.floats else {}
+        return Facts(
+            name=self.name,
+            modality=self.modality,
+            codebook_sizes=(prod(self.levels),) * self.codes,
+            grid=(None,) if self.hop else (1,),
+            max_frames=self.most_frames,
+            frame_rate_hz=self.rate_hz / self.frame_rows if self.hop and self.rate_hz else None,
+            hop=self.frame_rows or None,
+            use="read",
+            wish=Wish(size=size, **timed),
+        )
+
+
+class Scaled(nn.Module):
+    """Numbers (B, D, N) as (B, 3 D, N): less their mean and over their spread, and both of these beside them.
+
+    The shape of a series is then seen whatever its level, and its level too, measured against the media trained on.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.usual = nn.BatchNorm1d(2 * channels, affine=False, momentum=0.03)
+
+    def forward(self, x_BDN: Tensor, there_BN: Tensor | None) -> Tensor:
+        flat_BDN = x_BDN.flatten(2)
+        weight_BN = flat_BDN.new_ones(len(x_BDN), x_BDN.shape[2]) if there_BN is None else there_BN.to(flat_BDN)
+        weight_BN = weight_BN.repeat_interleave(flat_BDN.shape[2] // weight_BN.shape[1], dim=1)[:, None]
+        weight_BN = weight_BN / weight_BN.sum(2, keepdim=True)
+        mean_BD1 = (flat_BDN * weight_BN).sum(2, keepdim=True)
+        spread_BD1 = ((flat_BDN - mean_BD1).square() * weight_BN).sum(2, keepdim=True).sqrt().clamp(min=1e-9)
+        level_BD = self.usual(torch.cat([mean_BD1.asinh(), spread_BD1.log()], dim=1).flatten(1))
+        level_BDN = level_BD.view(*level_BD.shape, *[1] * (x_BDN.ndim - 2)).expand(-1, -1, *x_BDN.shape[2:])
+        return torch.cat([((flat_BDN - mean_BD1) / spread_BD1).view_as(x_BDN), level_BDN], dim=1)
 
 
 class SemanticNet(nn.Module):
-    """Pictures (B, 3, S, S) in -1..1 to values (B, N * C, 1, 1) in -1..1, on their levels."""
+    """Media (B, D, N) to values (B * F, M * C) in -1..1, on their levels; a picture is one frame."""
 
     def __init__(self, config: SemanticConfig) -> None:
         super().__init__()
-        grid = config.size_px // config.patch_px // 2 ** (len(config.widths) - 1)
-        stages(config.size_px, config.patch_px, grid, config.widths)
-        channels = config.codes * len(config.levels)
-        self.encoder = Encoder(config.patch_px, config.widths, config.blocks, config.channels)
-        self.wide = nn.Linear(config.channels * grid**2, config.hidden)
+        grid = config.size_px // config.patch_px // 2 ** (len(config.widths) - 1) if config.space else 1
+        if config.space:
+            stages(config.size_px, config.patch_px, grid, config.widths)
+        channels, axes = config.codes * len(config.levels), config.axes
+        self.pool, self.hop = config.pool, config.hop
+        self.scaled = Scaled(config.inputs) if config.floats else None
+        self.encoder = Encoder(
+            axes, config.inputs * (3 if config.floats else 1), config.widths, config.blocks, config.channels
+        )
+        self.wide = nn.Linear(config.channels * grid**config.space, config.hidden)
         self.drop = nn.Dropout(0.1)
         self.deep = nn.Linear(config.hidden, channels)
         # Keeps every channel near mean 0 and variance 1, so that all levels are used.
         self.even = nn.BatchNorm1d(channels, affine=False, momentum=0.03)
         self.quantiser = Quantiser(config.levels * config.codes)
-        self.to(memory_format=torch.channels_last)
+        lay_out(self, axes.dims)
 
-    def values(self, x_B3SS: Tensor) -> Tensor:
-        """(B, N * C) values before quantisation, about normal over pictures."""
-        hidden = F.silu(self.wide(F.silu(self.encoder(x_B3SS)).flatten(1)))
-        return self.even(self.deep(self.drop(hidden)))
+    def values(self, x_BDN: Tensor, there_BN: Tensor | None = None) -> Tensor:
+        """(B * F, M * C) values before quantisation, about normal over media.
 
-    def forward(self, x_B3SS: Tensor) -> Tensor:
-        """(B, N * C) values on their levels, in (-1, 1); the gradient passes the rounding unchanged."""
-        return self.quantiser(self.values(x_B3SS)[..., None, None]).flatten(1)
+        Args:
+            there_BN: (B, rows) which rows of a free first axis count; None for all.
+        """
+        seen = F.silu(self.encoder(x_BDN if self.scaled is None else self.scaled(x_BDN, there_BN)))
+        seen = self._pooled(seen, there_BN) if self.hop else seen.flatten(1)
+        return self.even(self.deep(self.drop(F.silu(self.wide(seen)))))
+
+    def _pooled(self, seen_BCG: Tensor, there_BN: Tensor | None) -> Tensor:
+        """(B * F, channels of a step): means over the steps of a frame, by how much of each is there."""
+        steps_BTX = seen_BCG.transpose(1, 2).flatten(2)
+        batch, steps, wide = steps_BTX.shape
+        weight_BT = seen_BCG.new_ones(batch, steps)
+        if there_BN is not None:
+            weight_BT = there_BN.to(weight_BT).view(batch, steps, self.hop).mean(2)
+        frames = (batch, steps // self.pool, self.pool)
+        summed = (steps_BTX * weight_BT[..., None]).view(*frames, wide).sum(2)
+        return (summed / weight_BT.view(frames).sum(2).clamp(min=1e-6)[..., None]).flatten(0, 1)
+
+    def forward(self, x_BDN: Tensor, there_BN: Tensor | None = None) -> Tensor:
+        """(B * F, M * C) values on their levels, in (-1, 1); the gradient passes the rounding unchanged."""
+        return self.quantiser(self.values(x_BDN, there_BN)[..., None, None]).flatten(1)
 
 
-class SemanticCodec(Codec):
-    """Pictures to codes of what they show.
+class SemanticCodec(NetCodec):
+    """Media to codes of what they show.
 
     Args:
         config: shape of the codec.
-        net: trained encoder, which is copied; a fresh one when None. Its large weights are rounded to half precision,
-            in which they are stored: codes are then the same before and after saving.
+        net: trained encoder, which is copied; a fresh one when None.
     """
 
     family: ClassVar[str] = "semantic"
+    config_class = SemanticConfig
 
     def __init__(self, config: SemanticConfig, net: SemanticNet | None = None) -> None:
-        self.settings = config
-        self.net = rounded(SemanticNet(config) if net is None else net)
-        self.facts = Facts(
-            name=config.name,
-            modality=config.modality,
-            codebook_sizes=(prod(config.levels),) * config.codes,
-            grid=(1,),
-            max_frames=1,
-            use="read",
-            wish=Wish(size=(config.size_px, config.size_px)),
-        )
+        super().__init__(config, net)
+        self.facts = config.facts()
 
     @torch.inference_mode()
     def values(self, signals: Sequence[Signal]) -> np.ndarray:
-        """(pictures, N * C) float32 values before quantisation: what a code would forget is still in them."""
-        pixels = [signal.array for signal in self.fitted(signals)]
-        found = [self.net.values(pixels_to_net(batch)).numpy() for batch in even_batches(pixels)]
-        width = self.settings.codes * len(self.settings.levels)
-        return np.concatenate(found)[: len(signals)] if found else np.zeros((0, width), np.float32)
+        """(frames of all, M * C) float32 values before quantisation: what a code would forget is still in them."""
+        shape, fitted = self.settings, self.fitted(signals)
+        arrays = [taken(signal, shape, header(shape))[1] for signal in fitted]
+        if shape.hop:
+            found = [self._values(array, len(signal.array)) for array, signal in zip(arrays, fitted, strict=True)]
+        else:
+            batches = even_batches(arrays, BATCH)
+            found = [self.net.values(to_net(batch.to(self.device))).cpu().numpy() for batch in batches]
+        width = shape.codes * len(shape.levels)
+        values = np.concatenate(found) if found else np.zeros((0, width), np.float32)
+        return values if shape.hop else values[: len(signals)]
+
+    def _values(self, array: np.ndarray, rows: int) -> np.ndarray:
+        """(F, M * C) of one medium of whole frames, of which so many rows are its own."""
+        there_BN = (torch.arange(len(array)) < rows)[None].to(self.device)
+        return self.net.values(to_net(torch.from_numpy(array)[None].to(self.device)), there_BN).cpu().numpy()
 
     @torch.inference_mode()
-    def quantise(self, values_BC: np.ndarray) -> np.ndarray:
-        """Codes (pictures, N) int64 of values."""
+    def quantise(self, values_FC: np.ndarray) -> np.ndarray:
+        """Codes (frames, M) int64 of values."""
         quantiser, levels = self.net.quantiser, self.settings.levels
-        digits = quantiser.digits(quantiser.bound(torch.from_numpy(values_BC)[..., None, None]))
-        digits_BNC = digits.long().numpy().reshape(-1, self.settings.codes, len(levels))
-        return (digits_BNC * np.cumprod((1, *levels[:-1]))).sum(2)
+        values = torch.from_numpy(values_FC)[..., None, None].to(self.device)
+        digits_FMC = quantiser.digits(quantiser.bound(values)).long().cpu().numpy()
+        digits_FMC = digits_FMC.reshape(-1, self.settings.codes, len(levels))
+        return (digits_FMC * np.cumprod((1, *levels[:-1]))).sum(2)
 
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
-        """Pictures (H, W, 3) uint8 of any size to codes, each (N,) int64.
+        """Media of the modality to codes, frame by frame.
 
         Raises:
-            InputError: an array is not an RGB picture.
+            InputError: an array has other axes or channels than the codec, or is too long.
         """
+        if self.settings.hop:
+            return [self.layout.join([], self.quantise(self.values([signal]))) for signal in signals]
         return list(self.quantise(self.values(signals)))
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
-        """Not possible: the codes say what a picture shows, not how it looks; InputError."""
+        """Not possible: the codes say what a medium shows, not how it looks or sounds; InputError."""
         for one in codes:
             self.layout.check(one)
-        raise InputError(f"codec {self.facts.name!r} only reads: its codes cannot be turned back into pictures")
-
-    def features(self, codebook: int) -> np.ndarray:
-        """One-hot level of every channel, (codes, sum of levels) float32."""
-        return level_features(self.settings.levels)
-
-    def config(self) -> dict[str, Any]:
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.settings).items()}
-
-    def tensors(self) -> dict[str, np.ndarray]:
-        """Weights, the large ones in half precision, as they are stored and shipped."""
-        state = self.net.state_dict()
-        return {name: (one.half() if one.ndim > 1 else one).contiguous().numpy() for name, one in state.items()}
+        noun = modality(self.settings.modality).called
+        raise InputError(f"codec {self.facts.name!r} only reads: no {noun} can be made of its codes again")
 
     @classmethod
-    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> SemanticCodec:
-        settings = SemanticConfig.from_json(config)
-        net = SemanticNet(settings)
-        net.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in tensors.items()})
-        return cls(settings, net)
+    def learn(cls, media: Media, learning: Learning, **names: Any) -> SemanticCodec:
+        """Train the encoder to tell the words that are said of each medium."""
+        if learning.codes is not None:
+            names["levels"] = fsq_levels(learning.codes)
+        config = shape_of(media.first(), **{"name": f"{names['modality']}-read"} | names)
+        pool, classes_of, count = read_named(media, config)
+        config = replace(config, most_frames=most_frames(pool, config))
+        learning.say(f"learning to tell {count} words and names of {len(pool)} media for {learning.minutes:g} minutes")
+        torch.manual_seed(0)
+        teller = Teller(config.net(), count)
+        longest = -(-int(pool.lengths.max()) // max(config.frame_rows, 1))
+        rows = config.frame_rows * min(longest, FRAMES) or int(pool.lengths[0])
+
+        def sample(rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
+            windows, there, numbers = pool.windows(rng, batch, rows, config.hop or rows)
+            shares = np.zeros((batch, count), np.float32)
+            for row, number in enumerate(numbers):
+                shares[row, classes_of[number]] = 1 / max(len(classes_of[number]), 1)
+            x_BDN = to_net(torch.from_numpy(windows))
+            return {"x": x_BDN, "there": torch.from_numpy(there), "words": torch.from_numpy(shares)}
+
+        def loss(teller: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+            logits_BW = teller(batch["x"], batch["there"] if config.hop else None)
+            return {"words": F.cross_entropy(logits_BW, batch["words"])}
+
+        learning.train(teller, sample, loss)
+        return cls(config, teller.net)
+
+
+class Teller(nn.Module):
+    """The encoder and, while it learns, a table of words that media are compared with, by cosine."""
+
+    def __init__(self, net: SemanticNet, words: int) -> None:
+        super().__init__()
+        self.net = net
+        self.table = nn.Embedding(words, net.deep.out_features)
+        self.table.adam = True  # type: ignore[assignment]
+        self.sharpness = nn.Parameter(torch.tensor(2.5))
+
+    def forward(self, x_BDN: Tensor, there_BN: Tensor | None) -> Tensor:
+        """(B, words) logits, of the mean over a medium's frames."""
+        values_BC = self.net(x_BDN, there_BN).view(len(x_BDN), -1, self.table.embedding_dim).mean(1)
+        return self.sharpness.exp() * F.normalize(values_BC, dim=1) @ F.normalize(self.table.weight, dim=1).T
+
+
+def header(config: SemanticConfig) -> Header:
+    """Cuts media into whole frames; nothing of it is written."""
+    return Header(hop=config.frame_rows)
+
+
+def shape_of(signal: Signal, **names: Any) -> SemanticConfig:
+    """Settings of a codec for media like this one; what is given stands. In time, a frame is about half a second."""
+    found = media_like(signal)
+    if found.pop("free"):
+        hop = step_rows(signal)
+        rate = signal.rate_hz or 50.0 * hop
+        found |= {"hop": hop, "pool": max(1, round(rate / hop / 2)), "most_frames": 2**20}
+    return SemanticConfig(**found | names)
+
+
+def most_frames(pool: Pool, config: SemanticConfig) -> int:
+    """Of the longest medium, rounded up to a power of two; 1 where media have one frame."""
+    if not config.hop:
+        return 1
+    longest = -(-int(pool.lengths.max()) // config.frame_rows)
+    return 2 ** (longest - 1).bit_length()
+
+
+def read_named(media: Media, config: SemanticConfig) -> tuple[Pool, list[list[int]], int]:
+    """Arrays of the media, which words and names are said of each, and how many of these there are.
+
+    Raises:
+        InputError: hardly anything is said of them.
+    """
+    kind, wish, said = modality(config.modality), config.facts().wish, []
+
+    def arrays() -> Any:
+        for signal, words in media.named():
+            said.append(words)
+            yield taken(kind.fit(signal, wish), config, Header())[1]
+
+    pool = Pool(arrays())
+    classes_of, count = classes(said)
+    if count < 2:
+        raise InputError(
+            "a semantic codec learns from what is said of media; put them into one folder per name, or give a JSONL "
+            "file in which the assistant says what they are"
+        )
+    return pool, classes_of, count
+
+
+def classes(said: Sequence[str]) -> tuple[list[list[int]], int]:
+    """Numbers of the words of each text, and of the text itself, where at least two texts share them; and how many."""
+    parts = [sorted({text.lower(), *re.findall(r"\w{2,}", text.lower())} - {""}) for text in said]
+    counts = Counter(part for found in parts for part in found)
+    shared = sorted(part for part, count in counts.items() if 2 <= count <= max(COMMON * len(said), 2))
+    at = {part: number for number, part in enumerate(shared)}
+    return [[at[part] for part in found if part in at] for found in parts], len(shared)

@@ -57,6 +57,7 @@ class UniformCodec(RowsCodec):
             max_frames=max_frames,
             min_frames=min_frames or (1 if self.categories else 2),
             frame_rate_hz=self.rate_hz,
+            hop=1,
         )
 
     def _check_bins(self) -> None:
@@ -67,17 +68,18 @@ class UniformCodec(RowsCodec):
             raise InputError(f"codec {name!r}: a column of steps needs a range from 0 to the longest step")
 
     @classmethod
-    def learn(cls, media: Iterable[Signal], *, codes: int | None = None, **names: Any) -> Self:
+    def learn(cls, media: Iterable[Signal], learning: Any = None, *, codes: int | None = None, **names: Any) -> Self:
         """A codec for media like these: columns, units, rate, frame, labels and length are theirs.
 
         Args:
+            learning: nothing here takes time; its ``codes`` count where none are given.
             codes: levels of each column.
             names: of the codec, and anything else of the constructor.
 
         Raises:
             InputError: there are no media.
         """
-        given = learned(media, names, codes)
+        given = learned(media, names, codes or getattr(learning, "codes", None))
         given["max_frames"] = given.get("max_frames") or given["rows"]
         del given["rows"]
         return cls(**given)

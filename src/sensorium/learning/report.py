@@ -1,24 +1,46 @@
-"""How good a codec for pictures is: fidelity, use of the codebook, collisions, and JPEG at equal bits beside it.
+"""How good a codec is: fidelity by its modality's measures, use of its codebooks, bits, collisions, a contact sheet.
 
-Shape legend: N pictures, H and W pixels; pictures are RGB uint8 (H, W, 3), compared at the codec's own size.
+Media are gone through one batch after the other; only numbers and what the sheet shows are kept. A codec that only
+reads has no fidelity; the rest holds for it too.
 """
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sensorium.codecs import Codec, Layout
 from sensorium.files import atomic_folder
-from sensorium.modalities.image import psnr_db, ssim
+from sensorium.modalities import modality
 from sensorium.types import InputError, Signal
+
+BATCH = 32
+TILE_PX = 128
+COLUMNS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodebookUse:
+    """How a codebook is used.
+
+    Args:
+        name: of a codebook of the header, or the number of one of the frames'.
+        size: number of its codes.
+        used: share of them that occurs at all.
+        entropy_bits: of the distribution of its codes, at most log2 of the size.
+    """
+
+    name: str
+    size: int
+    used: float
+    entropy_bits: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,181 +49,213 @@ class ReportRow:
 
     Args:
         name: the codec, or the method it is compared with.
-        pictures: how many were measured.
-        bits: a picture costs, as codes or as entropy-coded bytes; the mean when it varies.
-        psnr_db: mean over pictures of the peak signal-to-noise ratio, each at most 60 dB.
-        pooled_psnr_db: the same from the squared error of all pixels together.
-        ssim: mean structural similarity of the brightness (Wang et al. 2004).
-        codes_used: share of the codebook that occurs at all (None for JPEG).
-        entropy_bits: of the distribution of single codes, the most being log2 of the codebook's size.
-        collisions: different pictures that have the codes of another one.
+        media: how many were measured.
+        bits: a medium costs; the mean when it varies.
+        bits_per_s: the same a second, for media in time.
+        measures: how well what is restored stands for the originals, see `Modality.overall`; none for reading alone.
+        codebooks: use of each; empty for other methods.
+        collisions: different media that have the codes of another one; None for other methods.
     """
 
     name: str
-    pictures: int
+    media: int
     bits: float
-    psnr_db: float
-    pooled_psnr_db: float
-    ssim: float
-    codes_used: float | None = None
-    entropy_bits: float | None = None
+    bits_per_s: float | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
+    codebooks: tuple[CodebookUse, ...] = ()
     collisions: int | None = None
 
+    def mean(self, what: str) -> float | None:
+        """Of a number over the frames' codebooks."""
+        of_frames = [getattr(book, what) for book in self.codebooks if book.name.isdecimal()]
+        return float(np.mean(of_frames)) if of_frames else None
 
-def codec_row(codec: Codec, pictures: Sequence[np.ndarray]) -> tuple[ReportRow, list[np.ndarray]]:
-    """Measure a codec on pictures; also returns the reconstructions.
+
+@dataclass
+class Shown:
+    """At most twice ``count`` pairs, spread evenly over however many come."""
+
+    count: int
+    every: int = 1
+    seen: int = 0
+    pairs: list[tuple[Signal, Signal | None]] = field(default_factory=list)
+
+    def add(self, original: Signal, restored: Signal | None) -> None:
+        if self.seen % self.every == 0:
+            self.pairs.append((original, restored))
+        self.seen += 1
+        if len(self.pairs) > 2 * self.count:
+            self.pairs, self.every = self.pairs[::2], 2 * self.every
+
+    def chosen(self) -> list[tuple[Signal, Signal | None]]:
+        places = np.linspace(0, len(self.pairs) - 1, min(self.count, len(self.pairs)))
+        return [self.pairs[int(place)] for place in places]
+
+
+class Tally:
+    """What is counted of codes and media while they pass."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.counts = [np.zeros(size, np.int64) for size in layout.sizes]
+        self.bits, self.seconds = 0.0, 0.0
+        self.media_of: dict[bytes, set[bytes]] = {}
+
+    def add(self, signal: Signal, codes: np.ndarray) -> None:
+        header, frames = self.layout.split(codes)
+        facts = self.layout.facts
+        for book, column in enumerate([*header[:, None], *frames.T]):
+            self.counts[book] += np.bincount(column, minlength=len(self.counts[book]))
+        self.bits += facts.header_bits + len(frames) * facts.bits_per_frame
+        self.seconds += len(signal.array) / signal.rate_hz if signal.rate_hz else 0.0
+        medium = hashlib.sha256(repr(signal.meta()).encode() + np.ascontiguousarray(signal.array).tobytes()).digest()
+        self.media_of.setdefault(codes.tobytes(), set()).add(medium)
+
+    @property
+    def collisions(self) -> int:
+        """Number of media whose codes are those of another, different one."""
+        return sum(len(group) for group in self.media_of.values() if len(group) > 1)
+
+    def codebooks(self) -> tuple[CodebookUse, ...]:
+        facts = self.layout.facts
+        names = [name for name, _ in facts.header] + [str(book) for book in range(facts.codebooks)]
+        return tuple(_use(name, counts) for name, counts in zip(names, self.counts, strict=True))
+
+
+def _use(name: str, counts: np.ndarray) -> CodebookUse:
+    share = counts[counts > 0] / counts.sum()
+    entropy = float(-(share * np.log2(share)).sum())
+    return CodebookUse(name=name, size=len(counts), used=len(share) / len(counts), entropy_bits=max(entropy, 0.0))
+
+
+def codec_row(codec: Codec, media: Iterable[Signal], shown: Shown | None = None) -> ReportRow:
+    """Measure a codec.
+
+    Args:
+        shown: takes originals and what is restored of them.
 
     Raises:
-        InputError: there are no pictures.
+        InputError: there are no media, or one does not suit the codec.
     """
-    if not len(pictures):
-        raise InputError("a codec report needs at least one picture")
-    codes = codec.encode([Signal(picture) for picture in pictures])
-    decoded = [signal.array for signal in codec.decode(codes)]
-    originals = [resized(one, back.shape[:2]) for one, back in zip(pictures, decoded, strict=True)]
-    used, entropy = code_use(codes, codec.layout)
-    frames = sum(len(codec.layout.split(one)[1]) for one in codes) / len(codes)
-    row = ReportRow(
+    kind, tally, measured, count = modality(codec.facts.modality), Tally(codec.layout), [], 0
+    for batch in _batches(media):
+        originals = codec.fitted(batch)
+        codes = codec.encode(originals)
+        writes = codec.facts.use != "read"
+        restored: Sequence[Signal | None] = codec.decode(codes) if writes else [None] * len(codes)
+        for original, one, back in zip(originals, codes, restored, strict=True):
+            count += 1
+            tally.add(original, one)
+            if back is not None:
+                measured.append(kind.measures(original, back))
+            if shown is not None:
+                shown.add(original, back)
+    if not count:
+        raise InputError("a codec report needs at least one medium; give a folder, a pattern or a JSONL file of some")
+    return ReportRow(
         name=codec.facts.name,
-        pictures=len(pictures),
-        bits=frames * codec.facts.bits_per_frame,
-        codes_used=used,
-        entropy_bits=entropy,
-        collisions=collisions(originals, codes),
-        **fidelity(originals, decoded),
+        media=count,
+        bits=tally.bits / count,
+        bits_per_s=tally.bits / tally.seconds if tally.seconds else None,
+        measures=kind.overall(measured) if measured else {},
+        codebooks=tally.codebooks(),
+        collisions=tally.collisions,
     )
-    return row, decoded
 
 
-def jpeg_row(pictures: Sequence[np.ndarray], bits: float) -> tuple[ReportRow, list[np.ndarray]]:
-    """JPEG within ``bits`` a picture: the best of all sizes and qualities, headers and tables not counted.
-
-    A JPEG file of these few bits does not exist (its headers alone are larger), so this flatters JPEG.
-    """
-    found = [_best_jpeg(picture, bits) for picture in pictures]
-    decoded = [picture for picture, _ in found]
-    mean_bits = sum(cost for _, cost in found) / len(found)
-    measured: dict[str, Any] = fidelity(pictures, decoded)
-    row = ReportRow(name="jpeg", pictures=len(pictures), bits=mean_bits, **measured)
-    return row, decoded
-
-
-def fidelity(originals: Sequence[np.ndarray], decoded: Sequence[np.ndarray]) -> dict[str, float]:
-    """The fields ``psnr_db``, ``pooled_psnr_db`` and ``ssim`` of a row."""
-    pairs = list(zip(originals, decoded, strict=True))
-    together = [np.concatenate([one.ravel() for one in side]) for side in zip(*pairs, strict=True)]
-    return {
-        "psnr_db": float(np.mean([psnr_db(a, b) for a, b in pairs])),
-        "pooled_psnr_db": psnr_db(*together),
-        "ssim": float(np.mean([ssim(a, b) for a, b in zip(originals, decoded, strict=True)])),
-    }
+def baseline_rows(codec: Codec, media: Iterable[Signal], bits: float) -> list[ReportRow]:
+    """What else would stand for the media within so many bits each, as far as their modality knows something."""
+    kind = modality(codec.facts.modality)
+    measured: dict[str, list[dict[str, float]]] = {}
+    spent: dict[str, float] = {}
+    for batch in _batches(media):
+        for original in codec.fitted(batch):
+            for name, (restored, cost) in kind.baselines(original, bits).items():
+                measured.setdefault(name, []).append(kind.measures(original, restored))
+                spent[name] = spent.get(name, 0.0) + cost
+    return [
+        ReportRow(name=name, media=len(rows), bits=spent[name] / len(rows), measures=kind.overall(rows))
+        for name, rows in measured.items()
+    ]
 
 
-def code_use(codes: Sequence[np.ndarray], layout: Layout) -> tuple[float, float]:
-    """Share of the codes that occur, and entropy in bits of a single code; means over the frames' codebooks."""
-    together = np.concatenate([layout.split(one)[1] for one in codes])
-    used, entropy = [], []
-    for book, size in enumerate(layout.facts.codebook_sizes):
-        counts = np.bincount(together[:, book], minlength=size)
-        share = counts[counts > 0] / counts.sum()
-        used.append(len(share) / size)
-        entropy.append(float(-(share * np.log2(share)).sum()))
-    return float(np.mean(used)), float(np.mean(entropy))
+def _batches(media: Iterable[Signal]) -> Iterator[list[Signal]]:
+    left = iter(media)
+    while batch := list(islice(left, BATCH)):
+        yield batch
 
 
-def collisions(pictures: Sequence[np.ndarray], codes: Sequence[np.ndarray]) -> int:
-    """Number of pictures whose codes are those of another, different picture."""
-    shown: dict[bytes, set[bytes]] = {}
-    for picture, code in zip(pictures, codes, strict=True):
-        shown.setdefault(code.tobytes(), set()).add(picture.tobytes())
-    return sum(len(group) for group in shown.values() if len(group) > 1)
-
-
-def contact_sheet(rows: Sequence[Sequence[np.ndarray]], columns: int = 16) -> np.ndarray:
-    """Pictures of one size as bands: first those of ``rows[0]``, under each its counterparts of the other rows."""
-    height, width = rows[0][0].shape[:2]
+def contact_sheet(rows: Sequence[Sequence[np.ndarray]], columns: int = COLUMNS) -> np.ndarray:
+    """Pictures (H, W, 3) as bands: first those of ``rows[0]``, under each its counterparts of the other rows."""
+    height, width = (max(picture.shape[axis] for row in rows for picture in row) for axis in (0, 1))
+    columns = min(columns, len(rows[0]))
     bands = []
     for start in range(0, len(rows[0]), columns):
         for row in rows:
-            part = list(row[start : start + columns])
-            part += [np.full((height, width, 3), 255, np.uint8)] * (columns - len(part))
-            bands.append(np.concatenate(part, axis=1))
+            band = np.full((height, width * columns, 3), 255, np.uint8)
+            for place, picture in enumerate(row[start : start + columns]):
+                band[: picture.shape[0], place * width : place * width + picture.shape[1]] = picture
+            bands.append(band)
         bands.append(np.full((6, width * columns, 3), 160, np.uint8))
     return np.concatenate(bands[:-1])
 
 
 def table(rows: Sequence[ReportRow]) -> str:
-    """The rows as a Markdown table."""
-    heads = ["codec", "pictures", "bits a picture", "PSNR dB", "pooled PSNR dB", "SSIM"]
+    """The rows as a Markdown table, and one of the codebooks where there are several."""
+    names = list(dict.fromkeys(name for row in rows for name in row.measures))
+    timed = any(row.bits_per_s is not None for row in rows)
+    heads = ["codec", "media", "bits a medium", *(["bits a second"] if timed else []), *names]
     heads += ["codes used", "bits a code", "collisions"]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    lines = [[*_head(row, timed), *(_number(row.measures.get(name)) for name in names), *_use_of(row)] for row in rows]
+    found = _markdown(heads, lines)
     for row in rows:
-        used = "" if row.codes_used is None else f"{row.codes_used:.1%}"
-        entropy = "" if row.entropy_bits is None else f"{row.entropy_bits:.2f}"
-        same = "" if row.collisions is None else str(row.collisions)
-        lines.append(
-            f"| {row.name} | {row.pictures} | {row.bits:.0f} | {row.psnr_db:.2f} | {row.pooled_psnr_db:.2f} "
-            f"| {row.ssim:.3f} | {used} | {entropy} | {same} |"
-        )
-    return "\n".join(lines) + "\n"
+        if len(row.codebooks) > 1:
+            books = [
+                [book.name, str(book.size), f"{book.used:.1%}", f"{book.entropy_bits:.2f}"] for book in row.codebooks
+            ]
+            found += f"\nCodebooks of {row.name}:\n\n" + _markdown(["codebook", "codes", "used", "bits a code"], books)
+    return found
+
+
+def _head(row: ReportRow, timed: bool) -> list[str]:
+    return [row.name, str(row.media), f"{row.bits:.0f}", *([_number(row.bits_per_s)] if timed else [])]
+
+
+def _use_of(row: ReportRow) -> list[str]:
+    used, entropy = row.mean("used"), row.mean("entropy_bits")
+    collisions = "" if row.collisions is None else str(row.collisions)
+    return ["" if used is None else f"{used:.1%}", "" if entropy is None else f"{entropy:.2f}", collisions]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *rows]) + "\n"
 
 
 def write_report(
-    codec: Codec, media: Sequence[Signal], folder: str | PathLike[str], *, shown: int = 64
+    codec: Codec, media: Iterable[Signal], folder: str | PathLike[str], *, shown: int = 64
 ) -> list[ReportRow]:
-    """Measure a codec and JPEG at equal bits; write ``report.md``, ``report.json`` and ``contact.png``.
+    """Measure a codec, and what else would do at equal bits; write ``report.md``, ``report.json``, ``contact.png``.
 
     Args:
-        shown: pictures on the contact sheet, spread evenly over ``pictures``: originals over reconstructions.
+        media: can be gone through twice.
+        shown: media on the contact sheet, spread evenly over all: originals over what is restored.
     """
     from PIL import Image
 
-    pictures = [signal.array for signal in media]
-    row, decoded = codec_row(codec, pictures)
-    originals = [resized(one, back.shape[:2]) for one, back in zip(pictures, decoded, strict=True)]
-    rows = [row, jpeg_row(originals, row.bits)[0]]
-    chosen = np.linspace(0, len(pictures) - 1, min(shown, len(pictures))).astype(int)
-    sheet = contact_sheet([[originals[i] for i in chosen], [decoded[i] for i in chosen]])
+    kept = Shown(shown)
+    row = codec_row(codec, media, kept)
+    rows = [row, *(baseline_rows(codec, media, row.bits) if row.measures else [])]
+    kind, pairs = modality(codec.facts.modality), kept.chosen()
+    bands = [[kind.preview(original, TILE_PX) for original, _ in pairs]]
+    if row.measures:
+        bands.append([kind.preview(restored, TILE_PX) for _, restored in pairs if restored is not None])
     with atomic_folder(Path(folder)) as out:
         (out / "report.md").write_text(table(rows), encoding="utf-8")
         (out / "report.json").write_text(json.dumps([asdict(one) for one in rows], indent=2) + "\n", encoding="utf-8")
-        Image.fromarray(sheet).save(out / "contact.png", optimize=True)
+        Image.fromarray(contact_sheet(bands)).save(out / "contact.png", optimize=True)
     return rows
-
-
-def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture fitted into the codec's square, as the codec itself saw it."""
-    if picture.shape[:2] == size:
-        return picture
-    from sensorium.modalities.image import to_square
-
-    if size[0] != size[1]:
-        raise InputError(f"a report compares square pictures, and this codec decodes to {size[1]} x {size[0]} pixels")
-    return to_square(picture, size[0])
-
-
-def _best_jpeg(picture: np.ndarray, bits: float) -> tuple[np.ndarray, int]:
-    from PIL import Image
-
-    full = Image.fromarray(picture)
-    best, best_error, cost = np.full_like(picture, 255), np.inf, 0
-    for side in (8, 16, 24, 32, 48, 64):
-        size = (max(1, picture.shape[1] * side // 64), max(1, picture.shape[0] * side // 64))
-        small = full.resize(size, Image.Resampling.LANCZOS)
-        for quality in (5, 10, 20, 30, 45, 60, 75, 90):
-            data = io.BytesIO()
-            small.save(data, "JPEG", quality=quality, optimize=True)
-            spent = 8 * _scan_bytes(data.getvalue())
-            if spent > bits:
-                break
-            back = Image.open(data).convert("RGB").resize(full.size, Image.Resampling.BICUBIC)
-            error = float(np.square(np.asarray(back).astype(float) - picture).mean())
-            if error < best_error:
-                best, best_error, cost = np.asarray(back), error, spent
-    return best, cost
-
-
-def _scan_bytes(jpeg: bytes) -> int:
-    """Bytes of the entropy-coded data between the last header (start of scan) and the end marker."""
-    start = jpeg.rindex(b"\xff\xda")
-    return len(jpeg) - start - 2 - int.from_bytes(jpeg[start + 2 : start + 4], "big") - 2

@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw
 
 from sensorium.modalities import lists
 from sensorium.modalities.base import COLOURS, Modality, Wish
+from sensorium.modalities.words import ACTIONS
 from sensorium.types import InputError, Signal
 
 COLUMNS = ("time", "x", "y", "value")
@@ -34,6 +35,8 @@ class Actions(Modality):
     name = "actions"
     extensions = (".actions",)
     media_types = ("application/vnd.sensorium.actions+json",)
+    viewer = "actions.js"
+    words = ACTIONS
 
     def read(self, data: bytes, where: str, wish: Wish = Wish()) -> Signal:
         return _from_json(lists.parsed(data, where), where)

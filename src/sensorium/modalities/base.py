@@ -5,9 +5,11 @@ One file per modality, or one folder with its viewer. `sensorium.modalities.cont
 
 from __future__ import annotations
 
+import inspect
 import io
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -21,6 +23,9 @@ from sensorium.types import InputError, Signal
 
 COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#a21caf", "#b45309", "#0e7490")
 """Of lines and marks in previews, in turn."""
+
+
+FILE_NAME = re.compile(r"\w[\w-]*\.js")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +106,14 @@ class Modality(ABC):
     def measures(self, original: Signal, other: Signal) -> dict[str, float]:
         """How well ``other`` stands for the original, by named measures with their unit, e.g. ``{"psnr_db": 25.2}``."""
 
+    def overall(self, measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """`measures` of many media in one: their means, and what cannot be told by a mean."""
+        return {name: float(np.mean([one[name] for one in measured])) for name in measured[0]}
+
+    def baselines(self, original: Signal, bits: float) -> dict[str, tuple[Signal, float]]:
+        """What else would stand for a medium within so many bits, and the bits it takes, by name of the method."""
+        return {}
+
     def adopt(self, thing: Any) -> Signal:
         """An object of another library, or a structure of this modality's own, as a canonical signal."""
         raise InputError(
@@ -177,3 +190,14 @@ class Modality(ABC):
         if part.get("type") in (self.name, f"{self.name}_url"):
             return value.get("url", value.get("path")) if isinstance(value, Mapping) else value
         return None
+
+
+def viewer_file(kind: Modality) -> Path | None:
+    """The JavaScript module of a modality; None where it names none, or there is none beside the file of its class."""
+    if kind.viewer is None or not FILE_NAME.fullmatch(kind.viewer):
+        return None
+    try:
+        path = Path(inspect.getfile(type(kind))).with_name(kind.viewer)
+    except (OSError, TypeError):  # the class was typed into a running program
+        return None
+    return path if path.is_file() else None

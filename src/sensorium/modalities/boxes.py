@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 
 from sensorium.modalities import coco, lists
 from sensorium.modalities.base import COLOURS, Modality, Wish
+from sensorium.modalities.words import BOXES
 from sensorium.types import InputError, Signal
 
 COLUMNS = ("x0", "y0", "x1", "y1")
@@ -32,6 +33,8 @@ class Boxes(Modality):
     name = "boxes"
     extensions = (".json", ".boxes")
     media_types = ("application/json",)
+    viewer = "boxes.js"
+    words = BOXES
 
     def read(self, data: bytes, where: str, wish: Wish = Wish()) -> Signal:
         return _from_json(lists.parsed(data, where), where)

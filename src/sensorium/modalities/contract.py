@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.modalities.base import Modality, Wish
+from sensorium.modalities.base import Modality, Wish, viewer_file
 from sensorium.types import InputError, Signal
 
 JUNK = b"\x00this is no medium of any kind\xff\xfe"
@@ -45,11 +46,8 @@ def _check_names(modality: Modality) -> None:
     assert modality.media_types, "media_types must name at least the kind that is written"
     assert set(modality.suffixes) <= set(modality.extensions), "what is written must be a kind that is opened"
     assert modality.media_types[0] in modality.suffixes.values(), "the preferred media type must have a suffix"
-    if modality.viewer is not None:
-        import inspect
-
-        beside = Path(inspect.getfile(type(modality))).parent / modality.viewer
-        assert beside.is_file(), f"the viewer {modality.viewer!r} does not lie beside the class"
+    if modality.viewer is not None and "__file__" in vars(sys.modules.get(type(modality).__module__, sys)):
+        assert viewer_file(modality) is not None, f"the viewer {modality.viewer!r} does not lie beside the class"
     for language, words in modality.words.items():
         assert words.keys() <= modality.words["en"].keys(), f"{language!r} has words that English does not have"
 

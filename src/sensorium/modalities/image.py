@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 from xml.parsers import expat
@@ -21,6 +21,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from sensorium.modalities.base import Modality, Wish
 from sensorium.modalities.image_words import WORDS
+from sensorium.modalities.jpeg import best_jpeg
 from sensorium.types import InputError, Signal
 
 MAX_PIXELS = 64_000_000
@@ -94,6 +95,17 @@ class Image(Modality):
             square = height == width
             one = to_square(one, width) if square else np.asarray(Pillow.fromarray(one).resize((width, height)))
         return {"psnr_db": psnr_db(one, other.array), "ssim": ssim(one, other.array)}
+
+    def overall(self, measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """Means, and the PSNR of all pixels together (pictures of one size)."""
+        errors = np.mean([10 ** (-one["psnr_db"] / 10) for one in measured])
+        means = super().overall(measured)
+        return {"psnr_db": means.pop("psnr_db"), "pooled_psnr_db": float(-10 * np.log10(errors)), **means}
+
+    def baselines(self, original: Signal, bits: float) -> dict[str, tuple[Signal, float]]:
+        """JPEG."""
+        restored, spent = best_jpeg(original.array, bits)
+        return {"jpeg": (Signal(restored), spent)}
 
 
 def psnr_db(original: np.ndarray, other: np.ndarray) -> float:

@@ -18,6 +18,7 @@ from pyarrow import csv, parquet
 
 from sensorium.modalities import tables
 from sensorium.modalities.base import COLOURS, Modality, Wish
+from sensorium.modalities.words import SERIES
 from sensorium.types import InputError, Signal
 
 
@@ -28,6 +29,8 @@ class Series(Modality):
     extensions = (".csv", ".parquet", ".npy")
     media_types = ("text/csv", "application/vnd.apache.parquet", "application/x-npy")
     writes: ClassVar[Mapping[str, str]] = dict(zip(extensions, media_types, strict=True))
+    viewer = "series.js"
+    words = SERIES
 
     def read(self, data: bytes, where: str, wish: Wish = Wish()) -> Signal:
         try:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import torch
 
 from sensorium.types import InputError
 
 PACKAGE = "package:"
+REACHED_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ def load_base(source: str | Path | Base, dtype: torch.dtype = torch.float32) -> 
 
     name = str(source)
     place, options = _locate(name)
+    if not Path(place).exists():
+        options |= _of_the_hub()
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **options)
         lm = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **options)
@@ -62,7 +68,19 @@ def load_base(source: str | Path | Base, dtype: torch.dtype = torch.float32) -> 
     return Base(lm.eval(), tokenizer, name)
 
 
-def _locate(name: str) -> tuple[str, dict[str, str]]:
+def _of_the_hub() -> dict[str, Any]:
+    """Only what is in the cache where the Hub cannot be reached: each request would be tried again and again."""
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return {}
+    place = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    try:
+        socket.create_connection((place.hostname or "", place.port or 443), timeout=REACHED_S).close()
+    except OSError:
+        return {"local_files_only": True}
+    return {}
+
+
+def _locate(name: str) -> tuple[str, dict[str, Any]]:
     """Where transformers finds a base, and the options it needs there."""
     path = Path(name)
     if name.startswith(PACKAGE):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from sensorium.files import atomic_folder
 from sensorium.model.base import Base
 
 END = "<|end|>"
@@ -47,6 +49,16 @@ def learn_tokenizer(texts: Iterable[str], size: int) -> Any:
         clean_up_tokenization_spaces=False,
         model_max_length=4096,
     )
+
+
+def kept_tokenizer(place: Path, texts: Callable[[], Iterable[str]], size: int) -> Any:
+    """The tokenizer in a folder; learned, see `learn_tokenizer`, and put there when there is none yet."""
+    from transformers import AutoTokenizer
+
+    if not place.exists():
+        with atomic_folder(place) as fresh:
+            learn_tokenizer(texts(), size).save_pretrained(fresh)
+    return AutoTokenizer.from_pretrained(place)
 
 
 def fresh_base(

@@ -116,6 +116,16 @@ class Grown(HasSenses, nn.Module):
         """(N, V) logits over the whole vocabulary, as the exported model gives them."""
         return final_logits(self.lm.config.get_text_config(), self.head(hidden_NH))
 
+    def output_rows(self) -> list[Tensor] | None:
+        """Rows of the output head, text first, whose products with hidden states are the logits.
+
+        None for models that add a bias or change the logits afterwards.
+        """
+        nothing = torch.empty(0)
+        if self.head.base.bias is not None or final_logits(self.lm.config.get_text_config(), nothing) is not nothing:
+            return None
+        return [self.head.base.weight, self.head.rows()]
+
     def token_loss(self, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
         """(N,) cross-entropy in nats of each target."""
         return nn.functional.cross_entropy(self.logits(hidden_NH).float(), targets_N, reduction="none")

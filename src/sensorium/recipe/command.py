@@ -37,9 +37,10 @@ def main(names: Sequence[str], find: Callable[[str], Recipe], arguments: Sequenc
     except typer.Abort:
         return 130
     except Exception as error:
-        if not hasattr(error, "show"):  # what the command line itself refuses
+        show = getattr(error, "show", None)  # what the command line itself refuses
+        if show is None:
             raise
-        error.show()
+        show()
         return 2
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from sensorium.engines import Token
-from sensorium.serve.messages import part_to_json
+from sensorium.serve.messages import check_formats, media_by_name, part_to_json
 from sensorium.serve.registry import Served
 from sensorium.serve.schemas import (
     ChatChoice,
@@ -24,6 +24,7 @@ from sensorium.serve.server import EventStream, Server, Shared, new_id
 from sensorium.serve.tokens import readable
 from sensorium.serve.transcript import UNFINISHED, Event, Medium, Text
 from sensorium.serve.writing import Step, Writing, Written
+from sensorium.types import Part
 
 router = APIRouter()
 STREAMED: dict[int | str, dict[str, Any]] = {
@@ -45,6 +46,7 @@ async def _start(body: ChatRequest, request: Request, server: Server, served: Se
     sampling = body.sampling()
     server.check(body.answers, sampling.get("max_tokens"))
     served.model.grammar(body.modalities)  # refuses what cannot be written before media are read
+    check_formats(body.formats)
     conversation = await server.reader.conversation(body.messages, served)
     most = server.settings.max_tokens
     turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, most, **sampling))
@@ -53,17 +55,16 @@ async def _start(body: ChatRequest, request: Request, server: Server, served: Se
 
 async def _whole(body: ChatRequest, server: Server, served: Served, writing: Writing) -> ChatReply:
     written, usage = await server.written(served, writing, body.wanted)
-    choices = await served.at_desk(
-        lambda: [_choice(index, one, served, bool(body.logprobs)) for index, one in enumerate(written)]
-    )
+    choices = await served.at_desk(lambda: [_choice(index, one, served, body) for index, one in enumerate(written)])
     return ChatReply(id=new_id("chatcmpl"), created=int(time.time()), model=served.name, choices=choices, usage=usage)
 
 
-def _choice(index: int, written: Written, served: Served, logprobs: bool) -> ChatChoice:
+def _choice(index: int, written: Written, served: Served, body: ChatRequest) -> ChatChoice:
     parts = [part_to_json(part) for part in written.parts]
     content = written.text if written.text or all(part.is_text for part in written.parts) else None
-    logs = ChatLogprobs(content=[_logprob(token, served) for token in written.tokens]) if logprobs else None
-    message = ReplyMessage(content=content, parts=parts)
+    logs = ChatLogprobs(content=[_logprob(token, served) for token in written.tokens]) if body.logprobs else None
+    named: Any = media_by_name(written.parts, body.formats)
+    message = ReplyMessage(content=content, parts=parts, **named)
     return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=written.finish)
 
 
@@ -89,7 +90,7 @@ async def _chunks(body: ChatRequest, server: Server, served: Served, writing: Wr
     for index in range(body.answers):
         yield head | {"choices": [_delta(index, {"role": "assistant", "content": ""})]} | nothing_yet
     async for step in writing.steps():
-        for choice in await _deltas(step, served, bool(body.logprobs)):
+        for choice in await _deltas(step, served, body):
             yield head | {"choices": [choice]} | nothing_yet
     usage = writing.usage()
     server.metrics.count(served.name, usage)
@@ -97,25 +98,30 @@ async def _chunks(body: ChatRequest, server: Server, served: Served, writing: Wr
         yield head | {"choices": [], "usage": usage.model_dump()}
 
 
-async def _deltas(step: Step, served: Served, logprobs: bool) -> list[dict[str, Any]]:
-    deltas = [await _told(event, served) for event in step.events]
-    if logprobs and not deltas:
+async def _deltas(step: Step, served: Served, body: ChatRequest) -> list[dict[str, Any]]:
+    deltas = [await _told(event, served, body) for event in step.events]
+    if body.logprobs and not deltas:
         deltas.append({})
     choices = [_delta(step.answer, delta) for delta in deltas]
-    if logprobs:
+    if body.logprobs:
         choices[0]["logprobs"] = {"content": [_logprob(step.token, served).model_dump()], "refusal": None}
     if step.finish:
         choices.append(_delta(step.answer, {}, step.finish))
     return choices
 
 
-async def _told(event: Event, served: Served) -> dict[str, Any]:
+async def _told(event: Event, served: Served, body: ChatRequest) -> dict[str, Any]:
     if isinstance(event, Text):
         return {"content": event.text}
     if isinstance(event, Medium):
-        part = await served.at_desk(lambda: part_to_json(*served.model.senses.decode([event.part])))
-        return {"parts": [part.model_dump()]}
+        return await served.at_desk(_medium_told, event.part, served, body)
     return {"progress": {"modality": event.modality, "done": event.done, "total": event.total}}
+
+
+def _medium_told(written: Part, served: Served, body: ChatRequest) -> dict[str, Any]:
+    decoded = served.model.senses.decode([written])
+    parts = [part_to_json(part).model_dump() for part in decoded]
+    return {"parts": parts, **media_by_name(decoded, body.formats)}
 
 
 def _delta(index: int, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:

@@ -6,10 +6,7 @@ below ``/page/``, where a browser loads scripts without a key; only the one file
 
 from __future__ import annotations
 
-import inspect
 import logging
-import re
-from pathlib import Path
 from typing import Literal
 
 from fastapi import APIRouter
@@ -17,11 +14,11 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from sensorium.modalities import Modality, modality, modality_names
+from sensorium.modalities.base import viewer_file
 from sensorium.serve.errors import ApiError
 
 log = logging.getLogger("sensorium.serve")
 router = APIRouter()
-FILE_NAME = re.compile(r"\w[\w-]*\.js")
 
 
 class ModalityCard(BaseModel):
@@ -55,21 +52,10 @@ async def modalities() -> ModalityList:
 async def viewer(name: str, file: str) -> FileResponse:
     """The viewer of a modality; the address never becomes a path, it is only compared with the one there is."""
     kind = _installed(name) if name in modality_names() else None
-    path = kind and viewer_file(kind)
+    path = None if kind is None else viewer_file(kind)
     if path is None or file != path.name:
         raise ApiError(404, "no modality that is installed has this viewer", code="not_found")
     return FileResponse(path, media_type="text/javascript; charset=utf-8", headers={"Cache-Control": "no-cache"})
-
-
-def viewer_file(kind: Modality) -> Path | None:
-    """The JavaScript file beside the file of a modality's class; None where it has none."""
-    if kind.viewer is None or not FILE_NAME.fullmatch(kind.viewer):
-        return None
-    try:
-        path = Path(inspect.getfile(type(kind))).with_name(kind.viewer)
-    except (OSError, TypeError):  # the class was typed into a running program
-        return None
-    return path if path.is_file() else None
 
 
 def card(kind: Modality) -> ModalityCard:

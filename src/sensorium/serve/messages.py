@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from sensorium.modalities import modality
 from sensorium.senses import Senses
@@ -111,3 +113,35 @@ def media_uri(part: Part) -> str:
     """A medium whose data is a signal as a data URI."""
     kind = modality(part.modality)
     return data_uri(kind.to_bytes(part.data), kind.media_types[0])
+
+
+def check_formats(formats: Mapping[str, str | None]) -> None:
+    """InputError when a modality does not write the kind of file that is asked for."""
+    for name, format_ in formats.items():
+        _media_type(name, format_)
+
+
+def media_by_name(parts: Sequence[Part], formats: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:
+    """The last medium of each modality in ``formats``, in the form that OpenAI has for sound.
+
+    Args:
+        parts: of a reply, media with their signals.
+        formats: kind of file by modality, None for its own.
+    """
+    text = "".join(part.data for part in parts if part.is_text)
+    found: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        if part.modality in formats:
+            name = part.modality
+            data = modality(name).to_bytes(part.data, _media_type(name, formats[name]))
+            encoded = base64.b64encode(data).decode("ascii")
+            found[name] = {"id": f"{name}-{uuid4().hex[:24]}", "data": encoded, "expires_at": 0, "transcript": text}
+    return found
+
+
+def _media_type(name: str, format_: str | None) -> str | None:
+    known = modality(name).suffixes
+    if format_ is not None and f".{format_}" not in known:
+        formats = ", ".join(suffix.removeprefix(".") for suffix in known)
+        raise InputError(f"{name} is not written in the format {format_[:40]!r}; its formats: {formats}")
+    return None if format_ is None else known[f".{format_}"]

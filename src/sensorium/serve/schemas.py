@@ -144,6 +144,13 @@ class _Writing(_Sampled):
 
 
 class ChatRequest(_Writing):
+    """A conversation to answer.
+
+    As OpenAI has it for sound, a field named as a modality M asks for its media as ``message.M`` beside ``parts``:
+    ``"M": {"format": "wav"}`` says as what kind of file.
+    """
+
+    model_config = ConfigDict(extra="allow")
     messages: list[RequestMessage] = Field(min_length=1, max_length=1000)
     modalities: Annotated[list[Name], Field(min_length=1, max_length=50)] | None = Field(
         None, description='Kinds of answer, e.g. ["text"] or ["image"]; default: any that the model writes.'
@@ -153,6 +160,12 @@ class ChatRequest(_Writing):
     top_logprobs: int | None = Field(None, ge=0, le=20)
     tools: list[Any] | None = Field(None, description="Not offered; must be empty.")
     response_format: dict[str, Any] | None = Field(None, description='Only {"type": "text"}.')
+
+    @property
+    def formats(self) -> dict[str, str | None]:
+        """The kind of file that is asked for by modality, None for its own; see above."""
+        asked = {name: value for name, value in (self.model_extra or {}).items() if name in (self.modalities or ())}
+        return {name: value.get("format") for name, value in asked.items() if isinstance(value, dict)}
 
     def sampling(self) -> dict[str, Any]:
         given = super().sampling()
@@ -292,8 +305,12 @@ class ChatLogprobs(BaseModel):
 
 
 class ReplyMessage(BaseModel):
-    """``content`` is the text alone; ``parts`` holds text and media in the order written."""
+    """``content`` is the text alone; ``parts`` holds text and media in the order written.
 
+    Where the request had a field named as a modality M, ``M`` holds the last medium of it: ``data`` in base64.
+    """
+
+    model_config = ConfigDict(extra="allow")
     role: Literal["assistant"] = "assistant"
     content: str | None
     refusal: None = None

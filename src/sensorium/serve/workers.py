@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sensorium import plugins
 from sensorium.modalities import Wish
 from sensorium.serve.errors import ApiError
 from sensorium.serve.opener import READY
@@ -53,6 +54,8 @@ class Workers:
             InputError: the medium is bad, too large, takes too long, or its decoder crashed.
             ApiError: 503, the worker was killed from outside.
         """
+        if (plugins.MODALITIES, modality) in plugins.registered():  # known in this process alone
+            return await asyncio.to_thread(plugins.load(plugins.MODALITIES, modality).open, data, wish)
         process = await self._idle.get()
         healthy = False
         try:

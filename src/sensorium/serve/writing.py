@@ -34,7 +34,8 @@ class Written:
     Attributes:
         number: its place among the answers of the request.
         transcript: what it says so far.
-        finish: why it ended, if it did.
+        ended: nothing more comes.
+        finish: why it ended, once it did.
     """
 
     number: int
@@ -42,7 +43,8 @@ class Written:
     transcript: Transcript
     tokens: list[Token] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
-    finish: Finish | None = None
+    ended: bool = False
+    finish: Finish = "stop"
 
     def add(self, token: Token) -> Step:
         """Take note of one more token."""
@@ -50,11 +52,9 @@ class Written:
         self.tokens.append(token)
         for event in events:
             self._note(event)
-        if self.transcript.stopped or token.finish == "stop":
-            self.finish = "stop"
-        elif token.finish is not None:
-            self.finish = "length"
-        return Step(self.number, token, events, self.finish)
+        self.ended = self.transcript.stopped or token.finish is not None
+        self.finish = "length" if token.finish == "length" and not self.transcript.stopped else "stop"
+        return Step(self.number, token, events, self.finish if self.ended else None)
 
     def _note(self, event: Event) -> None:
         if isinstance(event, Medium):
@@ -137,16 +137,16 @@ class Writing:
             ApiError: 408, the time is over.
         """
         try:
-            while any(one.finish is None for one in self._written.values()):
+            while not all(one.ended for one in self._written.values()):
                 item = await self._items.get()
                 if isinstance(item, Failed):
                     raise item.error
                 written = self._written[item.turn]
-                if written.finish is not None:
+                if written.ended:
                     continue
                 self._note_first()
                 yield written.add(item)
-                if written.finish is not None:
+                if written.ended:
                     self._order.cancel(item.turn)
         finally:
             self.cancel()

@@ -1,12 +1,14 @@
-"""Training: one loop, a loss per kind of token, checkpoints that resume exactly."""
+"""Training: one loop for all that learns, a loss per kind of token, checkpoints that resume exactly."""
 
-from sensorium.training.config import TrainConfig
+from sensorium.data.packing import Batch
+from sensorium.train_config import TrainConfig
 from sensorium.training.energy import Energy
 from sensorium.training.loop import fit
-from sensorium.training.losses import Batch, BatchLoss, Loss, NextTokenLoss, default_loss
+from sensorium.training.losses import BatchLoss, Loss, NextTokenLoss, default_loss
+from sensorium.training.nets import Drawn, Terms
 from sensorium.training.report import KindLoss, LogLine, TrainResult, read_log
 
 __all__ = [
-    "Batch", "BatchLoss", "Energy", "KindLoss", "LogLine", "Loss", "NextTokenLoss", "TrainConfig", "TrainResult",
-    "default_loss", "fit", "read_log",
+    "Batch", "BatchLoss", "Drawn", "Energy", "KindLoss", "LogLine", "Loss", "NextTokenLoss", "Terms", "TrainConfig",
+    "TrainResult", "default_loss", "fit", "read_log",
 ]  # fmt: skip

@@ -107,7 +107,7 @@ def load_latest(folder: str | PathLike[str]) -> Checkpoint | None:
 
 
 def check_fits(grown: Any, made_for: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint of another model.
+    """Refuse a checkpoint of another model; one from before codecs were added is of the same.
 
     Args:
         made_for: what `facts_of` said when the checkpoint was written.
@@ -116,30 +116,35 @@ def check_fits(grown: Any, made_for: Mapping[str, Any]) -> None:
         InputError: codecs, text vocabulary, base model or way of learning differ; the message says which.
     """
     now, then = facts_of(grown), made_for
-    for name, codec in then["codecs"].items():
-        own = now["codecs"].get(name)
-        if own is None:
-            raise InputError(f"the checkpoint was trained with codec {name!r}, which this model lacks; add it")
-        for fact, value in codec["facts"].items():
-            if own["facts"].get(fact) != value:
-                raise InputError(
-                    f"codec {name!r} has {fact} {own['facts'].get(fact)}, but the checkpoint was trained with "
-                    f"{value}; use that codec, or start a new run in another folder"
-                )
-        if own["fingerprint"] != codec["fingerprint"]:
-            raise InputError(
-                f"codec {name!r} has other weights than the one the checkpoint was trained with, so its codes mean "
-                "other things; use that codec, or start a new run in another folder"
-            )
-    extra = sorted(now["codecs"].keys() - then["codecs"].keys())
-    if extra:
-        raise InputError(f"codec {extra[0]!r} is new since the checkpoint; start a new run in another folder")
-    for key, what in (("learn", "way of learning"), ("text_size", "text vocabulary"), ("base", "base model")):
+    for key, what in (("base", "base model"), ("text_size", "text vocabulary"), ("learn", "way of learning")):
         if now[key] != then[key]:
             raise InputError(
                 f"the checkpoint was trained with another {what} ({then[key]}, here {now[key]}); "
                 "use the same, or start a new run in another folder"
             )
+    for place, (name, codec) in enumerate(then["codecs"].items()):
+        _check_codec(name, codec, now["codecs"].get(name))
+        if list(now["codecs"])[place] != name:
+            raise InputError(
+                f"codec {name!r} has another place among this model's codecs than in the checkpoint's, so its tokens "
+                "have other ids; give new codecs after it"
+            )
+
+
+def _check_codec(name: str, then: Mapping[str, Any], now: Mapping[str, Any] | None) -> None:
+    if now is None:
+        raise InputError(f"the checkpoint was trained with codec {name!r}, which this model lacks; add it")
+    for fact, value in then["facts"].items():
+        if now["facts"].get(fact) != value:
+            raise InputError(
+                f"codec {name!r} has {fact} {now['facts'].get(fact)}, but the checkpoint was trained with "
+                f"{value}; use that codec, or start a new run in another folder"
+            )
+    if now["fingerprint"] != then["fingerprint"]:
+        raise InputError(
+            f"codec {name!r} has other weights than the one the checkpoint was trained with, so its codes mean "
+            "other things; use that codec, or start a new run in another folder"
+        )
 
 
 def facts_of(grown: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from sensorium.device import device_of, keep_freed_memory
-from sensorium.training.config import TrainConfig
+from sensorium.train_config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class World:
             dist.all_reduce(value)
         return value
 
+    def wait(self) -> None:
+        """Until all processes are here; one may encode for an hour before."""
+        if self.size > 1:
+            dist.monitored_barrier(timeout=timedelta(days=1)) if dist.get_backend() == "gloo" else dist.barrier()
+
     def agree(self, numbers: list[float]) -> list[float]:
         """What process 0 has; times and signals differ between processes, decisions must not."""
         if self.size == 1:
@@ -64,6 +69,7 @@ def world(config: TrainConfig) -> Iterator[World]:
         torch.set_num_threads(config.threads)
     if device.type == "cpu":
         keep_freed_memory()
+        torch.set_flush_denormal(True)  # numbers of next to nothing would slow a CPU down
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World(device)
@@ -83,9 +89,8 @@ def world(config: TrainConfig) -> Iterator[World]:
 
 
 def copied(grown: Any) -> Any:
-    """A copy of a grown model's weights, to be sharded; tokenizer, codecs and vocabulary are shared."""
-    shared = (grown.codecs, grown.tokenizer, grown.vocabulary, grown.stream)
-    return copy.deepcopy(grown, memo={id(item): item for item in shared})
+    """A copy of a grown model's weights, to be sharded; its senses are shared."""
+    return copy.deepcopy(grown, memo={id(grown.senses): grown.senses})
 
 
 def shard(module: nn.Module, lm: Any, world: World) -> None:

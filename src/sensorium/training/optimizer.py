@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -10,27 +9,28 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from sensorium.muon import Muon
+from sensorium.train_config import TrainConfig
 from sensorium.training import machine
-from sensorium.training.config import TrainConfig
+from sensorium.training.muon import Muon
+from sensorium.training.trainee import Trainee, no_layout_lost
 from sensorium.types import InputError
 
 
 class Optimizer:
-    """What trains of a grown model, its optimisers, and the moving average of the weights.
+    """What trains, its optimisers, and the moving average of the weights.
 
     Args:
-        grown: gives the parameters, by group; already on its device, and sharded if it will be.
+        trainee: gives the parameters, by group; already on its device, and sharded if it will be.
     """
 
-    def __init__(self, grown: Any, config: TrainConfig):
+    def __init__(self, trainee: Trainee, config: TrainConfig):
         self.config = config
         self.parameters: dict[str, nn.Parameter] = {
-            name: parameter for name, parameter in grown.named_parameters() if parameter.requires_grad
+            name: parameter for name, parameter in trainee.module.named_parameters() if parameter.requires_grad
         }
         if not self.parameters:
             raise InputError("this model has nothing that trains; grow it with new rows first")
-        adam, muon = self._groups(grown)
+        adam, muon = self._groups(trainee)
         self.parts: list[torch.optim.Optimizer] = [AdamW(adam, betas=config.betas, fused=True)] if adam else []
         if muon:
             self.parts.append(Muon(muon, whole=machine.gathered, like=machine.like))
@@ -40,23 +40,22 @@ class Optimizer:
             self.average = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
             self._update_average = get_ema_multi_avg_fn(config.ema)
 
-    def _groups(self, grown: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def _groups(self, trainee: Trainee) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Parameter groups for AdamW and for Muon, each with its peak learning rate and weight decay."""
-        tables = {id(parameter) for parameter in _tables(grown)}
-        adam, muon = [], []
-        for name, members in grown.parameters_to_train().items():
-            sorts: dict[str, list[nn.Parameter]] = {"muon": [], "decayed": [], "plain": []}
-            for parameter in members:
-                matrix = parameter.ndim >= 2 and name != "rows"
-                by_muon = name == "body" and parameter.ndim == 2 and id(parameter) not in tables
-                by_muon &= self.config.optimizer == "muon"
-                sorts["muon" if by_muon else "decayed" if matrix else "plain"].append(parameter)
-            for sort, chosen in sorts.items():
-                decay = 0.0 if sort == "plain" else self.config.weight_decay
-                group = {"params": chosen, "lr": 0.0, "peak": self.config.lr_of(name), "weight_decay": decay}
-                if chosen:
-                    (muon if sort == "muon" else adam).append(group)
+        adam: list[dict[str, Any]] = []
+        muon: list[dict[str, Any]] = []
+        for group in trainee.groups():
+            by_muon = group.muon and self.config.optimizer == "muon"
+            decay = self.config.weight_decay if group.decay else 0.0
+            peak = self.config.lr_of(group.name)
+            if group.parameters:
+                found = {"params": group.parameters, "lr": 0.0, "peak": peak, "weight_decay": decay}
+                (muon if by_muon else adam).append(found)
         return adam, muon
+
+    def scale(self, share: Tensor) -> None:
+        """Multiply all gradients."""
+        torch._foreach_mul_([p.grad for p in self.parameters.values() if p.grad is not None], share)
 
     def step(self, lr_share: float) -> Tensor | None:
         """Clip the gradient, step at a share of the peak learning rates, clear the gradient.
@@ -97,6 +96,8 @@ class Optimizer:
                 continue
             same = value.shape == parameter.shape
             kept = machine.like(parameter, value) if same else value.to(parameter.device)
+            if same and not hasattr(parameter, "full_tensor"):
+                kept = no_layout_lost(parameter, kept)
             self._owner[parameter].state[parameter][entry] = kept
 
     def load_average(self, weights: dict[str, Tensor]) -> None:
@@ -107,9 +108,3 @@ class Optimizer:
 
 def _entries(part: torch.optim.Optimizer) -> tuple[str, ...]:
     return ("momentum",) if isinstance(part, Muon) else ("step", "exp_avg", "exp_avg_sq")
-
-
-def _tables(grown: Any) -> Iterable[nn.Parameter]:
-    """The base model's embedding tables and output head, which are tables of tokens rather than maps."""
-    for module in (grown.lm.get_input_embeddings(), grown.lm.get_output_embeddings()):
-        yield from module.parameters()

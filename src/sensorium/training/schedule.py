@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import cos, pi
 
-from sensorium.training.config import TrainConfig
+from sensorium.train_config import TrainConfig
 
 
 def progress(config: TrainConfig, step: int, seconds: float) -> float:
@@ -22,8 +22,8 @@ def progress(config: TrainConfig, step: int, seconds: float) -> float:
 
 def lr_share(config: TrainConfig, step: int, seconds: float) -> float:
     """The share of the peak learning rate for step ``step``, in 0 to 1."""
-    warm = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
     done = progress(config, step, seconds)
+    warm = _warm(config, step, done)
     if config.schedule == "linear":
         return warm * (1 - done)
     if config.schedule == "cosine":
@@ -31,3 +31,14 @@ def lr_share(config: TrainConfig, step: int, seconds: float) -> float:
     if config.schedule == "trapezoid":
         return warm * min(1.0, (1 - done) / config.cooldown)
     return warm
+
+
+def _warm(config: TrainConfig, step: int, done: float) -> float:
+    """How far the warm-up has come, in 0 to 1."""
+    if not config.warmup:
+        return 1.0
+    if config.warmup >= 1:
+        return min(1.0, (step + 1) / config.warmup)
+    if config.max_steps is not None:
+        return min(1.0, (step + 1) / max(1.0, config.warmup * config.max_steps))
+    return min(1.0, max(done / config.warmup, 1e-3)) if config.minutes is not None else 1.0

@@ -139,7 +139,7 @@ export async function makePanel(root, app) {
     try {
       const parts = await api.make(app.model.id, of, requestFor(of, said), count, running.signal);
       sets = [{ words: said, kind: of, parts }, ...sets].slice(0, KEPT_SETS);
-      keepMade("sets", sets);
+      await keepMade("sets", sets);
       announce(t("make.done", { count: parts.length }));
     } catch (error) {
       problem = app.fail(error);

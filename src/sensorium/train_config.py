@@ -1,4 +1,4 @@
-"""What a training run may be told."""
+"""What a training run may be told. Without torch, so that the help of a command need not wait for it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any, Literal, get_args
 
-from sensorium.device import Dtype
 from sensorium.types import InputError
 
+Dtype = Literal["auto", "float32", "bfloat16"]
 Schedule = Literal["linear", "cosine", "trapezoid", "constant"]
 Optimiser = Literal["adamw", "muon"]
 
-DEFAULT_LR = {"rows": 2e-3, "adapter": 5e-4, "body": 3e-4}
+DEFAULT_LR = {"rows": 2e-3, "adapter": 5e-4, "body": 3e-4, "rest": 1e-3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,9 @@ class TrainConfig:
         minutes: time budget of the whole run, all its resumes together; a resume with a larger one goes on.
         max_steps: step budget; with both, the first reached ends the run.
         lr: peak learning rate of the groups ``rows``, ``adapter`` and ``body``, or one number for all; groups
-            that are left out keep their default.
-        warmup: steps of linear warm-up.
+            that are left out keep their default. Networks that are no language models have ``body`` (matrices and
+            convolutions) and ``rest``.
+        warmup: steps of linear warm-up; below 1, the share of the budget.
         schedule: after the warm-up, fall to zero at the end of the budget along a line (``"linear"``) or half
             a cosine (``"cosine"``), stay flat and fall in the last ``cooldown`` of it (``"trapezoid"``,
             arXiv 2405.18392), or stay flat. The budget is ``max_steps`` where given, else ``minutes``.
@@ -35,6 +36,8 @@ class TrainConfig:
         betas: of AdamW.
         grad_clip: largest norm of the gradient; None for no limit.
         ema: decay a step of an average of the weights, e.g. 0.999; `fit` ends with the average. None for none.
+        accumulate: batches of a step, whose gradients add up: larger steps without more memory.
+        validate_every: steps between looks at the data that are not trained on; None for one at the end.
         save_every: steps between checkpoints, beside those by time; None for none by steps.
         save_minutes: minutes between checkpoints.
         log_every: steps between lines of the log.
@@ -42,7 +45,7 @@ class TrainConfig:
         threads: CPU threads; None leaves them as they are.
         device: ``"auto"`` takes a GPU where there is one.
         dtype: in which the model computes; weights stay as they are. ``"auto"`` is bfloat16 where the device is fast
-            in it (GPUs from 2020, CPUs with AMX), else float32.
+            in it (GPUs from 2020; a CPU is timed), else float32.
         compile: compile the body with torch.compile, which takes a minute or two and needs a C++ compiler.
 
     Raises:
@@ -52,7 +55,7 @@ class TrainConfig:
     minutes: float | None = None
     max_steps: int | None = None
     lr: float | Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_LR))
-    warmup: int = 100
+    warmup: float = 0.04
     schedule: Schedule = "cosine"
     cooldown: float = 0.3
     optimizer: Optimiser = "adamw"
@@ -60,6 +63,8 @@ class TrainConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     grad_clip: float | None = 1.0
     ema: float | None = None
+    accumulate: int = 1
+    validate_every: int | None = None
     save_every: int | None = None
     save_minutes: float = 5.0
     log_every: int = 10
@@ -75,7 +80,10 @@ class TrainConfig:
         for name, choices in (("schedule", Schedule), ("optimizer", Optimiser), ("dtype", Dtype)):
             if getattr(self, name) not in get_args(choices):
                 raise InputError(f"{name} must be one of {', '.join(get_args(choices))}, not {getattr(self, name)!r}")
-        for name in ("minutes", "max_steps", "save_every", "save_minutes", "log_every", "threads", "grad_clip"):
+        for name in (
+            "minutes", "max_steps", "accumulate", "validate_every", "save_every", "save_minutes", "log_every",
+            "threads", "grad_clip",
+        ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"{name} must be more than 0, not {value}")

@@ -1,0 +1,73 @@
+"""Fetching a tokenizer's config and weights from a Hub id or a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sensorium.types import InputError
+
+
+def config_of(source: str) -> Any:
+    """The config of transformers; InputError when there is none."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(source)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"no VQ model could be loaded from {source!r}: {_first_line(error)}") from error
+
+
+def whole(model: Any, source: str) -> Any:
+    """A model that stands alone; InputError when its weights are missing."""
+    try:
+        return model.from_pretrained(source)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"the weights of {source!r} could not be fetched: {_first_line(error)}") from error
+
+
+def read_weights(vq: torch.nn.Module, source: str) -> None:
+    """Fill a VQ model from the safetensors files of a Hub id or folder, in which its names may have a prefix."""
+    from safetensors import safe_open
+
+    ending, names = "quantize.embedding.weight", list(vq.state_dict())
+    where = _weight_files(source)
+    prefixes = [key.removesuffix(ending) for key in where if key.endswith(ending)]
+    prefix = next((one for one in prefixes if all(one + name in where for name in names)), None)
+    if prefix is None:
+        raise InputError(f"the weights in {source!r} do not hold the VQ model that its config describes")
+    tensors = {}
+    for file in {where[prefix + name] for name in names}:
+        with safe_open(str(_fetch(source, file)), "pt") as weights:
+            here = [name for name in names if where[prefix + name] == file]
+            tensors |= {name: weights.get_tensor(prefix + name) for name in here}
+    vq.load_state_dict(tensors)
+
+
+def _weight_files(source: str) -> dict[str, str]:
+    """File of each tensor."""
+    from safetensors import safe_open
+
+    index = _fetch(source, "model.safetensors.index.json", must=False)
+    if index is not None:
+        return json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+    with safe_open(str(_fetch(source, "model.safetensors")), "pt") as weights:
+        return dict.fromkeys(weights.keys(), "model.safetensors")
+
+
+def _fetch(source: str, file: str, must: bool = True) -> Path | None:
+    """A file of a Hub id (fetched into its cache) or folder; None when it may be missing and is."""
+    from transformers.utils import cached_file
+
+    try:
+        found = cached_file(source, file, _raise_exceptions_for_missing_entries=must)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} of {source!r} could not be fetched: {_first_line(error)}") from error
+    return None if found is None else Path(found)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,110 @@
+"""The viewers of series, boxes and actions in a real browser, beside a server whose model reads and writes them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from in_browser import attach, chromium, file, until, visiting
+from serving import Greys, png, running, tiny_assistant
+
+from sensorium.families.uniform import UniformCodec
+
+pytestmark = pytest.mark.slow
+
+CSV = "time [s],ax [m/s2],pressure [hPa]\n" + "\n".join(f"{i / 100},{i % 7},{1000 + i / 10}" for i in range(400))
+BOXES = {"frame": [64, 48], "boxes": [{"label": "cat", "box": [1, 2, 30, 40]}, {"label": "nose", "point": [33, 11]}]}
+EVENTS = [{"time": at / 10, "kind": "move", "x": 6 * at, "y": 5} for at in range(9)] + [{"time": 1.0, "kind": "press"}]
+LIST = {"categories": ("cat", "move"), "frame": (64, 48), "max_frames": 20}
+
+
+@pytest.fixture(scope="module")
+def server():
+    codecs = [
+        Greys(),
+        UniformCodec(2, bins=8, max_frames=500),
+        UniformCodec(4, bins=8, ranges=[(0, 64)] * 4, name="boxes", modality="boxes", **LIST),
+        UniformCodec(4, bins=8, ranges=[(0, 64)] * 4, name="actions", modality="actions", **LIST),
+    ]
+    with running({"tiny": tiny_assistant(codecs=codecs)}) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser, server):
+    with visiting(browser, server.url) as visit:
+        yield visit()
+
+
+def test_a_series_is_drawn_with_axes_units_and_values_and_comes_closer(page):
+    attach(page, file("shaken.csv", CSV.encode(), "text/csv"))
+    chart = page.locator(".shelf .series-chart")
+    chart.wait_for()
+    assert chart.locator("polyline").count() == 2
+    words = chart.locator("text").all_inner_texts() or chart.locator("text").all_text_contents()
+    assert {"ax [m/s2]", "pressure [hPa]", "time [s]", "0", "6", "1,000"} <= set(words)
+    chart.hover()
+    until(
+        page,
+        "/s · ax: [0-9.]+ m\\/s2 · pressure: [0-9,.]+ hPa/.test(document.querySelector('.series-values').innerText)",
+    )
+    chart.focus()
+    chart.press("+")
+    closer = chart.locator("text").all_text_contents()
+    assert "0" not in closer[: closer.index("ax [m/s2]") - 2], "the axis of time begins later"
+    page.get_by_role("button", name="The whole series").click()
+    assert chart.locator("text").all_text_contents() == words
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 20)
+    page.mouse.up()
+    assert chart.locator("text").all_text_contents() != words
+
+
+def test_a_table_that_browsers_cannot_read_is_named(page):
+    attach(page, file("shaken.parquet", b"PAR1", ""))
+    page.get_by_text("a table that this page cannot draw").wait_for()
+
+
+def test_boxes_are_drawn_on_the_picture_before_them(page):
+    attach(page, file("cat.png", png_of(64, 48), "image/png"))
+    page.locator(".shelf img").wait_for()
+    attach(page, file("cat.json", json.dumps(BOXES).encode(), "application/json"))
+    drawing = page.locator(".boxes-view svg")
+    drawing.locator("image").wait_for(state="attached")
+    assert (drawing.locator("rect").count(), drawing.locator("circle").count()) == (1, 1)
+    assert drawing.locator("text").all_text_contents() == ["cat", "nose"]
+    assert drawing.locator("rect").evaluate("box => box.getBBox().width") == 29
+    assert page.locator(".boxes-view li").all_inner_texts() == ["cat: 1, 2, 30, 40", "nose: 33, 11"]
+
+
+def png_of(width: int, height: int) -> bytes:
+    import io
+
+    import PIL.Image
+
+    buffer = io.BytesIO()
+    PIL.Image.open(io.BytesIO(png())).resize((width, height)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def test_actions_are_played_again(page):
+    content = json.dumps({"frame": [64, 48], "events": EVENTS}).encode()
+    attach(page, file("drawn.actions", content, ""))
+    view = page.locator(".actions-view")
+    view.locator("li").first.wait_for()
+    assert view.locator("li").all_inner_texts()[-1] == "1 s · press (48, 5)"
+    assert view.locator("li.now").inner_text().startswith("1 s · press")
+    view.get_by_role("button", name="Play again").click()
+    until(page, "Number(document.querySelector('.actions-bar input').value) < 0.6")
+    until(page, "document.querySelector('.actions-view li.now').innerText.includes('press')")
+    view.get_by_role("button", name="Play again").wait_for()
+    view.locator("li").nth(3).click()
+    assert view.locator("circle").get_attribute("cx") == "18"
