@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -38,7 +38,7 @@ def evaluate(
     results.save(out, "validation" if part else f"evaluation-{only}" if only else "evaluation")
 
 
-Asked = dict[LabelledSet, Sequence[Example]]
+Asked = Mapping[LabelledSet, Sequence[Example]]
 
 
 def _names(model: Any, results: Results, asked: Asked) -> None:
