@@ -65,8 +65,8 @@ def _tells(model: Any, results: Results, asked: Asked) -> None:
         for kind in ("trend", "peaks", "cycles", "place"):
             talks = [tasks.telling(kind, Part("series", Signal(one)), shape_of(one), random) for one in series]
             task = Task(name=f"{kind}, {called}", conversations=talks, scorer=Written())
-            task.run(model, results)
-            task.blind().run(model, results)
+            for view in (task, task.blind(), task.wrong()):
+                view.run(model, results)
 
 
 def _writes(model: Any, results: Results, asked: Asked) -> None:
