@@ -7,8 +7,8 @@ number of ids, codes of one medium (``codes``) or text, alternate in one process
 is the share of what the memory allows: a step reads all weights that it needs once, and the bandwidth is measured on
 the same machine with the same threads. ``first`` is the time to the first id after the prompt.
 
-llama.cpp is what one would pick instead: its own server, a process of its own (extra ``llamacpp``), on the same weights in
-Q8_0, which writes whatever ids it likes, without any mask, sampled among the 40 likeliest.
+llama.cpp is what one would pick instead: its own server, a process of its own (extra ``llamacpp``), on the same weights
+in Q8_0, which writes whatever ids it likes, without any mask, sampled among the 40 likeliest.
 """
 
 from __future__ import annotations
