@@ -192,7 +192,7 @@ def test_nano_answers_about_a_picture_in_llama_cpp_as_in_torch(tmp_path, serve):
     y, x = np.mgrid[:64, :64]
     disc = np.full((64, 64, 3), 255, dtype=np.uint8)
     disc[(x - 32) ** 2 + (y - 32) ** 2 < 500] = (220, 30, 30)
-    conversation = model.encode(Conversation((as_message("user", [sm.Image(disc), "What is this?"]),)))
+    conversation = model.senses.encode(Conversation((as_message("user", [sm.Image(disc), "What is this?"]),)))
     prompt = model.stream.render(conversation, reply=True).ids.tolist()
     engine = serve(model, export_gguf(model, tmp_path / "nano.gguf"))
     turn = Turn(prompt, rules(model, "text"), GREEDY)
