@@ -182,7 +182,7 @@ def test_digits_one_by_one_are_told_apart(tmp_path):
 
 def test_an_unreachable_server_is_told_plainly():
     engine = make_engine(grown().lm, "llamacpp=http://127.0.0.1:9")
-    with pytest.raises(InputError, match=r"no answer from the server at http://127\.0\.0\.1:9"):
+    with pytest.raises(InputError, match=r"the engine at http://127\.0\.0\.1:9 is not reachable"):
         write(engine, grown())
 
 
