@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -11,6 +12,7 @@ import numpy as np
 
 from sensorium.engines import Engine, Sampling, Scored, TorchEngine, Turn, generate
 from sensorium.generate.best_of import best_of as choose_best
+from sensorium.modalities import named_by
 from sensorium.model import Model
 from sensorium.stream import Grammar, Want, wanted_kinds
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, as_message
@@ -198,4 +200,10 @@ def without_request(conversation: Conversation) -> Conversation:
 def _conversation(content: Content, history: Sequence[Message]) -> Conversation:
     if isinstance(content, Conversation):
         return Conversation((*history, *content.messages))
+    for said in content if isinstance(content, (list, tuple)) else [content]:
+        if isinstance(said, str) and (kind := named_by(said)) is not None:
+            warnings.warn(
+                f"{said!r} is said to the model as words; to show it the file, say sm.{kind.capitalize()}({said!r})",
+                stacklevel=2,
+            )
     return Conversation((*history, as_message("user", content)))
