@@ -7,8 +7,8 @@ number of ids, codes of one medium (``codes``) or text, alternate in one process
 is the share of what the memory allows: a step reads all weights that it needs once, and the bandwidth is measured on
 the same machine with the same threads. ``first`` is the time to the first id after the prompt.
 
-llama.cpp is what one would pick instead: its own server in this process (extra ``llamacpp``) on the same weights in
-Q8_0, which writes whatever ids it likes, without any mask, sampled among the 40 likeliest.
+llama.cpp is what one would pick instead: its own server, a process of its own (extra ``llamacpp``), on the same weights
+in Q8_0, which writes whatever ids it likes, without any mask, sampled among the 40 likeliest.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -156,9 +157,20 @@ def llama_cpp(subject: Subject, options: argparse.Namespace) -> Iterator[str | N
     with TemporaryDirectory() as folder:
         file = export_gguf(subject.model, Path(folder) / "model.gguf", "int8")
         room = options.prompt + options.tokens + 8
-        server = start_server(file, context=room, parallel=max(options.batch), threads=options.threads)
-        yield server.listening_address
-        del server
+        here, there = get_context("spawn").Pipe()
+        job = {"context": room, "parallel": max(options.batch), "threads": options.threads}
+        process = get_context("spawn").Process(target=serve_until_told, args=(there, str(file), job), daemon=True)
+        process.start()
+        yield here.recv()
+        here.send("stop")
+        process.join(10)
+
+
+def serve_until_told(pipe: Any, file: str, job: dict[str, Any]) -> None:
+    """llama.cpp's server in a process of its own: its waiting threads slow torch's down where they share one."""
+    server = start_server(file, **job)
+    pipe.send(server.listening_address)
+    pipe.recv()
 
 
 def asks(url: str, prompts: Sequence[Sequence[int]], tokens: int) -> Write:

@@ -1,7 +1,7 @@
 """What others reach: nearest neighbour under dynamic time warping, MiniROCKET, seasonal naive, fracast.
 
-Needs ``pip install aeon fracast`` in an environment of its own (they pin other versions of NumPy and torch than
-Sensorium's). ``python benchmarks/series_baselines.py`` writes results/sensors/baselines.json.
+Needs ``pip install aeon fracast`` beside Sensorium, best in an environment of its own, for aeon wants an older NumPy.
+``PYTHONPATH=. python benchmarks/series_baselines.py`` writes results/sensors/baselines.json.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from recipes.sensors.sets import SERIES, SETS, Example, ForecastSeries, half
 
-from sensorium.evaluate.forecasts import LEVELS, scores, seasonal_naive
+from sensorium.evaluate.forecasts import scores, seasonal_naive
 from sensorium.evaluate.values import Share
 from sensorium.families.kernels import stretched
 from sensorium.files import atomic_file
+from sensorium.generate.forecast import LEVELS
 
 OUT = Path("results/sensors/baselines.json")
 Classify = Callable[[Sequence[Example], Sequence[Example]], Sequence[str]]

@@ -11,7 +11,8 @@ from benchmarks.series_baselines import majority
 from recipes.sensors.sets import SERIES, SETS, Example, split
 from recipes.sensors.sources import read_column, read_ts
 
-from sensorium.evaluate.forecasts import LEVELS, coverage, crps, mase, naive_error, seasonal_naive
+from sensorium.evaluate.forecasts import coverage, crps, mase, naive_error, seasonal_naive
+from sensorium.generate.forecast import LEVELS
 from sensorium.types import InputError
 
 TS = "#a note\n@problemName toy\n@data\n1,2,3:4,5,6:up\n7,8:9,10:down\n"

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from recipes.sensors import tasks
 from recipes.sensors.facts import shape_of
-from recipes.sensors.series import CONTEXT, HORIZON, READER, WRITER, GoingOn, Media, added, forecast, written
+from recipes.sensors.series import CONTEXT, HORIZON, READER, WRITER, Media, added, forecast, written
 from recipes.sensors.sets import SERIES, SETS, Example, ForecastSeries
 
 from sensorium.data.views import Views
-from sensorium.evaluate.forecasts import LEVELS
 from sensorium.families.kernels import KernelsCodec, groups
 from sensorium.generate import Assistant
+from sensorium.generate.forecast import LEVELS
 from sensorium.model import grow
 from sensorium.model.fresh import fresh_base, learn_tokenizer
-from sensorium.types import InputError, Signal
+from sensorium.types import Signal
 
 HISTORY = np.sin(np.arange(150) / 5) + 3
 SERIES_OF_8 = ForecastSeries(name="x", title="x", file="", column="", season=31, horizon=8, origins=1)
@@ -97,17 +97,9 @@ def test_changes_add_up_season_by_season():
     assert added(np.array([[1.0, 1, 1]]), np.array([10.0, 20])).tolist() == [[11, 21, 12]]
 
 
-def test_a_series_that_goes_on_may_not_end(model):
-    rules = GoingOn(model.vocabulary, model.stream.text_stop, model.stream.stop_ids, want="series")
-    layout = model.vocabulary.layout("series")
-    for one in layout.ids(np.zeros(5, np.int64))[:-1]:
-        rules.advance(one)
-    assert rules.allowed() == (layout.range(0),)
-
-
 @pytest.mark.parametrize("changes", [False, True])
 def test_a_forecast_has_ordered_quantiles_within_what_can_be_written(model, changes):
-    quantiles = forecast(model, HISTORY, SERIES_OF_8, changes, samples=5)
+    quantiles = forecast(model, SERIES_OF_8, changes, HISTORY, samples=5)
     assert quantiles.shape == (len(LEVELS), 8)
     assert (np.diff(quantiles, axis=0) >= 0).all()
     spread = 4 * HISTORY.std() + np.abs(HISTORY).max()
@@ -115,14 +107,10 @@ def test_a_forecast_has_ordered_quantiles_within_what_can_be_written(model, chan
 
 
 def test_a_forecast_does_not_depend_on_units(model):
-    metres = forecast(model, HISTORY, SERIES_OF_8, samples=3)
-    assert forecast(model, 1000 * HISTORY + 7, SERIES_OF_8, samples=3) == pytest.approx(1000 * metres + 7, rel=1e-4)
-
-
-def test_too_many_steps_are_refused(model):
-    long = ForecastSeries(name="x", title="x", file="", column="", season=5, horizon=HORIZON + 1, origins=1)
-    with pytest.raises(InputError, match="24 steps at most, not 25"):
-        forecast(model, HISTORY, long)
+    metres = forecast(model, SERIES_OF_8, False, HISTORY, samples=3)
+    assert forecast(model, SERIES_OF_8, False, 1000 * HISTORY + 7, samples=3) == pytest.approx(
+        1000 * metres + 7, rel=1e-4
+    )
 
 
 def test_every_horizon_can_be_forecast():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any
@@ -63,8 +65,8 @@ def _tells(model: Any, results: Results, asked: Asked) -> None:
         for kind in ("trend", "peaks", "cycles", "place"):
             talks = [tasks.telling(kind, Part("series", Signal(one)), shape_of(one), random) for one in series]
             task = Task(name=f"{kind}, {called}", conversations=talks, scorer=Written())
-            task.run(model, results)
-            task.blind().run(model, results)
+            for view in (task, task.blind(), task.wrong()):
+                view.run(model, results)
 
 
 def _writes(model: Any, results: Results, asked: Asked) -> None:
@@ -78,12 +80,7 @@ def _writes(model: Any, results: Results, asked: Asked) -> None:
 
 
 def _forecasts(model: Any, results: Results, asked: Asked) -> None:
-    for series in SERIES:
-        for condition, changes in (("model", False), ("model, by changes", True)):
-            found = scores(
-                lambda history, one=series, by=changes: forecast(model, history, one, by),
-                series.rolling(),
-                series.season,
-            )
-            for name, values in found.items():
-                results.add(f"{series.name}, {name}", condition, Mean.of(values))
+    for series, (condition, changes) in product(SERIES, (("model", False), ("model, by changes", True))):
+        found = scores(partial(forecast, model, series, changes), series.rolling(), series.season)
+        for name, values in found.items():
+            results.add(f"{series.name}, {name}", condition, Mean.of(values))

@@ -1,7 +1,4 @@
-"""What happens in a series, computed from its numbers: trend, peaks, periods, place of the highest value, channels.
-
-Every sentence a model learns to say of a series, and every wish it learns to fulfil, is checked by these functions.
-"""
+"""What happens in a series, computed from its numbers; what a model says or writes is checked by it."""
 
 from __future__ import annotations
 
@@ -17,23 +14,19 @@ _STEP = 0.25  # a peak stands out by so much of the range on both sides; a trend
 
 @dataclass(frozen=True)
 class Shape:
-    """Of the channel that varies most; ``peaks`` and ``cycles`` (0 = none) are counts, ``low``, ``high`` values."""
+    """Of the channel that varies most; ``peaks`` and ``cycles`` (0 = none) are counts."""
 
     trend: str
     peaks: int
     cycles: int
     place: str
-    channel: int
-    low: float
-    high: float
 
 
 def shape_of(values: np.ndarray) -> Shape:
     """The facts of a series (time, channels) with at least two samples."""
-    channel = int(np.ptp(values, axis=0).argmax())
-    x = values[:, channel].astype(np.float64)
+    x = values[:, np.ptp(values, axis=0).argmax()].astype(np.float64)
     place = PLACES[min(2, 3 * int(x.argmax()) // len(x))]
-    return Shape(trend(x), peaks(x), cycles(x), place, channel, float(x.min()), float(x.max()))
+    return Shape(trend(x), peaks(x), cycles(x), place)
 
 
 def trend(x: np.ndarray) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 from recipes.sensors import tasks
@@ -16,17 +15,17 @@ from recipes.sensors.sets import SERIES, SETS, Example, ForecastSeries, half, sp
 
 from sensorium.codecs import load_codec
 from sensorium.data.views import Views
-from sensorium.engines import Sampling, Turn, generate
-from sensorium.evaluate.forecasts import LEVELS
+from sensorium.engines import generate
 from sensorium.families.kernels import KernelsCodec, groups
 from sensorium.families.uniform import UniformCodec
 from sensorium.files import atomic_file, cache_dir
+from sensorium.generate import Assistant
+from sensorium.generate.forecast import LEVELS, continuation
 from sensorium.model import Grown, grow
 from sensorium.model.fresh import fresh_base, learn_tokenizer
 from sensorium.recipe import Plan, Stage, conversations
-from sensorium.stream import Grammar
 from sensorium.training import TrainConfig
-from sensorium.types import Conversation, InputError, Part, Signal, as_message
+from sensorium.types import Conversation, Part, Signal
 
 CONTEXT, HORIZON, WRITTEN = 96, 24, 64  # samples a forecast looks back, goes on; of a series written from words
 VIEWS, FITTED, MADE = 7, 4, 2000  # changed views of a series; views that the reader is fitted to; made-up series
@@ -169,43 +168,21 @@ def plan(whole: bool) -> Plan:
     )
 
 
-class GoingOn(Grammar):
-    """The rules inside a series that must not end yet."""
-
-    def allowed(self) -> Any:
-        close = self.inside.close_id if self.inside else None
-        return tuple(ids for ids in super().allowed() if ids[0] != close)
-
-
 def forecast(
-    model: Any, history: np.ndarray, series: ForecastSeries, changes: bool = False, samples: int = 50
+    model: Assistant, series: ForecastSeries, changes: bool, history: np.ndarray, samples: int = 50
 ) -> np.ndarray:
     """(Q, H) quantiles at `LEVELS` of so many continuations of a history (time,), of the last `CONTEXT` samples.
 
     Args:
         changes: go on with the changes against one season before, and add them up.
-
-    Raises:
-        InputError: more steps are wanted than were trained on.
     """
-    steps, season = series.horizon, series.season
-    if steps > HORIZON:
-        raise InputError(f"the model goes on for {HORIZON} steps at most, not {steps}; forecast in pieces")
-    before = (history[season:] - history[:-season] if changes else history)[-CONTEXT:, None]
-    layout = model.vocabulary.layout(WRITER.facts.name)
-    started = layout.ids(written(before, before).codes)[:-1]
-    asked = Conversation((as_message("user", tasks.go_on(series.title, changes)),))
-    rules = GoingOn(model.vocabulary, model.stream.text_stop, model.stream.stop_ids, want="series")
-    for one in started:
-        rules.advance(one)
-    prompt = model.stream.render(asked, reply=True).ids.tolist() + started
-    turn = Turn(prompt, rules, Sampling(temperature=1.0, max_tokens=steps))
-    found = generate(model.engine, [turn.again(number) for number in range(samples)])
-    paths = WRITER.decode([np.array(one.ids) - layout.starts[0] for one in found])
-    paths_SH = np.stack([path.array[:, 0] for path in paths]) * before.std() + before.mean()
-    if changes:
-        paths_SH = added(paths_SH, history[-season:])
-    return np.quantile(paths_SH, LEVELS, axis=0)
+    season = series.season
+    known = (history[season:] - history[:-season] if changes else history)[-CONTEXT:, None]
+    request = tasks.go_on(series.title, changes)
+    made = continuation(model, Part("series", known), series.horizon, request=request, deviations=True)
+    found = generate(model.engine, [made.turn.again(number) for number in range(samples)])
+    paths_SH = np.stack([made.rows(one.ids)[:, 0] for one in found])
+    return np.quantile(added(paths_SH, history[-season:]) if changes else paths_SH, LEVELS, axis=0)
 
 
 def added(changes_SH: np.ndarray, last: np.ndarray) -> np.ndarray:

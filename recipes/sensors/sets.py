@@ -32,8 +32,7 @@ class LabelledSet:
         question: asks for the class.
         classes: in words, in the order of their labels in the files.
         first: the label of the first class; None when the files hold the words themselves.
-        rate_hz: samples a second, where it is known.
-        channels, units: one per channel, where they are known.
+        rate_hz, channels, units: as in `Signal`, where they are known.
     """
 
     name: str
@@ -72,8 +71,7 @@ class ForecastSeries:
         title: what it is, in words.
         file, column: where it stands in the wheel.
         season: samples in a period, known or the first high of the autocorrelation.
-        horizon: samples to forecast at each origin.
-        origins: forecasts, each ``horizon`` later than the one before; the last ends with the series.
+        horizon, origins: samples to forecast, and how often, each time ``horizon`` later, the last to the end.
         every: the mean over so many samples is one sample.
     """
 

@@ -17,60 +17,68 @@ from sensorium.types import InputError
 if TYPE_CHECKING:
     from sensorium.runs import Run
 
-IN_THE_BOX = ("image", "image-read")  # one writes, the other reads
 SETTINGS = (
     "max_steps", "warmup", "schedule", "cooldown", "optimizer", "weight_decay", "grad_clip", "ema", "accumulate",
     "validate_every", "save_every", "save_minutes", "log_every", "seed", "threads", "device", "dtype", "compile",
 )  # fmt: skip
 
 
+Model = Annotated[
+    str | None, typer.Argument(help="The LLM to grow: a Hub id or a folder. A grown model is trained further.")
+]
+Data = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Conversations as JSONL in the OpenAI chat form; several files are mixed, FILE=SHARE in that share."
+    ),
+]
+Out = Annotated[Path | None, typer.Option(help="Folder for checkpoints, logs and the trained model (in OUT/model).")]
+Config = Annotated[
+    Path | None,
+    typer.Option(help="A Python file whose function run() returns a sensorium.runs.Run: all that can be said."),
+]
+Codecs = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A codec in the box by name, or a folder; may be repeated.",
+        show_default="those in the box; none for a grown model",
+    ),
+]
+Learn = Annotated[
+    Literal["rows", "adapter", "full"],
+    typer.Option(help="rows: the LLM itself stays bit-identical; adapter: LoRA as well; full: everything."),
+]
+Weight = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="KIND=NUMBER: how much a token counts in the loss, e.g. text=4; may be repeated.",
+        show_default="text as much as all codes together",
+    ),
+]
+Rows = Annotated[
+    int | None, typer.Option(min=1, help="Packed rows in a step.", show_default="by the time a step takes")
+]
+RowTokens = Annotated[
+    int | None, typer.Option(min=16, help="Tokens in a packed row.", show_default="by the longest conversation")
+]
+
+
 @with_options(TrainConfig, SETTINGS)
 def train(
-    model: Annotated[
-        str | None, typer.Argument(help="The LLM to grow: a Hub id or a folder. A grown model is trained further.")
-    ] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Conversations as JSONL in the OpenAI chat form; several files are mixed, FILE=SHARE in that share."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for checkpoints, logs and the trained model (in OUT/model).")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="A Python file whose function run() returns a sensorium.runs.Run: all that can be said."),
-    ] = None,
-    codec: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A codec in the box by name, or a folder; may be repeated.",
-            show_default="image and image-read; none for a grown model",
-        ),
-    ] = None,
-    learn: Annotated[
-        Literal["rows", "adapter", "full"],
-        typer.Option(help="rows: the LLM itself stays bit-identical; adapter: LoRA as well; full: everything."),
-    ] = "rows",
+    model: Model = None,
+    data: Data = None,
+    out: Out = None,
+    config: Config = None,
+    codec: Codecs = None,
+    learn: Learn = "rows",
     minutes: Annotated[float, typer.Option(min=0.01, help="Time for all of it, resumes together.")] = 30.0,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate of everything that trains.")] = None,
     validate: Annotated[
         Path | None, typer.Option(help="Conversations that are not trained on; their loss is logged.")
     ] = None,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="KIND=NUMBER: how much a token counts in the loss, e.g. text=4; may be repeated.",
-            show_default="text as much as all codes together",
-        ),
-    ] = None,
-    rows: Annotated[
-        int | None, typer.Option(min=1, help="Packed rows in a step.", show_default="by the time a step takes")
-    ] = None,
-    row_tokens: Annotated[
-        int | None, typer.Option(min=16, help="Tokens in a packed row.", show_default="by the longest conversation")
-    ] = None,
+    weight: Weight = None,
+    rows: Rows = None,
+    row_tokens: RowTokens = None,
     **settings: Any,
 ) -> None:
     """Grow an LLM by codecs and train it.
@@ -78,7 +86,7 @@ def train(
     The codecs' tokens are added to the LLM, which then learns from the conversations. The same command again goes on
     where the last run stopped. A model that is grown already keeps its codecs and what it knows; --codec adds others.
     """
-    from sensorium import runs
+    from sensorium import api, runs
     from sensorium.model.model import is_model
 
     options.quiet()
@@ -100,7 +108,7 @@ def train(
             data=wanted,
             config=TrainConfig(minutes=minutes, **options.given(lr=lr, **settings)),
             out=out,
-            codecs=codec or (() if is_model(model) else IN_THE_BOX),
+            codecs=codec or (() if is_model(model) else api.codec_names()),
             learn=learn,
         )
     )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-LEVELS = tuple(level / 10 for level in range(1, 10))
+from sensorium.generate.forecast import LEVELS
+
 MEDIAN = LEVELS.index(0.5)
 
 

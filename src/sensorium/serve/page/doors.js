@@ -3,11 +3,12 @@
 
 import { fill, language, t, textOf } from "./i18n.js";
 import { mediaTypeOf, urlOfBlob } from "./media.js";
-import download from "./viewers/download.js";
+import { downloadViewer } from "./viewers/download.js";
 import text from "./viewers/text.js";
 
 const cards = new Map(); // modality -> what /v1/modalities says of it
 const viewers = new Map([["text", text]]);
+const download = downloadViewer({ suffixOf, word });
 
 /** Note what the server tells of modalities. */
 export function noteCards(told) {

@@ -5,8 +5,6 @@ import { t } from "../i18n.js";
 import { strip } from "./strip.js";
 import { tileGrid } from "./tiles.js";
 
-const GOLDEN_ANGLE = 137.508;
-const BOOK_ANGLE = 61;
 const MOST_TILES = 256;
 
 /**
@@ -38,12 +36,6 @@ function squarest(count) {
   const side = Math.round(Math.sqrt(count));
   const columns = side * side === count ? side : Math.min(count, 8);
   return { rows: Math.ceil(count / columns), columns };
-}
-
-/** The colour of a code: the same for the same number of the same codebook everywhere. */
-export function colourOf(code, book = 0) {
-  const hue = (code * GOLDEN_ANGLE + book * BOOK_ANGLE) % 360;
-  return `oklch(${0.6 + 0.06 * (code % 5)} 0.12 ${hue.toFixed(1)})`;
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { h } from "../dom.js";
 import { number, t } from "../i18n.js";
-import { colourOf } from "./codes.js";
+import { colourOf } from "./colours.js";
 
 const WIDTH_PX = 1200;
 const LINE_PX = 22;

@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { number, t } from "../i18n.js";
-import { colourOf } from "./codes.js";
+import { colourOf } from "./colours.js";
 
 /** What the tiles of a step stand for: a frame each or, where there is one frame only, one of its codes each. */
 function cellsOf({ frames, single, rows, columns }, step) {

@@ -1,10 +1,10 @@
 // Any medium that has no viewer of its own: a link to download it.
 
 import { h, icon } from "../dom.js";
-import { suffixOf, word } from "../doors.js";
 import { addressOf, blobOf, modalityOf } from "../media.js";
 
-export default {
+/** The viewer, given what the doors know of a modality: the suffix of a file, and the words. */
+export const downloadViewer = ({ suffixOf, word }) => ({
   show(part) {
     const url = addressOf(part);
     const modality = modalityOf(part);
@@ -12,4 +12,4 @@ export default {
     const link = { class: "quiet-button", href, download: `${modality}.${suffixOf(modality, url)}` };
     return h("a", link, icon("download"), h("span", {}, word(modality, "download")));
   },
-};
+});
