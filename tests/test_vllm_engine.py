@@ -21,7 +21,7 @@ from sensorium.engines import Sampling, TorchEngine, Turn, Unreachable, generate
 from sensorium.engines.remote import RemoteEngine, Run
 from sensorium.engines.vllm_engine import VllmEngine
 from sensorium.stream import Grammar
-from sensorium.types import InputError
+from sensorium.types import Conversation, InputError, as_message
 from sensorium.vocabulary import Vocabulary
 
 TEXT_SIZE, TEXT_STOP, STOP = 300, 290, 1
@@ -296,6 +296,17 @@ def test_an_engine_that_is_not_there_is_the_servers_fault():
         assert (error["type"], error["code"]) == ("server_error", "engine_unreachable")
         assert "is not reachable" in error["message"]
         assert "127.0.0.1" not in error["message"]  # that is for the log
+
+
+def test_guidance_that_only_the_model_asks_for_is_left_out():
+    model = tiny_assistant()
+    model.senses.sampling["image"] = {"guidance": 3.0, "temperature": 0.5}
+    question = Conversation((as_message("user", "Draw."),))
+    assert model.turn(question, "image").sampling.guidance == 3.0
+    model.engine = VllmEngine(model.lm, "http://127.0.0.1:9")
+    assert model.turn(question, "image").sampling.guidance == 1.0
+    assert model.turn(question, "image").sampling.temperature == 0.5
+    assert model.turn(question, "image", guidance=2.0).guided  # said by the user: refused when it is written
 
 
 class DyingVllm(FakeVllm):

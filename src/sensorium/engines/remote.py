@@ -108,6 +108,7 @@ class RemoteEngine(ABC):
     """
 
     at_url: ClassVar[bool] = True
+    guides: ClassVar[bool] = False
 
     def __init__(self, lm: Any, url: str, api_key: str | None = None):
         self.lm, self._url, self._api_key = lm, url.rstrip("/"), api_key

@@ -165,7 +165,14 @@ class Assistant(Model):
         kinds = wanted_kinds(want) or frozenset()
         only = next(iter(kinds)) if len(kinds) == 1 else TEXT
         default: dict[str, Any] = {"temperature": 0.0 if only == TEXT else 1.0}
-        return Sampling(**(default | self.sampling.get(only, {}) | sampling))
+        return Sampling(**(default | self._own(only) | sampling))
+
+    def _own(self, modality: str) -> dict[str, Any]:
+        """What the model says of a modality, but for guidance where the engine does not offer it."""
+        own = dict(self.sampling.get(modality, {}))
+        if not getattr(self.engine, "guides", True):
+            own.pop("guidance", None)
+        return own
 
     def _about_media(self, conversation: Conversation, want: Want) -> bool:
         """Whether media are given or asked for by name: then the adapter helps, else answers are the base's own."""
