@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from serving import Greys, tiny_assistant
@@ -82,3 +84,16 @@ def test_several_answers_are_other_draws(model):
     turn = model.turn(asked("hm"), "image")
     gains = [model.information(turn, reply.ids) for reply in likeliest]
     assert gains == sorted(gains, reverse=True)
+
+
+@pytest.mark.parametrize("content", ["cat.png", ["What is this?", "pictures/cat.png"]])
+def test_a_file_name_said_as_words_is_told(model, content):
+    with pytest.warns(UserWarning, match=r"said to the model as words; .* say sm\.Image\('.*cat\.png'\)"):
+        model.chat(content, want="text", max_tokens=2)
+
+
+@pytest.mark.parametrize("content", ["What is cat.png?", "end.", "notes.unknown", Part("text", "cat.png")])
+def test_other_words_are_said_without_a_warning(model, content):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model.chat(content, want="text", max_tokens=2)

@@ -190,6 +190,13 @@ def test_an_incomplete_command_says_what_to_type(terminal, line):
         terminal.answer(line)
 
 
+def test_a_file_name_alone_is_not_said_as_words(terminal, tmp_path):
+    cat = picture(tmp_path / "cat.png")
+    with pytest.raises(InputError, match=r"show the file: /image .*cat\.png"):
+        terminal.answer(str(cat))
+    terminal.answer("nothing.png")  # no such file: words
+
+
 def test_help_in_the_chat_lists_its_commands(terminal):
     terminal.answer("/help")
     for command in ("/KIND PATH", "/make KIND", "/new", "/quit", "It reads image; it writes image."):

@@ -105,6 +105,24 @@ def test_the_examples_of_series_boxes_and_actions_run(monkeypatch, tmp_path):
         assert part.modality == "series"
 
 
+def test_what_the_docs_say_of_models_runs(monkeypatch, tmp_path):
+    from toys import tiny_base
+
+    from sensorium.model.gguf import export_gguf
+    from sensorium.model.model import Model
+    from sensorium.senses import Senses
+
+    pytest.importorskip("gguf")
+    monkeypatch.chdir(tmp_path)
+    base = tiny_base("llama-tied")
+    text_size = base.lm.get_input_embeddings().weight.shape[0]
+    export_gguf(Model(base.lm, Senses.of(base.tokenizer, text_size, [])), "my-base.gguf")
+    names: dict = {}
+    for source in python_of("docs/models.md"):
+        exec(compile(source, "docs/models.md", "exec"), names)
+    assert len(names["scores"]) == 3 and names["best"].score == pytest.approx(max(names["scores"]), abs=1e-4)
+
+
 BOX = ROOT / "src" / "sensorium" / "weights"
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from sensorium.modalities import modality, modality_names
+from sensorium.modalities import modality, modality_names, named_by
 from sensorium.types import InputError, Message, Part, Reply, Signal, as_message
 
 HELP = """\
@@ -84,6 +84,8 @@ class Terminal:
             self._make(kind, rest)
         elif command[1:] in modality_names() and command.startswith("/"):
             self._look(command[1:], rest)
+        elif (named := named_by(line)) is not None and Path(line.strip()).is_file():
+            raise InputError(f"the name of a file alone says nothing; show the file: /{named} {line.strip()}")
         elif command.startswith("/"):
             raise InputError(f"there is no command {command}; /help lists what can be typed")
         else:

@@ -4,7 +4,7 @@ from sensorium.engines.choose import ENGINES, make_engine
 from sensorium.engines.engine import Batch, Engine, generate, stream
 from sensorium.engines.sampling import Sampling, pick
 from sensorium.engines.torch_engine import TorchEngine
-from sensorium.engines.turn import Failed, Finish, Generation, Ids, Rules, Scored, Token, Turn
+from sensorium.engines.turn import Failed, Finish, Generation, Ids, Rules, Scored, Token, Turn, Unreachable
 
 __all__ = [
     "ENGINES",
@@ -20,6 +20,7 @@ __all__ = [
     "Token",
     "TorchEngine",
     "Turn",
+    "Unreachable",
     "generate",
     "make_engine",
     "pick",

@@ -105,6 +105,10 @@ class Failed:
     error: Exception
 
 
+class Unreachable(InputError):
+    """An engine in another process does not answer, or cannot do its work; what it was asked may be in order."""
+
+
 @dataclass(frozen=True)
 class Generation:
     """What was written in one turn.

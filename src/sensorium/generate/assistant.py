@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -11,6 +12,7 @@ import numpy as np
 
 from sensorium.engines import Engine, Sampling, Scored, TorchEngine, Turn, generate
 from sensorium.generate.best_of import best_of as choose_best
+from sensorium.modalities import named_by
 from sensorium.model import Model
 from sensorium.stream import Grammar, Want, wanted_kinds
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, as_message
@@ -163,7 +165,14 @@ class Assistant(Model):
         kinds = wanted_kinds(want) or frozenset()
         only = next(iter(kinds)) if len(kinds) == 1 else TEXT
         default: dict[str, Any] = {"temperature": 0.0 if only == TEXT else 1.0}
-        return Sampling(**(default | self.sampling.get(only, {}) | sampling))
+        return Sampling(**(default | self._own(only) | sampling))
+
+    def _own(self, modality: str) -> dict[str, Any]:
+        """What the model says of a modality, but for guidance where the engine does not offer it."""
+        own = dict(self.sampling.get(modality, {}))
+        if not getattr(self.engine, "guides", True):
+            own.pop("guidance", None)
+        return own
 
     def _about_media(self, conversation: Conversation, want: Want) -> bool:
         """Whether media are given or asked for by name: then the adapter helps, else answers are the base's own."""
@@ -198,4 +207,10 @@ def without_request(conversation: Conversation) -> Conversation:
 def _conversation(content: Content, history: Sequence[Message]) -> Conversation:
     if isinstance(content, Conversation):
         return Conversation((*history, *content.messages))
+    for said in content if isinstance(content, (list, tuple)) else [content]:
+        if isinstance(said, str) and (kind := named_by(said)) is not None:
+            warnings.warn(
+                f"{said!r} is said to the model as words; to show it the file, say sm.{kind.capitalize()}({said!r})",
+                stacklevel=2,
+            )
     return Conversation((*history, as_message("user", content)))
