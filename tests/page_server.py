@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw
 from pulse import BOOKS, RATE_HZ, SCALES, beats_of, codes_of, pulse, written
 
 from sensorium.modalities import modality
-from sensorium.serve import doors
+from sensorium.serve.http import doors
 
 PAGE = Path(__file__).resolve().parent.parent / "src" / "sensorium" / "serve" / "page"
 COLOURS = {"red": (214, 48, 49), "green": (46, 160, 67), "blue": (52, 101, 214), "yellow": (240, 190, 40)}

@@ -19,7 +19,7 @@ from sensorium.generate import Assistant
 from sensorium.modalities.image import to_square
 from sensorium.senses import Senses
 from sensorium.serve.app import create_app
-from sensorium.serve.graceful import GracefulServer
+from sensorium.serve.http.graceful import GracefulServer
 from sensorium.serve.settings import Settings
 from sensorium.types import Signal
 

@@ -20,8 +20,14 @@ ROOMS = (
     "stream", "senses", "model", "data", "training", "learning", "runs", "engines", "generate",
     "embed", "evaluate", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip
-MAY_NAME_MODALITIES = ("modalities", "families", "learning", "__init__", "cli", "doctor", "serve")
-MODALITY_NAME = re.compile(r"(?<![a-z])(images?|audio|videos?|speech|pictures?)(?![a-z])", re.IGNORECASE)
+MAY_NAME_MODALITIES = ("modalities", "families", "__init__")
+DOORS = {"serve/http/images.py", "serve/http/forecast.py"}
+"""Routes that OpenAI's or KServe's API has for a single modality."""
+MODALITY_NAME = re.compile(
+    r"(?<![a-z])(images?|audio|videos?|speech|sounds?|pictures?|photos?|drawings?|pixels?|jpe?g|webp|wav|mp3|mel|series|boxes|"
+    r"actions|keypoints?)(?![a-z])",
+    re.IGNORECASE,
+)
 FILE_LINES = 450
 FUNCTION_LINES = 80
 FUNCTION_PARAMETERS = 16
@@ -87,7 +93,9 @@ def test_imports_go_one_way(path):
     assert not wrong
 
 
-CORE = [path for path in FILES if room_of(path) not in MAY_NAME_MODALITIES]
+CORE = [
+    path for path in FILES if room_of(path) not in MAY_NAME_MODALITIES and str(path.relative_to(SOURCE)) not in DOORS
+]
 
 
 @pytest.mark.parametrize("path", CORE, ids=relative(CORE))
@@ -117,7 +125,8 @@ def test_rooms_are_small(path):
 
 
 def test_folders_are_at_most_two_levels_deep():
-    deep = [path for path in FILES if len(path.relative_to(SOURCE).parts) > 2]
+    """A room, and in the biggest room one more: serve/http, serve/writing, serve/media."""
+    deep = [path for path in FILES if len(path.relative_to(SOURCE).parts) > (3 if room_of(path) == "serve" else 2)]
     assert not relative(deep)
 
 

@@ -79,6 +79,9 @@ def test_coco_annotations():
     ("bad", "said"),
     [
         (b"{", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        ([{"point": [10**400, 1]}], "a list of 2 numbers"),
+        ([{"point": [1e300, 1]}], "inf for x0"),
         (b"[]", "must hold a list of boxes"),
         (b'{"boxes": []}', "must hold a list of boxes"),
         ([{"label": "cat"}], "None where a list of 4 numbers"),

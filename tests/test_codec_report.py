@@ -20,12 +20,12 @@ from sensorium.learning.report import (
     Shown,
     baseline_rows,
     codec_row,
-    contact_sheet,
     table,
     write_report,
 )
 from sensorium.modalities.image import image, psnr_db, ssim
 from sensorium.modalities.jpeg import best_jpeg
+from sensorium.modalities.sheet import in_bands
 from sensorium.types import InputError, Signal
 
 
@@ -165,7 +165,7 @@ def test_report_of_pictures_of_other_sizes_has_jpeg_beside_it(tmp_path):
 
 def test_contact_sheet_puts_reconstructions_under_originals():
     white, black = np.full((8, 8, 3), 255, np.uint8), np.zeros((6, 8, 3), np.uint8)
-    sheet = contact_sheet([[white] * 3, [black] * 3], columns=2)
+    sheet = in_bands([[white] * 3, [black] * 3], columns=2)
     assert sheet.shape == (8 * 4 + 6, 16, 3)
     assert sheet[0, 0, 0] == 255
     assert sheet[8, 0, 0] == 0

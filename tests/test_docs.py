@@ -96,11 +96,33 @@ def test_the_modality_in_the_docs_goes_through_every_door(monkeypatch, tmp_path)
     assert request_to_make("melody", "a sad tune") == "Compose a sad tune."
 
 
+def test_the_examples_of_series_boxes_and_actions_run(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for source in python_of("docs/modalities.md"):
+        exec(compile(source, "docs/modalities.md", "exec"), names)
+    for part in (names["part"], names["bare"]):
+        assert part.modality == "series"
+
+
 BOX = ROOT / "src" / "sensorium" / "weights"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (BOX / "nano").is_dir(), reason="the model in the box is not built yet")
+def test_the_run_file_and_the_network_in_the_docs_work(tmp_path, monkeypatch):
+    from sensorium.cli.train import read_run
+
+    monkeypatch.chdir(tmp_path)
+    run_file, network = python_of("docs/training.md")
+    (tmp_path / "run.py").write_text(run_file)
+    run = read_run(tmp_path / "run.py")
+    assert [source.views for source in run.data.sources] == [4, 1]
+    names: dict = {}
+    exec(compile(network, "docs/training.md", "exec"), names)
+    assert names["result"].loss < 0.1
+
+
 def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):
     from toys import tiny_base
 

@@ -20,7 +20,7 @@ from sensorium.families.fsq_net import Axes, fold, unfold
 from sensorium.families.header import Header
 from sensorium.families.kmeans import KMeansCodec
 from sensorium.families.pool import Pool
-from sensorium.families.semantic import SemanticCodec
+from sensorium.families.semantic import SemanticCodec, classes
 from sensorium.learning.training import CodecTraining, train_codec
 from sensorium.types import InputError, Signal
 
@@ -99,7 +99,7 @@ def test_media_that_do_not_suit_a_codec_are_told():
 
 
 def test_refined_codes_of_a_series_are_no_worse():
-    codec = learned_fsq("waves")
+    codec = learned_fsq("waves", steps=120)
     patient = FSQCodec(replace(codec.settings, refine_steps=8), codec.net)
     check_codec(patient, waves(3, seed=1))
 
@@ -232,9 +232,29 @@ def test_semantic_keeps_the_contract_over_time():
     assert [len(codes) for codes in codec.encode(waves(6, seed=1))] == [2 * -(-rows // 16) for rows in lengths]
 
 
+@pytest.mark.parametrize("kind", ["bands", "heat", "clips"])
+def test_semantic_keeps_the_contract_over_any_axes(kind):
+    size = BANDS["size_px"] if kind == "bands" else 16
+    shape = {
+        "widths": (8, 8),
+        "blocks": (0, 1),
+        "channels": 8,
+        "hidden": 16,
+        "codes": 3,
+        "size_px": size,
+        "patch_px": 2,
+    }
+    signals = MAKE[kind](40)
+    halves = [signal.array[..., : size // 2, :].mean() - signal.array[..., size // 2 :, :].mean() for signal in signals]
+    media = Media.of(signals, ["left" if more > np.median(halves) else "right" for more in halves])
+    codec = SemanticCodec.learn(media, quick(20), modality=kind, **shape)
+    check_codec(codec, MAKE[kind](8, seed=1))
+    assert codec.facts.grid == ((1,) if kind == "heat" else (None,))
+
+
 def test_semantic_codes_tell_what_the_media_are():
     """Codes of unseen slow waves are nearer to those of slow ones than of quick ones, by the codes they share."""
-    codec = learned_semantic(150)
+    codec = learned_semantic(300)
     codes = [set(enumerate(one[:2].tolist())) for one in codec.encode(waves(20, seed=5))]
     slow, quick_ones = codes[::2], codes[1::2]
 
@@ -256,6 +276,15 @@ def test_what_fills_a_window_does_not_count_for_what_is_read():
     with torch.inference_mode():
         assert torch.allclose(net.values(x, there), net.values(other, there), atol=1e-5)
         assert not torch.allclose(net.values(x), net.values(other), atol=1e-4)
+
+
+def test_words_that_several_share_are_told_and_those_of_all_are_not():
+    found, count = classes(["a cat", "a cat", "A dog!", "a dog", "a cat", "a fish"])
+    assert count == 3, "cat, a cat, dog; neither fish, which is said once, nor a single letter"
+    assert len(found[0]) == 2
+    assert found[2] == found[3]
+    assert found[5] == []
+    assert classes(["x"] * 3 + ["y"])[1] == 1, "a name that most have is still one"
 
 
 def test_semantic_says_what_it_needs():

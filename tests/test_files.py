@@ -11,7 +11,7 @@ import pytest
 from sensorium import files
 from sensorium.files import atomic_file, atomic_folder
 from sensorium.modalities import modality
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
 
 def full_disk(*_args, **_kwargs):
@@ -43,11 +43,11 @@ def test_a_full_disk_is_said_and_the_old_content_stays(tmp_path):
 
 def test_a_medium_saved_on_a_full_disk_keeps_the_old_one(tmp_path, monkeypatch):
     picture = np.zeros((4, 4, 3), np.uint8)
-    modality("image").save(picture, tmp_path / "a.png")
+    modality("image").save(Signal(picture), tmp_path / "a.png")
     before = (tmp_path / "a.png").read_bytes()
     monkeypatch.setattr(files.os, "replace", full_disk)
     with pytest.raises(InputError, match="the disk is full"):
-        modality("image").save(picture + 255, tmp_path / "a.png")
+        modality("image").save(Signal(picture + 255), tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == before
 
 

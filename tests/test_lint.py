@@ -79,7 +79,7 @@ PROBLEMS = {
     "content is a number": (talk(answer=3), "message 2 has content that is a number"),
     "unknown part": (
         talk([{"type": "smell", "smell": "x"}]),
-        "part 1 has the unknown type 'smell'; known types: text, dots",
+        "part 1 has the unknown type 'smell'; known types: text, ",
     ),
     "part without type": (talk([{"text": "x"}]), 'message 1, part 1 has no "type"'),
     "text is no string": (talk([{"type": "text", "text": 5}]), 'a text part whose "text" is a number'),

@@ -19,7 +19,7 @@ from serving import tiny_assistant
 from sensorium import plugins
 from sensorium.data import read_conversations
 from sensorium.modalities import modality
-from sensorium.serve import doors, errors
+from sensorium.serve.http import doors, errors
 
 slow = pytest.mark.slow
 BEATS = [3, 9, 1, 30, 3, 9, 1, 30] * 25

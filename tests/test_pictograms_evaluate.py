@@ -100,11 +100,12 @@ def test_unseen_concepts_are_judged_by_category():
 
 def test_judge_learns_is_saved_and_judges_drawings(tmp_path):
     pictures, pixels = make_table()
-    made = judge.train(pictures, pixels, minutes=5, place=tmp_path / "judge", width=8, steps=50, batch=16)
+    gallery = Gallery(pictures, pixels)
+    made = judge.train(5, gallery=gallery, place=tmp_path / "judge", width=8, steps=50, batch=16)
     loaded = judge.load(tmp_path / "judge", width=8)
     images = [pixels[p.medium] for p in pictures]
     np.testing.assert_allclose(made.log_probs(images), loaded.log_probs(images), atol=1e-5)
-    first, _ = judge.held_out_accuracy(loaded, pictures, pixels)["openmoji"]
+    first, _ = judge.held_out_accuracy(loaded, gallery)["openmoji"]
     assert first.hits >= 3
 
     options = Drawing(

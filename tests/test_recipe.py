@@ -338,7 +338,8 @@ def test_every_recipe_has_the_same_commands(capsys):
     assert run(told, "codec", "call", "report", "--out", "x") == run(told, "train", "judge") == 0
     assert run(told, "evaluate", "nano", "--out", "y", "--count", "4") == 0
     assert told == [
-        ("train", 2, "nano"), ("report", Path("x")), ("train", 7, ""), ("evaluate", "nano", Path("y"), 4),
+        ("train", 2, "nano"), ("report", Path("x")), ("train", 7, ""), ("report", Path("results")),
+        ("evaluate", "nano", Path("y"), 4),
     ]  # fmt: skip
     assert capsys.readouterr().out == "a folder\n"
 

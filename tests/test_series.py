@@ -1,5 +1,8 @@
 """Series: every file kind keeps what a series means, and every bad table is refused in one sentence."""
 
+import datetime
+from decimal import Decimal
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -59,7 +62,7 @@ def test_tables_of_others(text, rate_hz, names, units):
 
 
 def test_dicts_and_data_frames():
-    columns = {"time": [0.0, 0.5, 1.0], "x [mm]": [1, 2, 3]}
+    columns = {"time": [0.0, 0.5, 1.0], "x [mm]": [Decimal(1), Decimal(2), Decimal(3)]}
     for thing in (columns, pa.table(columns)):
         found = SERIES.open(thing)
         assert (found.rate_hz, found.channels, found.units) == (2.0, ("x",), ("mm",))
@@ -87,6 +90,8 @@ def test_dicts_and_data_frames():
         (Signal(np.ones((4, 2)), rate_hz=-1.0), "-1.0 Hz"),
         ({"a": [1, 2], "b": [1]}, "one length"),
         ({"a": ["x", "y"]}, "'x' in row 1"),
+        ({"a": [b"x", b"y"]}, "has binary in column 'a'"),
+        ({"at": [datetime.time(1), datetime.time(2)], "a": [1, 2]}, r"times as time64\[us\]"),
     ],
 )
 def test_bad_series_are_refused_in_one_sentence(bad, said):

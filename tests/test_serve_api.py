@@ -17,13 +17,13 @@ import PIL.Image
 import pytest
 from serving import Greys, Running, as_uri, ask, picture, png, running, tiny_assistant
 
-from sensorium.serve.messages import Reader
+from sensorium.serve.http.schemas import ContentPart, RequestMessage
+from sensorium.serve.http.server import EventStream
+from sensorium.serve.media.messages import Reader
+from sensorium.serve.media.workers import Workers
 from sensorium.serve.registry import Served
 from sensorium.serve.run import run
-from sensorium.serve.schemas import ContentPart, RequestMessage
-from sensorium.serve.server import EventStream
 from sensorium.serve.settings import Settings
-from sensorium.serve.workers import Workers
 from sensorium.types import Conversation, InputError, Part, as_message
 
 
@@ -366,7 +366,7 @@ def test_a_client_that_goes_ends_its_answer(slow_server, stream):
 
 
 def test_what_is_unfinished_is_told_when_the_server_stops(monkeypatch):
-    monkeypatch.setattr("sensorium.serve.graceful.FINISH_S", 0.01)
+    monkeypatch.setattr("sensorium.serve.http.graceful.FINISH_S", 0.01)
     body = ask("hello", max_tokens=200, temperature=1, stream=True, modalities=["text"])
     with running() as server:
         slow_down(server)
@@ -400,7 +400,7 @@ def test_a_stream_is_cut_when_its_time_is_over(never, monkeypatch):
     async def take(_):
         pass
 
-    monkeypatch.setattr("sensorium.serve.server.LATE_S", 0.1)
+    monkeypatch.setattr("sensorium.serve.http.server.LATE_S", 0.1)
     stub = Stub()
     scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
     stream = EventStream(stub, chunks())

@@ -13,9 +13,9 @@ import pytest
 from serving import tiny_assistant
 
 from sensorium.engines import Failed, Sampling, Token, Turn, generate, stream
-from sensorium.serve.errors import ApiError
-from sensorium.serve.fair_queue import FairQueue
-from sensorium.serve.scheduler import Order, Scheduler
+from sensorium.serve.http.errors import ApiError
+from sensorium.serve.writing.fair_queue import FairQueue
+from sensorium.serve.writing.scheduler import Order, Scheduler
 from sensorium.types import InputError
 
 PROMPTS = [[5, 9, 17, 4], [8, 33], [2, 7, 80, 91, 14, 60, 3], [44], [3] * 12]
@@ -369,7 +369,7 @@ def test_closing_ends_what_is_unfinished(scheduler):
 
 
 def test_an_engine_that_hangs_does_not_stop_the_end(monkeypatch):
-    monkeypatch.setattr("sensorium.serve.scheduler.CLOSE_S", 0.1)
+    monkeypatch.setattr("sensorium.serve.writing.scheduler.CLOSE_S", 0.1)
     model = tiny_assistant()
     queue = Scheduler(model.engine, max_batch=1, max_queue=9, request_s=60)
     with held(queue):
@@ -402,7 +402,7 @@ def test_a_batch_that_cannot_drop_an_answer_fails_and_the_next_goes_on(scheduler
 
 def test_long_prompts_join_one_by_one_between_steps(scheduler, monkeypatch):
     """So that the answers in the making wait for one of them only."""
-    monkeypatch.setattr("sensorium.serve.scheduler.READ_AT_ONCE", 100)
+    monkeypatch.setattr("sensorium.serve.writing.scheduler.READ_AT_ONCE", 100)
     model, happened = tiny_assistant(), []
     whole, queue = alone(model), scheduler(model, max_batch=20)
     batch = queue._batch

@@ -17,15 +17,15 @@ from serving import as_uri, ask, picture, png, running, tiny_assistant
 from toys import Toy
 
 from sensorium import plugins
-from sensorium.serve import media
-from sensorium.serve.errors import ApiError
+from sensorium.serve.http.errors import ApiError
+from sensorium.serve.media import fetch
+from sensorium.serve.media.workers import Workers
 from sensorium.serve.settings import Settings
-from sensorium.serve.workers import Workers
 from sensorium.types import InputError
 
 
 def load(url: str, **settings) -> bytes:
-    return asyncio.run(media.load(url, Settings(**settings)))
+    return asyncio.run(fetch.load(url, Settings(**settings)))
 
 
 def test_data_uris_are_read():
@@ -95,12 +95,12 @@ def test_files_only_below_the_allowed_folder(tmp_path):
     ],
 )  # fmt: skip
 def test_private_addresses_are_known(address):
-    assert not media.is_public(address)
+    assert not fetch.is_public(address)
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "::ffff:8.8.8.8"])
 def test_public_addresses_are_known(address):
-    assert media.is_public(address)
+    assert fetch.is_public(address)
 
 
 class Site(BaseHTTPRequestHandler):
@@ -132,7 +132,7 @@ def site(monkeypatch):
     """A web site of the host ``site.example``, on the loopback address, which passes for a public one here."""
     server = HTTPServer(("127.0.0.1", 0), Site)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setitem(media.PORTS, "http", server.server_port)
+    monkeypatch.setitem(fetch.PORTS, "http", server.server_port)
     public, asked = {"127.0.0.1": True}, []
     names = {"site.example": "127.0.0.1", "other.example": "127.0.0.1", "inside.example": "10.0.0.7"}
 
@@ -143,9 +143,9 @@ def site(monkeypatch):
             raise socket.gaierror("no such host")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (names.get(host, host), port))]
 
-    genuine = media.is_public
-    monkeypatch.setattr(media.socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(media, "is_public", lambda address: public.get(address) or genuine(address))
+    genuine = fetch.is_public
+    monkeypatch.setattr(fetch.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(fetch, "is_public", lambda address: public.get(address) or genuine(address))
     yield asked
     server.shutdown()
     server.server_close()
@@ -196,13 +196,13 @@ def test_tricks_with_addresses_fail(site, url, words):
 
 def test_a_name_that_is_never_resolved_is_given_up(monkeypatch):
     answered = threading.Event()
-    monkeypatch.setattr(media.socket, "getaddrinfo", lambda *_, **__: (answered.wait(60), 1 / 0))
-    monkeypatch.setattr(media, "LATE_S", 0)
+    monkeypatch.setattr(fetch.socket, "getaddrinfo", lambda *_, **__: (answered.wait(60), 1 / 0))
+    monkeypatch.setattr(fetch, "LATE_S", 0)
 
     async def use():
         try:
             with pytest.raises(InputError, match="takes too long"):
-                await media.load("http://site.example/a", Settings(fetch_s=0.1, **ALLOWED))
+                await fetch.load("http://site.example/a", Settings(fetch_s=0.1, **ALLOWED))
         finally:
             answered.set()
 
@@ -290,8 +290,8 @@ def test_ctrl_c_reaches_the_server_only():
 
 
 def test_a_worker_that_answers_nonsense_is_ended_and_its_medium_refused(monkeypatch):
-    monkeypatch.setattr("sensorium.serve.workers.END_S", 0.1)
-    monkeypatch.setattr("sensorium.serve.workers._array", lambda *_: np.zeros(3).reshape(2))
+    monkeypatch.setattr("sensorium.serve.media.workers.END_S", 0.1)
+    monkeypatch.setattr("sensorium.serve.media.workers._array", lambda *_: np.zeros(3).reshape(2))
 
     async def use(workers):
         with pytest.raises(InputError, match="crash"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from toys import ToyCodec, random_codes, tiny_tokenizer
 
 from sensorium.engines import Token
-from sensorium.serve.transcript import Medium, Progress, Text, Transcript
+from sensorium.serve.writing.transcript import Medium, Progress, Text, Transcript
 from sensorium.stream import Stream
 from sensorium.vocabulary import Vocabulary
 

@@ -63,6 +63,13 @@ def test_the_loss_falls(learn, tmp_path):
     assert all(torch.equal(value, frozen[name]) for name, value in grown.named_parameters() if name in frozen)
 
 
+def test_after_training_the_smallest_numbers_are_numbers_again(tmp_path):
+    """While it trains a CPU takes them for zero, which is faster; the rest of the program is to have them."""
+    grown = tiny_grown()
+    fit(grown, loader(grown), config(max_steps=1), tmp_path)
+    assert (torch.tensor([torch.finfo(torch.float32).tiny]) / 2).item() > 0
+
+
 def test_muon_learns_too_and_moves_matrices_only_by_muon(tmp_path):
     train(tmp_path, max_steps=30, optimizer="muon", lr=1e-2)
     assert losses(tmp_path)[-1] < 0.75 * losses(tmp_path)[0]

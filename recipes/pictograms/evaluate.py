@@ -39,7 +39,7 @@ def evaluate(
     scorer: Annotated[str, Option(help="Of candidates: reading (read back as its name) or likelihood.")] = "reading",
     seed: int = 0,
     only: Annotated[list[str] | None, Option(help=f"Some of {', '.join(MEASURES)}.")] = None,
-    engine: Annotated[str, Option(help="What writes, see `sensorium.generate.make_engine`.")] = "torch",
+    engine: Annotated[str, Option(help="What writes, see `sensorium.engines.make_engine`.")] = "torch",
 ) -> None:
     """Measure what a model names, says, sorts and draws."""
     import sensorium

@@ -23,9 +23,8 @@ from sensorium.data.fetch import attribution
 from sensorium.data.table import write_rows
 from sensorium.data.views import remembered
 from sensorium.files import atomic_file
-from sensorium.modalities.drawings import SIZE_PX, draw, place_all
+from sensorium.modalities.drawings import SIZE_PX, draw, new_pictures, place_all
 
-LEAST_INK_PX = 16
 DRAWING_VERSION = 1  # raise it when `sensorium.modalities.drawings` draws differently
 ABOUT = """
 Pictures were drawn from these sets at 64 x 64 pixels on white, cut to their ink and centred. Names, tags and
@@ -55,21 +54,6 @@ def make(sources: Sequence[Source] = SOURCES, say: Say = print) -> Path:
     return folder()
 
 
-def new_pictures(drawn: np.ndarray, seen: set[bytes], repeats: bool) -> list[tuple[int, np.ndarray]]:
-    """Numbers and pixels of the pictures that show something and, unless ``repeats``, are not in ``seen`` yet.
-
-    Two emoji may be drawn alike and keep both names; in other sets the same picture under a second name would only
-    put one picture on both sides of the split.
-    """
-    found = []
-    for index, picture in enumerate(drawn):
-        digest = hashlib.sha256(picture.tobytes()).digest()
-        if visible(picture) and (repeats or digest not in seen):
-            found.append((index, picture))
-        seen.add(digest)
-    return found
-
-
 def _readers() -> dict[str, Callable[[Source], list[Drawing]]]:
     """How to read each kind of set."""
     emoji, proper = emoji_names(), emoji_names(short_codes=False)
@@ -80,11 +64,6 @@ def _readers() -> dict[str, Callable[[Source], list[Drawing]]]:
         "flags": lambda source: flag_drawings(source, emoji),
         "clipart": lambda source: clipart_drawings(source, namer),
     }
-
-
-def visible(picture: np.ndarray) -> bool:
-    """Whether a picture, uint8 (64, 64, 3), shows anything: not white on white, not the zeros of a failed drawing."""
-    return bool(picture.any()) and int((picture.min(axis=-1) < 240).sum()) >= LEAST_INK_PX
 
 
 def _drawn(source: Source, drawings: Sequence[Drawing], say: Say) -> np.ndarray:

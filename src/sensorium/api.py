@@ -21,7 +21,7 @@ from sensorium.types import InputError
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Base", "Grown", "Init", "Learn", "codec", "codec_of", "grow", "load", "register", "train"]
+__all__ = ["Base", "Grown", "Init", "Learn", "codec", "codec_names", "codec_of", "grow", "load", "register", "train"]
 
 
 Kind = TypeVar("Kind")
@@ -68,6 +68,11 @@ def codec(name: str | PathLike[str]) -> Codec:
     if Path(name).is_dir():
         return load_codec(name)
     raise InputError(f"no codec {str(name)!r}: not a folder, and not in the box ({', '.join(sorted(boxed)) or 'none'})")
+
+
+def codec_names() -> list[str]:
+    """Names of the codecs in the box."""
+    return sorted(_boxed())
 
 
 def codec_of(modality: str) -> Codec:

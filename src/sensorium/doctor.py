@@ -19,7 +19,7 @@ from pathlib import Path
 from sensorium import files, plugins
 
 ENABLES = {
-    "svg": "drawings in SVG files, and fetching the picture data of the recipe `pictograms`",
+    "svg": "files in SVG, and fetching the data of the recipe `pictograms`",
     "train": "loss curves in TensorBoard and the energy of a training run",
     "gguf": "growing a base model that is stored as GGUF, and exporting one for llama.cpp",
     "fast": "writing several times faster on a CPU, with ONNX Runtime",

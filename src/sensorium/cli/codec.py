@@ -17,7 +17,7 @@ say = partial(typer.echo, err=True)
 
 Media = Annotated[
     str,
-    typer.Argument(help='A folder, a pattern in quotes such as "pictures/*.png", or a JSONL file of conversations.'),
+    typer.Argument(help='A folder, a pattern in quotes such as "media/*", or a JSONL file of conversations.'),
 ]
 Modality = Annotated[
     str | None, typer.Option(help="What the media are; what most of them are by their suffix if not given.")
@@ -65,9 +65,11 @@ def fetch(
     codebooks: Annotated[
         int | None, typer.Option(min=1, help="Use the first so many codebooks only, where there are several.")
     ] = None,
-    size_px: Annotated[int | None, typer.Option(min=1, help="Side of the pictures, where it is one for them.")] = None,
+    size_px: Annotated[
+        int | None, typer.Option(min=1, help="Side of a medium, for tokenizers of media that have one.")
+    ] = None,
 ) -> None:
-    """Make a codec of a tokenizer of pictures or sound that transformers ships; its weights come into the folder."""
+    """Make a codec of a tokenizer that transformers ships; its weights come into the folder."""
     from sensorium.cli.options import quiet
     from sensorium.families.pretrained import PretrainedCodec
 

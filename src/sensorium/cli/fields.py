@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
+from functools import wraps
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -28,7 +29,7 @@ def helps(cls: type) -> dict[str, str]:
     return {name: text[0].upper() + text[1:] for name, text in plain.items()}
 
 
-def options_of(cls: type, names: Sequence[str]) -> list[inspect.Parameter]:
+def options_of(cls: Any, names: Sequence[str]) -> list[inspect.Parameter]:
     """One option for each of the named fields, None where it is not given."""
     hints, told, known = get_type_hints(cls), helps(cls), {field.name: field for field in fields(cls)}
     found = []
@@ -36,7 +37,8 @@ def options_of(cls: type, names: Sequence[str]) -> list[inspect.Parameter]:
         default = known[name].default
         shown = False if default in (None, MISSING) else str(default)
         option = typer.Option(help=told[name], show_default=shown)
-        annotation = Annotated[hints[name] | None, option]  # type: ignore[valid-type]
+        kind: Any = hints[name] | None
+        annotation: Any = Annotated[kind, option]
         found.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
     return found
 
@@ -49,13 +51,13 @@ def with_options(cls: type, names: Sequence[str]) -> Callable[[Callable[..., Non
         kept = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
         kept = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept]
 
+        @wraps(command)
         def called(**given: Any) -> None:
             command(**given)
 
         parameters = [*kept, *options_of(cls, names)]
-        called.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        vars(called)["__signature__"] = own.replace(parameters=parameters)
         called.__annotations__ = {p.name: p.annotation for p in parameters}
-        called.__name__, called.__doc__ = command.__name__, command.__doc__
         return called
 
     return decorate

@@ -17,7 +17,6 @@ from sensorium.types import InputError
 if TYPE_CHECKING:
     from sensorium.runs import Run
 
-IN_THE_BOX = ("image", "image-read")  # one writes, the other reads
 SETTINGS = (
     "max_steps", "warmup", "schedule", "cooldown", "optimizer", "weight_decay", "grad_clip", "ema", "accumulate",
     "validate_every", "save_every", "save_minutes", "log_every", "seed", "threads", "device", "dtype", "compile",
@@ -46,7 +45,7 @@ def train(
         list[str] | None,
         typer.Option(
             help="A codec in the box by name, or a folder; may be repeated.",
-            show_default="image and image-read; none for a grown model",
+            show_default="those in the box; none for a grown model",
         ),
     ] = None,
     learn: Annotated[
@@ -78,7 +77,7 @@ def train(
     The codecs' tokens are added to the LLM, which then learns from the conversations. The same command again goes on
     where the last run stopped. A model that is grown already keeps its codecs and what it knows; --codec adds others.
     """
-    from sensorium import runs
+    from sensorium import api, runs
     from sensorium.model.model import is_model
 
     options.quiet()
@@ -100,7 +99,7 @@ def train(
             data=wanted,
             config=TrainConfig(minutes=minutes, **options.given(lr=lr, **settings)),
             out=out,
-            codecs=codec or (() if is_model(model) else IN_THE_BOX),
+            codecs=codec or (() if is_model(model) else api.codec_names()),
             learn=learn,
         )
     )

@@ -174,7 +174,8 @@ def _media_files(folder: Path) -> list[tuple[Path, str]]:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder")
     suffixes = {suffix: name for name in modality_names() if name != TEXT for suffix in modality(name).extensions}
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in suffixes)
+    found = (path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in suffixes)
+    files = sorted(path for path in found if path.name not in CAPTION_TABLES)
     if not files:
         raise InputError(f"{folder} holds no file of a known kind ({', '.join(sorted(suffixes))})")
     return [(path, suffixes[path.suffix.lower()]) for path in files]

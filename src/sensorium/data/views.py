@@ -109,7 +109,7 @@ def remembered(path: Path, digest: str, make: Callable[[], np.ndarray]) -> np.nd
     """The array in a file (npz), made again when ``digest``, which stands for all it depends on, is another."""
     if path.exists():
         with np.load(path) as kept:
-            if str(kept["digest"]) == digest:
+            if "array" in kept and str(kept["digest"]) == digest:
                 return kept["array"]
     array = make()
     with atomic_file(path) as out:

@@ -60,14 +60,14 @@ def stream(engine: Engine, turns: Sequence[Turn]) -> Generator[Token, None, None
     """
     batch = engine.batch()
     try:
-        yield from map(_sound, batch.join(turns))
+        yield from map(_or_raise, batch.join(turns))
         while len(batch):
-            yield from map(_sound, batch.step())
+            yield from map(_or_raise, batch.step())
     finally:
         batch.drop(turns)
 
 
-def _sound(item: Token | Failed) -> Token:
+def _or_raise(item: Token | Failed) -> Token:
     if isinstance(item, Failed):
         raise item.error
     return item

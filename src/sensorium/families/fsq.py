@@ -20,12 +20,14 @@ from torch import Tensor
 from sensorium.codecs import Facts, Learning, Media, Use
 from sensorium.families.fsq_net import Axes, FsqNet, stages
 from sensorium.families.header import Header
-from sensorium.families.net_codec import BATCH, NetCodec, even_batches, later, net_to_pixels, to_net
+from sensorium.families.net_codec import BATCH, NetCodec, even_batches, later, net_to_pixels, settle, to_net
 from sensorium.families.pool import Pool
 from sensorium.families.refine import refined
 from sensorium.modalities import Wish, modality
 from sensorium.types import InputError, Signal
 
+SETTLED = 64
+"""Media of a batch that what normalisation divides by is measured with."""
 WINDOW = 64
 """Steps of a medium of any length that are trained on at once."""
 
@@ -226,6 +228,8 @@ class FSQCodec(NetCodec):
             return {"reconstruction": reconstruction(batch["x"], net(batch["x"])[0], there_BT)}
 
         learning.train(net, sample, loss)
+        rng = np.random.default_rng(0)
+        settle(net, lambda: net(sample(rng, SETTLED)["x"]))
         return cls(config, net)
 
 

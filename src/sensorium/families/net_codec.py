@@ -6,7 +6,7 @@ Shape legend: B media of a batch, D channels of a medium, N its axes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, field, fields
 from math import prod
 from typing import Any, ClassVar, Self, TypeVar
@@ -99,6 +99,27 @@ def rounded(net: Net) -> Net:
         if weight.ndim > 1:
             weight.copy_(weight.half().float())
     return net
+
+
+def settle(net: nn.Module, run: Callable[[], Any], times: int = 16) -> None:
+    """Measure anew what normalisation layers divide by; their running means lag behind when a training was short.
+
+    Args:
+        run: puts a batch of media through the network.
+    """
+    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    before = [norm.momentum for norm in norms]
+    net.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean of all batches
+        norm.train()
+    with torch.no_grad():
+        for _ in range(times):
+            run()
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+    net.eval()
 
 
 def even_batches(arrays: Sequence[np.ndarray], size: int = BATCH) -> Iterator[Tensor]:

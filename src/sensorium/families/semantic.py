@@ -24,18 +24,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sensorium.codecs import Facts, Learning, Media
-from sensorium.families.fsq import fsq_levels, media_like, step_rows, taken
+from sensorium.families.fsq import SETTLED, fsq_levels, media_like, step_rows, taken
 from sensorium.families.fsq_net import Axes, Encoder, Quantiser, lay_out, stages
 from sensorium.families.header import Header
-from sensorium.families.net_codec import BATCH, NetCodec, even_batches, later, to_net
+from sensorium.families.net_codec import BATCH, NetCodec, even_batches, later, settle, to_net
 from sensorium.families.pool import Pool
 from sensorium.modalities import Wish, modality
 from sensorium.types import InputError, Signal
 
 FRAMES = 4
 """Frames of a medium of any length that are trained on at once."""
-COMMON = 0.5
-"""A word that is said of a greater share of the media than this tells little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +262,8 @@ class SemanticCodec(NetCodec):
             return {"words": F.cross_entropy(logits_BW, batch["words"])}
 
         learning.train(teller, sample, loss)
+        rng = np.random.default_rng(0)
+        settle(teller, lambda: loss(teller, sample(rng, SETTLED)))
         return cls(config, teller.net)
 
 
@@ -330,9 +330,9 @@ def read_named(media: Media, config: SemanticConfig) -> tuple[Pool, list[list[in
 
 
 def classes(said: Sequence[str]) -> tuple[list[list[int]], int]:
-    """Numbers of the words of each text, and of the text itself, where at least two texts share them; and how many."""
+    """Numbers of the words of each text, and of the text itself, that several texts share but not all; and how many."""
     parts = [sorted({text.lower(), *re.findall(r"\w{2,}", text.lower())} - {""}) for text in said]
     counts = Counter(part for found in parts for part in found)
-    shared = sorted(part for part, count in counts.items() if 2 <= count <= max(COMMON * len(said), 2))
+    shared = sorted(part for part, count in counts.items() if 2 <= count < len(said))
     at = {part: number for number, part in enumerate(shared)}
     return [[at[part] for part in found if part in at] for found in parts], len(shared)

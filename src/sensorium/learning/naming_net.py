@@ -1,6 +1,6 @@
 """A small residual network that names square pictures: for judges, trained apart from what they judge.
 
-Legend: B batch, images_B3HW floats in 0..1 (1 is white paper).
+Legend: B batch, x_B3HW floats in 0..1 (1 is white paper).
 """
 
 from __future__ import annotations
@@ -47,5 +47,5 @@ class NamingNet(nn.Module):
         for module in (self.stem, self.head):
             module.adam = True  # type: ignore[assignment]
 
-    def forward(self, images_B3HW: Tensor) -> Tensor:
-        return self.head(self.body(self.stem(2 * images_B3HW - 1)))
+    def forward(self, x_B3HW: Tensor) -> Tensor:
+        return self.head(self.body(self.stem(2 * x_B3HW - 1)))

@@ -19,11 +19,11 @@ import numpy as np
 from sensorium.codecs import Codec, Layout
 from sensorium.files import atomic_folder
 from sensorium.modalities import modality
+from sensorium.modalities.sheet import save_bands
 from sensorium.types import InputError, Signal
 
 BATCH = 32
 TILE_PX = 128
-COLUMNS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,21 +185,6 @@ def _batches(media: Iterable[Signal]) -> Iterator[list[Signal]]:
         yield batch
 
 
-def contact_sheet(rows: Sequence[Sequence[np.ndarray]], columns: int = COLUMNS) -> np.ndarray:
-    """Pictures (H, W, 3) as bands: first those of ``rows[0]``, under each its counterparts of the other rows."""
-    height, width = (max(picture.shape[axis] for row in rows for picture in row) for axis in (0, 1))
-    columns = min(columns, len(rows[0]))
-    bands = []
-    for start in range(0, len(rows[0]), columns):
-        for row in rows:
-            band = np.full((height, width * columns, 3), 255, np.uint8)
-            for place, picture in enumerate(row[start : start + columns]):
-                band[: picture.shape[0], place * width : place * width + picture.shape[1]] = picture
-            bands.append(band)
-        bands.append(np.full((6, width * columns, 3), 160, np.uint8))
-    return np.concatenate(bands[:-1])
-
-
 def table(rows: Sequence[ReportRow]) -> str:
     """The rows as a Markdown table, and one of the codebooks where there are several."""
     names = list(dict.fromkeys(name for row in rows for name in row.measures))
@@ -245,8 +230,6 @@ def write_report(
         media: can be gone through twice.
         shown: media on the contact sheet, spread evenly over all: originals over what is restored.
     """
-    from PIL import Image
-
     kept = Shown(shown)
     row = codec_row(codec, media, kept)
     rows = [row, *(baseline_rows(codec, media, row.bits) if row.measures else [])]
@@ -257,5 +240,5 @@ def write_report(
     with atomic_folder(Path(folder)) as out:
         (out / "report.md").write_text(table(rows), encoding="utf-8")
         (out / "report.json").write_text(json.dumps([asdict(one) for one in rows], indent=2) + "\n", encoding="utf-8")
-        Image.fromarray(contact_sheet(bands)).save(out / "contact.png", optimize=True)
+        save_bands(bands, out / "contact.png")
     return rows

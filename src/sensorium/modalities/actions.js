@@ -1,6 +1,6 @@
 // Actions: a list of events over time that can be played again; the pointer moves on a page of the screen's shape.
 
-import { addressOf, blobOf, h, iconButton, number, word } from "../../kit.js";
+import { addressOf, blobOf, h, icon, number, word } from "../../kit.js";
 
 const PLAY = "M7 5 L19 12 L7 19 Z";
 const PAUSE = "M8 5 V19 M16 5 V19";
@@ -18,16 +18,18 @@ export default {
   },
 
   style: `
-    .actions-view { width: var(--medium-width, 22rem); max-width: 100%; padding: 0.4rem; border: 1px solid var(--line);
+    .actions-view { width: var(--medium-width, 22rem); min-width: 14rem; max-width: 100%; padding: 0.4rem; border: 1px solid var(--line);
       border-radius: var(--round); background: var(--surface); }
-    .actions-view svg { display: block; width: 100%; height: auto; background: var(--sunken); }
-    .actions-view polyline { fill: none; stroke: currentColor; opacity: 0.25; }
-    .actions-view circle { fill: var(--accent); }
+    .actions-stage { display: block; width: 100%; height: auto; background: var(--sunken); }
+    .actions-stage polyline { fill: none; stroke: currentColor; opacity: 0.25; }
+    .actions-stage circle { fill: var(--accent); }
     .actions-bar { display: flex; gap: 0.4rem; align-items: center; }
     .actions-bar input { flex: 1; min-width: 4rem; }
-    .actions-view ol { max-height: 9rem; margin: 0.3rem 0 0; padding-left: 2rem; overflow: auto; font-size: 0.85rem;
+    .actions-bar button { padding: 0.2rem 0.5rem; border: 0; background: none; color: inherit; }
+    .actions-list { display: grid; max-height: 9rem; margin-top: 0.3rem; overflow: auto; font-size: 0.85rem;
       font-variant-numeric: tabular-nums; }
-    .actions-view li.now { font-weight: 700; color: var(--accent); }
+    .actions-list button { padding: 0.1rem; border: 0; background: none; color: inherit; text-align: left; }
+    .actions-list .now { font-weight: 700; color: var(--accent); }
   `,
 };
 
@@ -48,14 +50,14 @@ function player({ frame, events }, alt) {
   const radius = Math.max(width, height) * DOT_SHARE;
   const dot = svg("circle", { r: radius });
   const points = events.map(({ x, y }) => `${x},${y}`).join(" ");
-  const stage = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": alt });
+  const stage = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "actions-stage", role: "img", "aria-label": alt });
   stage.append(svg("polyline", { points, "stroke-width": radius / 4 }), dot);
-  const entries = events.map((event, at) => h("li", { onclick: () => (pause(), go(events[at].time)) }, told(event)));
-  const list = h("ol", {}, ...entries);
+  const entries = events.map((event, at) => h("button", { type: "button", onclick: () => (pause(), go(events[at].time)) }, told(event)));
+  const list = h("div", { class: "actions-list" }, ...entries);
   const end = events.at(-1).time || 1;
   const slider = { type: "range", min: 0, max: end, step: "any", value: end, "aria-label": word("actions", "moment") };
   const moment = h("input", { ...slider, oninput: () => (pause(), go(Number(moment.value))) });
-  const play = iconButton(PLAY, word("actions", "play"), () => (timer ? pause() : run()));
+  const play = h("button", { type: "button", onclick: () => (timer ? pause() : run()) }, icon(PLAY));
   let timer = 0;
 
   function go(time) {
@@ -92,7 +94,9 @@ function player({ frame, events }, alt) {
     play.querySelector("path").setAttribute("d", outline);
   }
 
+  name(PLAY, "play");
   go(end);
+  requestAnimationFrame(() => go(Number(moment.value))); // the list can be scrolled once it is shown
   return [stage, h("div", { class: "actions-bar" }, play, moment), list];
 }
 

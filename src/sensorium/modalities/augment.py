@@ -75,3 +75,21 @@ def outlined(x_B3SS: Tensor, rng: np.random.Generator, width_px: int) -> Tensor:
 def blurred(x_B3SS: Tensor) -> Tensor:
     """Averaged over 3 x 3 pixels."""
     return F.avg_pool2d(F.pad(x_B3SS, (1, 1, 1, 1), mode="replicate"), 3, 1)
+
+
+def roughened(images_B3HW: Tensor, rng: np.random.Generator) -> Tensor:
+    """For judges: moved, scaled, turned a little, softened as a codec softens, and tinted; floats in 0..1."""
+    torch.manual_seed(int(rng.integers(2**31)))
+    count = len(images_B3HW)
+    angle, scale = (torch.rand(count) - 0.5) * 0.4, 0.85 + torch.rand(count) * 0.4
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    shift = (torch.rand(count, 2) - 0.5) * 0.25
+    theta = torch.stack([torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1)
+    grid = F.affine_grid(theta, list(images_B3HW.shape), align_corners=False)
+    ink = F.grid_sample(1 - images_B3HW, grid, align_corners=False)  # outside there is no ink
+    tint = 1 + (torch.rand(count, 3, 1, 1) - 0.5) * 0.3
+    ink = (ink * tint).clamp(0, 1)
+    soft = F.interpolate(F.avg_pool2d(ink, 2), scale_factor=2, mode="bilinear", align_corners=False)
+    ink = torch.where(torch.rand(count, 1, 1, 1) < 0.4, soft, ink)
+    noise = torch.randn_like(ink) * 0.04 * torch.rand(count, 1, 1, 1)
+    return (1 - ink + noise).clamp(0, 1)

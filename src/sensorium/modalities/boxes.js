@@ -20,10 +20,10 @@ export default {
   },
 
   style: `
-    .boxes-view { width: var(--medium-width, 20rem); max-width: 100%; padding: 0.4rem; border: 1px solid var(--line);
+    .boxes-view { width: var(--medium-width, 20rem); min-width: 9rem; max-width: 100%; padding: 0.4rem; border: 1px solid var(--line);
       border-radius: var(--round); background: var(--surface); }
     .boxes-view svg { display: block; width: 100%; height: auto; background: #fff; }
-    .boxes-view ul { margin: 0.3rem 0 0; padding-left: 1.2rem; font-size: 0.85rem; }
+    .boxes-view p { margin: 0.2rem 0 0; font-size: 0.85rem; }
   `,
 };
 
@@ -78,9 +78,9 @@ function pictureBefore(view, shape) {
 function list({ boxes }) {
   const said = boxes.map(({ label, corners: [x0, y0, x1, y1] }) => {
     const place = x0 === x1 && y0 === y1 ? `${round(x0)}, ${round(y0)}` : `${[x0, y0, x1, y1].map(round).join(", ")}`;
-    return h("li", {}, `${label || word("boxes", "unnamed")}: ${place}`);
+    return h("p", {}, `${label || word("boxes", "unnamed")}: ${place}`);
   });
-  return h("ul", {}, ...said);
+  return h("div", {}, ...said);
 }
 
 const round = (value) => Math.round(value * 10) / 10;

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -33,6 +33,7 @@ class Boxes(Modality):
     name = "boxes"
     extensions = (".json", ".boxes")
     media_types = ("application/json",)
+    writes: ClassVar[Mapping[str, str]] = dict.fromkeys(extensions, "application/json")
     viewer = "boxes.js"
     words = BOXES
 

@@ -7,6 +7,7 @@ agree with one another; what would still stick out is made smaller, and every dr
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ MARGIN_PX = 3
 CANVAS_PX = 128
 LARGEST_CANVAS_PX = 1024
 USUAL_EXTENT = 90  # percentile
+LEAST_INK_PX = 16
 # Upper end of each hue in degrees.
 HUES = ((14, "red"), (40, "orange"), (68, "yellow"), (165, "green"), (255, "blue"), (292, "purple"), (344, "pink"))
 LEAST_SHARE = 0.45
@@ -105,3 +107,23 @@ def place_all(layers: Iterable[Layer | None]) -> Iterator[np.ndarray | None]:
     usual = float(np.percentile(extents, USUAL_EXTENT)) if extents else 1.0
     for layer in layers:
         yield place(layer, usual) if layer else None
+
+
+def visible(picture: np.ndarray) -> bool:
+    """Whether a picture, uint8 (S, S, 3), shows anything: not white on white, not the zeros of a failed drawing."""
+    return bool(picture.any()) and int((picture.min(axis=-1) < 240).sum()) >= LEAST_INK_PX
+
+
+def new_pictures(drawn: np.ndarray, seen: set[bytes], repeats: bool) -> list[tuple[int, np.ndarray]]:
+    """Numbers and pixels of the pictures that show something and, unless ``repeats``, are not in ``seen`` yet.
+
+    Things may be drawn alike and keep both names; otherwise the same picture under a second name would only put one
+    picture on both sides of a split.
+    """
+    found = []
+    for index, picture in enumerate(drawn):
+        digest = hashlib.sha256(picture.tobytes()).digest()
+        if visible(picture) and (repeats or digest not in seen):
+            found.append((index, picture))
+        seen.add(digest)
+    return found

@@ -20,21 +20,25 @@ Frame = tuple[float, float]
 def parsed(data: bytes, where: str) -> Any:
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise InputError(f"{where} is not JSON ({error}); save it again") from error
 
 
 def number(entry: Mapping[str, Any], name: str, default: float, where: str) -> float:
     value = entry.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if not _is_number(value):
         raise InputError(f"{where} has {value!r:.40} for {name!r}, where a number is needed; mend it")
     return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or (type(value) is int and abs(value) < 2**63)
 
 
 def numbers(value: Any, count: int, where: str) -> list[float]:
     """So many numbers of a JSON list."""
     plain = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == count
-    if not plain or any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in value):
+    if not plain or not all(map(_is_number, value)):
         raise InputError(f"{where} has {value!r:.60} where a list of {count} numbers is needed; mend it")
     return [float(one) for one in value]
 
@@ -59,13 +63,15 @@ def checked(signal: Signal, columns: tuple[str, ...], places: Sequence[tuple[int
     array, frame, labels = np.asarray(signal.array), signal.frame, tuple(signal.labels)
     if array.ndim != 2 or array.shape[1] != len(columns) or array.dtype.kind not in "fiu" or not len(array):
         raise InputError(f"{where} must be rows of the numbers {', '.join(columns)}, not {array.dtype} {array.shape}")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
     if not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise InputError(f"{where} has {array[row, column]} for {columns[column]} in row {row + 1}; mend or drop it")
     if len(labels) not in (0, len(array)) or not all(isinstance(label, str) and label for label in labels):
         raise InputError(f"{where} has {len(array)} rows and the labels {labels!r:.60}; give a word for each, or none")
     if frame is None:
-        return Signal(array.astype(np.float32), channels=columns, labels=labels)
+        return Signal(array, channels=columns, labels=labels)
     if not all(0 < side < np.inf for side in frame):
         raise InputError(f"{where} has the frame {frame}; give a width and a height above 0")
     for pair in places:
@@ -77,7 +83,7 @@ def checked(signal: Signal, columns: tuple[str, ...], places: Sequence[tuple[int
                 f"{where} has ({at}) in row {row + 1}, outside the frame of {frame[0]:g} x {frame[1]:g}; clip it, or "
                 "give the size of the picture that it lies on"
             )
-    return Signal(array.astype(np.float32), None, columns, (), (float(frame[0]), float(frame[1])), labels)
+    return Signal(array, None, columns, (), (float(frame[0]), float(frame[1])), labels)
 
 
 def fitted(signal: Signal, wish: Wish, places: Sequence[tuple[int, int]], where: str) -> Signal:

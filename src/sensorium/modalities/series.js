@@ -1,13 +1,14 @@
 // Series: a curve for each channel over one axis of time, with units; closer with the wheel, by dragging or with keys.
 
-import { addressOf, blobOf, h, iconButton, marker, mediaTypeOf, number, word } from "../../kit.js";
+import { addressOf, blobOf, h, icon, marker, mediaTypeOf, number, urlOfBlob, word } from "../../kit.js";
 
-const WIDTH = 480;
+const WIDTH = 360;
 const LANE = 96;
 const LEFT = 56;
 const RIGHT = 8;
 const BELOW = 30;
 const COLOURS = ["#c2410c", "#1d4ed8", "#15803d", "#a21caf", "#b45309", "#0e7490"];
+const KINDS = { csv: "text/csv", parquet: "application/vnd.apache.parquet", npy: "application/x-npy" };
 const TIMES = ["time", "t", "timestamp", "datetime", "seconds"];
 const PLUS = "M12 5 V19 M5 12 H19";
 const MINUS = "M5 12 H19";
@@ -15,6 +16,9 @@ const ENDS = "M4 6 V18 M20 6 V18 M7 12 H17 M10 9 L7 12 L10 15 M14 9 L17 12 L14 1
 
 export default {
   accept: ".csv,.parquet,.npy,text/csv",
+
+  /** By the suffix: systems call a table by many names. */
+  read: (file) => urlOfBlob(new Blob([file], { type: KINDS[file.name.split(".").at(-1).toLowerCase()] ?? KINDS.csv })),
 
   show(part, { alt = word("series", "name") } = {}) {
     const view = h("div", { class: "series-view" });
@@ -41,7 +45,7 @@ export default {
   },
 
   style: `
-    .series-view { position: relative; width: var(--medium-width, 30rem); max-width: 100%; padding: 0.4rem;
+    .series-view { width: var(--medium-width, 30rem); min-width: 15rem; max-width: 100%; padding: 0.4rem;
       border: 1px solid var(--line); border-radius: var(--round); background: var(--surface); color: inherit; }
     .series-chart { position: relative; touch-action: pan-y; }
     .series-chart svg { display: block; width: 100%; height: auto; cursor: crosshair; }
@@ -49,8 +53,11 @@ export default {
     .series-chart .series-grid { stroke: currentColor; opacity: 0.18; }
     .series-chart .series-cursor { stroke: currentColor; opacity: 0.6; }
     .series-plot { position: absolute; top: 0; pointer-events: none; }
-    .series-values { min-height: 1.4em; margin: 0.2rem 0 0; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
+    .series-values { height: 2.8em; margin: 0.2rem 0 0; overflow: auto; font-size: 0.85rem;
+      font-variant-numeric: tabular-nums; }
     .series-bar { display: flex; gap: 0.2rem; justify-content: flex-end; }
+    .series-button { padding: 0.2rem 0.5rem; border: 0; background: none; color: inherit; }
+    .series-button:hover { color: var(--accent); }
   `,
 };
 
@@ -94,12 +101,15 @@ function chart(data, alt) {
   listen(state, frame, look, zoom);
   draw(state);
   const buttons = [
-    iconButton(PLUS, word("series", "closer"), () => zoom(0.5)),
-    iconButton(MINUS, word("series", "wider"), () => zoom(2)),
-    iconButton(ENDS, word("series", "whole"), () => look(0, last)),
+    button(PLUS, word("series", "closer"), () => zoom(0.5)),
+    button(MINUS, word("series", "wider"), () => zoom(2)),
+    button(ENDS, word("series", "whole"), () => look(0, last)),
   ];
   return [frame, values, h("div", { class: "series-bar" }, ...buttons)];
 }
+
+const button = (outline, label, onclick) =>
+  h("button", { type: "button", class: "series-button", title: label, "aria-label": label, onclick }, icon(outline));
 
 const share = (length) => `${(length / WIDTH) * 100}%`;
 

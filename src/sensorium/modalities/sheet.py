@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -13,6 +14,7 @@ from sensorium.modalities import modality
 from sensorium.types import Part
 
 TILE_PX, CAPTION_PX, COLUMNS = 96, 26, 10
+BAND_COLUMNS = 16
 GOOD, BAD = (40, 160, 70), (210, 60, 50)
 
 
@@ -55,3 +57,23 @@ def _two_lines(text: str, width: int = 19) -> str:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return "\n".join(line[:width] for line in lines[:2])
+
+
+def in_bands(rows: Sequence[Sequence[np.ndarray]], columns: int = BAND_COLUMNS) -> np.ndarray:
+    """Pictures (H, W, 3) as bands: first those of ``rows[0]``, under each its counterparts of the other rows."""
+    height, width = (max(picture.shape[axis] for row in rows for picture in row) for axis in (0, 1))
+    columns = min(columns, len(rows[0]))
+    bands = []
+    for start in range(0, len(rows[0]), columns):
+        for row in rows:
+            band = np.full((height, width * columns, 3), 255, np.uint8)
+            for place, picture in enumerate(row[start : start + columns]):
+                band[: picture.shape[0], place * width : place * width + picture.shape[1]] = picture
+            bands.append(band)
+        bands.append(np.full((6, width * columns, 3), 160, np.uint8))
+    return np.concatenate(bands[:-1])
+
+
+def save_bands(rows: Sequence[Sequence[np.ndarray]], path: Path) -> None:
+    """`in_bands` as a PNG file."""
+    Image.fromarray(in_bands(rows)).save(path, optimize=True)

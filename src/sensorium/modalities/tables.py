@@ -87,6 +87,7 @@ def _name_and_unit(label: str) -> tuple[str, str]:
 
 
 def _numbers(column: pa.ChunkedArray, name: str, where: str) -> np.ndarray:
+    column = column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         wrong = next(row for row, cell in enumerate(column.to_pylist()) if cell and not _is_number(cell))
@@ -102,9 +103,16 @@ def _numbers(column: pa.ChunkedArray, name: str, where: str) -> np.ndarray:
     return column.to_numpy().astype(np.float64)
 
 
+def _nanoseconds(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    try:
+        return column.cast(pa.timestamp("ns")).cast(pa.int64())
+    except pa.ArrowException as error:
+        raise InputError(f"{where} has times as {column.type}; give seconds, or moments with their date") from error
+
+
 def _rate_hz(column: pa.ChunkedArray, seconds: float, where: str) -> float | None:
     if pa.types.is_temporal(column.type):
-        column, seconds = column.cast(pa.timestamp("ns")).cast(pa.int64()), 1e-9
+        column, seconds = _nanoseconds(column, where), 1e-9
     steps = np.diff(_numbers(column, "time", where))
     if not len(steps):
         return None

@@ -102,6 +102,7 @@ def _train(made: typer.Typer, recipe: Recipe) -> None:
             model.run(first, last, minutes, start, typer.echo)
         else:
             model.train(model.minutes if minutes is None else minutes, start)
+            model.report(Path("results"))
 
 
 def _export(made: typer.Typer, recipe: Recipe) -> None:

@@ -15,15 +15,15 @@ from fastapi.staticfiles import StaticFiles
 
 from sensorium import plugins
 from sensorium.generate import Assistant
-from sensorium.serve import chat, completions, doors, errors, models, tokens
-from sensorium.serve.guard import Guard
-from sensorium.serve.messages import Reader
+from sensorium.serve.http import chat, completions, doors, errors, models, tokens
+from sensorium.serve.http.guard import Guard
+from sensorium.serve.http.schemas import ErrorReply
+from sensorium.serve.http.server import Server
+from sensorium.serve.media.messages import Reader
+from sensorium.serve.media.workers import Workers
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.registry import Registry
-from sensorium.serve.schemas import ErrorReply
-from sensorium.serve.server import Server
 from sensorium.serve.settings import Settings
-from sensorium.serve.workers import Workers
 
 PAGE = Path(__file__).resolve().parent / "page"
 ERRORS: dict[int | str, dict[str, Any]] = {

@@ -8,9 +8,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from sensorium.serve.http.schemas import Usage
+from sensorium.serve.media.workers import Workers
 from sensorium.serve.registry import Registry
-from sensorium.serve.schemas import Usage
-from sensorium.serve.workers import Workers
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 

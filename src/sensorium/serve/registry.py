@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from sensorium.engines import make_engine
 from sensorium.generate import Assistant
 from sensorium.model import resolve
-from sensorium.serve.errors import ApiError
-from sensorium.serve.scheduler import Scheduler
-from sensorium.serve.schemas import ModelCard
+from sensorium.serve.http.errors import ApiError
+from sensorium.serve.http.schemas import ModelCard
 from sensorium.serve.settings import Settings
+from sensorium.serve.writing.scheduler import Scheduler
 
 T = TypeVar("T")
 

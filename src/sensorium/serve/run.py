@@ -30,7 +30,7 @@ def run(models: Sequence[str], **options: Any) -> None:
         import uvicorn
 
         from sensorium.serve.app import create_app
-        from sensorium.serve.graceful import GracefulServer
+        from sensorium.serve.http.graceful import GracefulServer
         from sensorium.serve.settings import Settings
     except ImportError as error:
         raise InputError(

@@ -70,6 +70,16 @@ def world(config: TrainConfig) -> Iterator[World]:
     if device.type == "cpu":
         keep_freed_memory()
         torch.set_flush_denormal(True)  # numbers of next to nothing would slow a CPU down
+    try:
+        with _joined(device) as found:
+            yield found
+    finally:
+        if device.type == "cpu":
+            torch.set_flush_denormal(False)  # what the program does afterwards is to have them
+
+
+@contextmanager
+def _joined(device: torch.device) -> Iterator[World]:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World(device)

@@ -56,8 +56,8 @@ class ContentPart(BaseModel):
         json_schema_extra={
             "examples": [
                 {"type": "text", "text": "What is this?"},
-                {"type": "image_url", "image_url": {"url": "data:image/png;base64,..."}},
-                {"type": "input_audio", "input_audio": {"data": "...", "format": "wav"}},
+                {"type": "M_url", "M_url": {"url": "data:TYPE;base64,..."}},
+                {"type": "input_M", "input_M": {"data": "...", "format": "..."}},
             ]
         },
     )
@@ -86,7 +86,7 @@ class StreamOptions(BaseModel):
     include_usage: bool | None = False
 
 
-class _Sampled(BaseModel):
+class Sampled(BaseModel):
     """How answers are chosen."""
 
     n: Count = Field(1, description="How many answers.")
@@ -119,7 +119,7 @@ class _Sampled(BaseModel):
         return self
 
 
-class _Writing(_Sampled):
+class _Writing(Sampled):
     """What requests that write text have in common."""
 
     model: Name
@@ -153,7 +153,8 @@ class ChatRequest(_Writing):
     model_config = ConfigDict(extra="allow")
     messages: list[RequestMessage] = Field(min_length=1, max_length=1000)
     modalities: Annotated[list[Name], Field(min_length=1, max_length=50)] | None = Field(
-        None, description='Kinds of answer, e.g. ["text"] or ["image"]; default: any that the model writes.'
+        None,
+        description='Kinds of answer, e.g. ["text"]; default: any that the model writes.',
     )
     max_completion_tokens: MaxTokens = Field(None, description="The newer name of max_tokens.")
     logprobs: bool | None = False
@@ -195,15 +196,6 @@ class CompletionRequest(_Writing):
 
     def sampling(self) -> dict[str, Any]:
         return super().sampling() | ({} if self.logprobs is None else {"logprobs": self.logprobs})
-
-
-class ImageRequest(_Sampled):
-    prompt: String = Field(min_length=1, max_length=32000)
-    model: Name | None = Field(None, description="Default: the first model that writes pictures.")
-    size: str | None = Field(
-        None, pattern=r"^(auto|[1-9]\d{0,3}x[1-9]\d{0,3})$", description="Width x height; default: as the model draws."
-    )
-    response_format: Literal["b64_json"] | None = "b64_json"
 
 
 class TokenizeRequest(BaseModel):
@@ -353,18 +345,6 @@ class CompletionReply(BaseModel):
     created: int
     model: str
     choices: list[CompletionChoice]
-    usage: Usage
-
-
-class ImageItem(BaseModel):
-    b64_json: str
-    codec: str | None
-    codes: list[int]
-
-
-class ImageReply(BaseModel):
-    created: int
-    data: list[ImageItem]
     usage: Usage
 
 

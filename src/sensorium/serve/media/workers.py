@@ -16,8 +16,8 @@ import numpy as np
 
 from sensorium import plugins
 from sensorium.modalities import Wish
-from sensorium.serve.errors import ApiError
-from sensorium.serve.opener import READY
+from sensorium.serve.http.errors import ApiError
+from sensorium.serve.media.opener import READY
 from sensorium.serve.settings import Settings
 from sensorium.types import InputError, Signal
 
@@ -79,7 +79,7 @@ class Workers:
             self._idle.put_nowait(process if process in self._all else None)
 
     async def _start(self) -> Process:
-        command = [sys.executable, "-m", "sensorium.serve.opener", str(self._settings.worker_bytes)]
+        command = [sys.executable, "-m", "sensorium.serve.media.opener", str(self._settings.worker_bytes)]
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -15,11 +15,11 @@ import numpy as np
 
 from sensorium.engines import Failed, Token, Turn
 from sensorium.generate import best_of
+from sensorium.serve.http.schemas import ModalityTokens, Usage
 from sensorium.serve.registry import Served
-from sensorium.serve.scheduler import Order
-from sensorium.serve.schemas import ModalityTokens, Usage
 from sensorium.serve.settings import Settings
-from sensorium.serve.transcript import Event, Medium, Text, Transcript
+from sensorium.serve.writing.scheduler import Order
+from sensorium.serve.writing.transcript import Event, Medium, Text, Transcript
 from sensorium.training.energy import CPU_WATTS
 from sensorium.types import TEXT, Part
 from sensorium.vocabulary import Vocabulary

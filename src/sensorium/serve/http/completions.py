@@ -11,14 +11,14 @@ from fastapi import APIRouter, Request
 
 from sensorium.engines import Sampling, Token, Turn
 from sensorium.generate import Assistant
-from sensorium.serve.chat import STREAMED
-from sensorium.serve.messages import check_characters
+from sensorium.serve.http.chat import STREAMED
+from sensorium.serve.http.schemas import CompletionChoice, CompletionLogprobs, CompletionReply, CompletionRequest
+from sensorium.serve.http.server import EventStream, Server, Shared, new_id
+from sensorium.serve.http.tokens import check_ids, readable
+from sensorium.serve.media.messages import check_characters
 from sensorium.serve.registry import Served
-from sensorium.serve.schemas import CompletionChoice, CompletionLogprobs, CompletionReply, CompletionRequest
-from sensorium.serve.server import EventStream, Server, Shared, new_id
-from sensorium.serve.tokens import check_ids, readable
-from sensorium.serve.transcript import Text
-from sensorium.serve.writing import Writing
+from sensorium.serve.writing.answers import Writing
+from sensorium.serve.writing.transcript import Text
 from sensorium.types import TEXT, InputError
 
 router = APIRouter()

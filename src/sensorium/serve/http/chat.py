@@ -9,9 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from sensorium.engines import Token
-from sensorium.serve.messages import check_formats, media_by_name, part_to_json
-from sensorium.serve.registry import Served
-from sensorium.serve.schemas import (
+from sensorium.serve.http.schemas import (
     ChatChoice,
     ChatLogprobs,
     ChatReply,
@@ -20,10 +18,12 @@ from sensorium.serve.schemas import (
     ReplyMessage,
     TokenLogprob,
 )
-from sensorium.serve.server import EventStream, Server, Shared, new_id
-from sensorium.serve.tokens import readable
-from sensorium.serve.transcript import UNFINISHED, Event, Medium, Text
-from sensorium.serve.writing import Step, Writing, Written
+from sensorium.serve.http.server import EventStream, Server, Shared, new_id
+from sensorium.serve.http.tokens import readable
+from sensorium.serve.media.messages import check_formats, media_by_name, part_to_json
+from sensorium.serve.registry import Served
+from sensorium.serve.writing.answers import Step, Writing, Written
+from sensorium.serve.writing.transcript import UNFINISHED, Event, Medium, Text
 from sensorium.types import Part
 
 router = APIRouter()

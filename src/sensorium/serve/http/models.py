@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from sensorium.serve.errors import ApiError
-from sensorium.serve.schemas import Health, LoadRequest, ModelCard, ModelList, UnloadReply, UnloadRequest
-from sensorium.serve.server import Shared
+from sensorium.serve.http.errors import ApiError
+from sensorium.serve.http.schemas import Health, LoadRequest, ModelCard, ModelList, UnloadReply, UnloadRequest
+from sensorium.serve.http.server import Shared
 
 router = APIRouter()
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")

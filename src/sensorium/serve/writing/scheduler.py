@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sensorium.engines import Batch, Engine, Failed, Token, Turn
-from sensorium.serve.errors import ApiError, busy
-from sensorium.serve.fair_queue import FairQueue
+from sensorium.serve.http.errors import ApiError, busy
+from sensorium.serve.writing.fair_queue import FairQueue
 
 TOO_LATE = "the request took longer than this server's limit of {:g} s; ask for fewer tokens or try again later"
 UNLOADED = "the model was unloaded, or the server stopped, while this request waited for it"

@@ -1,4 +1,4 @@
-"""Opens media in a process of its own: ``python -m sensorium.serve.opener MEMORY_BYTES``.
+"""Opens media in a process of its own: ``python -m sensorium.serve.media.opener MEMORY_BYTES``.
 
 Reads jobs from stdin and writes answers to stdout, each a line of JSON followed by as many bytes as it says. Nothing
 is ever unpickled, so a process that a medium has taken over can send no more than a signal or a sentence.
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from sensorium.modalities import Wish, modality, modality_names
@@ -34,13 +35,21 @@ def main() -> None:
 
 
 def _limit(memory_bytes: int) -> None:
-    """No more memory than this, no files written, no core dumps."""
+    """No more memory than this beyond what the readers took when they were loaded; no files written, no core dumps."""
     with contextlib.suppress(ImportError):  # systems without it have no such limits
         import resource
 
+        memory_bytes += _taken()
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _taken() -> int:
+    """Bytes of address space of this process; 0 where the system does not tell."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 def _answer(answers: BinaryIO, name: str, wish: Wish, data: bytes) -> None:

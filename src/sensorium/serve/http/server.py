@@ -17,15 +17,15 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from sensorium.engines import Turn
-from sensorium.serve.errors import ApiError, as_api_error
-from sensorium.serve.messages import Reader
+from sensorium.serve.http.errors import ApiError, as_api_error
+from sensorium.serve.http.schemas import Usage
+from sensorium.serve.media.messages import Reader
+from sensorium.serve.media.workers import Workers
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.registry import Registry, Served
-from sensorium.serve.scheduler import TOO_LATE
-from sensorium.serve.schemas import Usage
 from sensorium.serve.settings import Settings
-from sensorium.serve.workers import Workers
-from sensorium.serve.writing import Writing, Written
+from sensorium.serve.writing.answers import Writing, Written
+from sensorium.serve.writing.scheduler import TOO_LATE
 from sensorium.types import InputError
 
 T = TypeVar("T")

@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import base64
 import time
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Request
 from PIL import Image as Pillow
+from pydantic import BaseModel, Field
 
 from sensorium.modalities import modality
+from sensorium.serve.http.schemas import Name, Sampled, String, Usage
+from sensorium.serve.http.server import Server, Shared
 from sensorium.serve.registry import Served
-from sensorium.serve.schemas import ImageItem, ImageReply, ImageRequest
-from sensorium.serve.server import Server, Shared
-from sensorium.serve.writing import Writing, Written
+from sensorium.serve.writing.answers import Writing, Written
 from sensorium.types import Conversation, InputError, Signal, as_message
 
 router = APIRouter()
 IMAGE = "image"
 LONGEST_SIDE_PX = 4096
+
+
+class ImageRequest(Sampled):
+    prompt: String = Field(min_length=1, max_length=32000)
+    model: Name | None = Field(None, description="Default: the first model that writes pictures.")
+    size: str | None = Field(
+        None, pattern=r"^(auto|[1-9]\d{0,3}x[1-9]\d{0,3})$", description="Width x height; default: as the model draws."
+    )
+    response_format: Literal["b64_json"] | None = "b64_json"
+
+
+class ImageItem(BaseModel):
+    b64_json: str
+    codec: str | None
+    codes: list[int]
+
+
+class ImageReply(BaseModel):
+    created: int
+    data: list[ImageItem]
+    usage: Usage
 
 
 @router.post("/v1/images/generations", response_model=ImageReply)

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sensorium.serve.errors import ApiError
+from sensorium.serve.http.errors import ApiError
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.settings import Settings
 

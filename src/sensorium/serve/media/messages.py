@@ -11,11 +11,11 @@ from uuid import uuid4
 
 from sensorium.modalities import modality
 from sensorium.senses import Senses
-from sensorium.serve import media
+from sensorium.serve.http.schemas import ContentPart, RequestMessage, RequestRole
+from sensorium.serve.media import fetch
+from sensorium.serve.media.workers import Workers
 from sensorium.serve.registry import Served
-from sensorium.serve.schemas import ContentPart, RequestMessage, RequestRole
 from sensorium.serve.settings import Settings
-from sensorium.serve.workers import Workers
 from sensorium.source import data_uri
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Role
 
@@ -70,7 +70,7 @@ class Reader:
         address = modality(name).part_data(part.model_extra | {"type": part.type} if part.model_extra else {})
         if not isinstance(address, str):
             raise InputError(f'needs an address in "{part.type[:100]}", e.g. {{"url": "data:TYPE;base64,..."}}')
-        return await media.load(address, self._settings)
+        return await fetch.load(address, self._settings)
 
 
 def _role(name: RequestRole) -> Role:

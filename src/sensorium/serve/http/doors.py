@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from sensorium.modalities import Modality, modality, modality_names
 from sensorium.modalities.base import viewer_file
-from sensorium.serve.errors import ApiError
+from sensorium.serve.http.errors import ApiError
 
 log = logging.getLogger("sensorium.serve")
 router = APIRouter()
@@ -65,7 +65,7 @@ def card(kind: Modality) -> ModalityCard:
         id=kind.name,
         media_types=list(kind.media_types),
         extensions=list(kind.extensions),
-        viewer=path and f"page/viewers/{kind.name}/{path.name}",
+        viewer=None if path is None else f"page/viewers/{kind.name}/{path.name}",
         words={language: dict(words) for language, words in kind.words.items()},
     )
 

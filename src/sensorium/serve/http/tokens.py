@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 
 from sensorium.generate import Assistant
-from sensorium.serve.messages import part_to_json
-from sensorium.serve.registry import Served
-from sensorium.serve.schemas import (
+from sensorium.serve.http.schemas import (
     ContentPart,
     DetokenizeReply,
     DetokenizeRequest,
@@ -17,7 +15,9 @@ from sensorium.serve.schemas import (
     TokenizeReply,
     TokenizeRequest,
 )
-from sensorium.serve.server import Shared
+from sensorium.serve.http.server import Shared
+from sensorium.serve.media.messages import part_to_json
+from sensorium.serve.registry import Served
 from sensorium.types import Conversation, InputError, Part
 
 router = APIRouter()

@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field, FiniteFloat, model_validator
 
 from sensorium.generate.forecast import GO_ON, Continuation, continuation
 from sensorium.modalities import modality
+from sensorium.serve.http.schemas import Name, String, Usage
+from sensorium.serve.http.server import Server, Shared, new_id
 from sensorium.serve.registry import Served
-from sensorium.serve.schemas import Name, String, Usage
-from sensorium.serve.server import Server, Shared, new_id
 from sensorium.types import InputError, Part, Signal
 
 router = APIRouter()

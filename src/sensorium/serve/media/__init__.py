@@ -1,0 +1,1 @@
+"""Media of requests: fetched, opened by workers, put into conversations."""

@@ -1,0 +1,1 @@
+"""Answers in the making: who writes when, and what the ids say."""
