@@ -103,8 +103,8 @@ def test_attempts_of_a_sure_model_differ_where_it_says_how():
     alone = model.chat("hm", "image").ids
     assert replies[0].ids == alone == copies[0].ids, "the first is as one would be"
     turn = model.turn(asked("hm"), "image")
-    gains = [model.information(turn, reply.ids) for reply in replies[1:]]
-    assert gains == sorted(gains, reverse=True), "then the best of the others"
+    scores = [model.likelihood(turn, reply.ids) for reply in replies[1:]]
+    assert scores == sorted(scores, reverse=True), "then the likeliest of the others"
     one_by_one = {model.chat("hm", "image", attempt=number).ids for number in range(4)}
     assert len(one_by_one) == 4 and alone in one_by_one
     assert len({reply.ids for reply in model.candidates("hm", "image", count=4, temperature=0)}) == 1, "said is meant"
@@ -120,12 +120,13 @@ def test_what_is_written_for_several_attempts():
     later = plan(turn, 2, attempt=2)
     assert (later.turn.sampling.seed, later.turn.sampling.temperature, later.first_stays) == (12, 1.0, False)
     assert plan(turn, 1).written == 1 and plan(turn, 3, most=4).written == 4 and plan(turn, 3, most=2).written == 3
+    assert Attempts(top_k=2).sampling(Sampling(temperature=0.5)) == Sampling(temperature=0.5, top_k=2)
     best = plan(turn, 1, best_of=5)
     assert (best.written, best.first_stays) == (5, False)
 
 
 def test_numbers_of_attempts_that_make_no_sense_are_refused():
-    for fields in ({"pool": 0}, {"temperature": -1.0}):
+    for fields in ({"pool": 0}, {"temperature": -1.0}, {"top_k": -1}):
         with pytest.raises(InputError, match=r"Attempts\("):
             Attempts(**fields)
     with pytest.raises(InputError, match="not 3 of 2"):

@@ -47,7 +47,7 @@ class Attempts:
     """How further answers to one request come to differ from the first.
 
     Args:
-        temperature: of all but the first, in place of the turn's own; None: no other.
+        temperature, top_k: of all but the first, in place of the turn's own; None: no other.
         pool: how many are written for each one that is wanted, so that copies can be dropped and the best kept.
 
     Raises:
@@ -55,11 +55,17 @@ class Attempts:
     """
 
     temperature: float | None = None
+    top_k: int | None = None
     pool: int = 1
 
     def __post_init__(self) -> None:
-        if self.pool < 1 or (self.temperature or 0) < 0:
-            raise InputError(f"{self} must have a temperature of 0 or more and a pool of 1 or more")
+        if self.pool < 1 or min(self.temperature or 0, self.top_k or 0) < 0:
+            raise InputError(f"{self} must have a pool of 1 or more, the rest 0 or more")
+
+    def sampling(self, own: Sampling) -> Sampling:
+        """That of a further answer."""
+        said = {"temperature": self.temperature, "top_k": self.top_k}
+        return replace(own, **{name: value for name, value in said.items() if value is not None})
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +102,12 @@ class Turn:
         return self.negative is not None and self.sampling.guidance != 1
 
     def again(self, number: int) -> Turn:
-        """Another answer to the same: its seed is higher by ``number``, its temperature that of further attempts.
+        """Another answer to the same: its seed is higher by ``number``, its sampling that of further attempts.
 
         Number 0 is the answer itself.
         """
-        own, further = self.sampling, self.attempts.temperature
-        temperature = own.temperature if number == 0 or further is None else further
-        return replace(self, sampling=replace(own, seed=own.seed + number, temperature=temperature))
+        own = self.attempts.sampling(self.sampling) if number else self.sampling
+        return replace(self, sampling=replace(own, seed=own.seed + number))
 
 
 @dataclass(frozen=True)

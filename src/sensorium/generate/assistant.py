@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sensorium.engines import Attempts, Engine, Sampling, Scored, TorchEngine, Turn, generate
-from sensorium.generate.attempts import different, plan
+from sensorium.generate.attempts import Plan, different, plan
 from sensorium.generate.best_of import best_of as choose_best
 from sensorium.model import Model
 from sensorium.stream import Grammar, Want, wanted_kinds
@@ -90,7 +90,8 @@ class Assistant(Model):
             return replies
         varied, copies = different(replies, lambda one: one.ids)
         first = varied[: planned.first_stays]
-        rest = choose_best(varied[len(first) :], scorer or (lambda one: self.information(turn, one.ids)))
+        judge = self.judge(planned)
+        rest = choose_best(varied[len(first) :], scorer or (lambda one: judge(turn, one.ids)))
         return [*first, *rest, *copies][:count]
 
     def turn(self, conversation: Conversation, want: Want = None, most: int | None = None, **sampling: Any) -> Turn:
@@ -173,6 +174,18 @@ class Assistant(Model):
         usage = {name: names.count(name) for name in dict.fromkeys(names)}
         return Reply(tuple(parts), tuple(ids), finish, usage)
 
+    def judge(self, planned: Plan) -> Callable[[Turn, Sequence[int]], float]:
+        """What the best of the written answers are told by.
+
+        Of a pool of varied ones it is the likelihood: one that went astray is unlikely with the request, but even
+        more so without it, so that `information` takes it for a good one.
+        """
+        return self.likelihood if planned.pooled else self.information
+
+    def likelihood(self, turn: Turn, ids: Sequence[int]) -> float:
+        """How likely an answer is, in nats an id."""
+        return self.engine.score(turn.prompt, [ids], turn.adapter)[0] / len(ids)
+
     def information(self, turn: Turn, ids: Sequence[int]) -> float:
         """How much likelier an answer is with the request than without it, in nats (pointwise mutual information)."""
         assert turn.negative is not None
@@ -187,7 +200,7 @@ class Assistant(Model):
         kinds = wanted_kinds(want) or frozenset()
         only = next(iter(kinds)) if len(kinds) == 1 else TEXT
         own: dict[str, Any] = {"temperature": 0.0 if only == TEXT else 1.0} | self.sampling.get(only, {})
-        further = own.pop("attempts", {})
+        further = {name: value for name, value in own.pop("attempts", {}).items() if name not in sampling}
         return Sampling(**(own | sampling)), Attempts(**({} if "temperature" in sampling else further))
 
     def _about_media(self, conversation: Conversation, want: Want) -> bool:

@@ -18,11 +18,13 @@ class Plan:
     Args:
         turn: the first answer; the others are this one `again`.
         written: how many answers.
+        pooled: more than are wanted, so that copies can be dropped.
         first_stays: the first answer is what one alone would be, and is kept in front whatever the others are worth.
     """
 
     turn: Turn
     written: int
+    pooled: bool
     first_stays: bool
 
     @property
@@ -40,7 +42,8 @@ def plan(turn: Turn, count: int, *, best_of: int | None = None, attempt: int = 0
     """
     pooled = count * turn.attempts.pool if count > 1 else 1
     written = best_of or max(count, min(pooled, most or pooled))
-    return Plan(turn.again(attempt * written), written, first_stays=not best_of and not attempt and written > count)
+    spare = best_of is None and written > count
+    return Plan(turn.again(attempt * written), written, pooled=spare, first_stays=spare and attempt == 0)
 
 
 def different(answers: Iterable[T], spelled: Callable[[T], Hashable]) -> tuple[list[T], list[T]]:

@@ -69,6 +69,7 @@ class Server:
         most = body.wanted if isinstance(body, ChatRequest) and body.stream else self.settings.max_answers
         planned = plan(turn, body.wanted, best_of=body.best_of, attempt=body.attempt, most=most)
         options |= {"answers": planned.written, "first_stays": planned.first_stays}
+        options["judge"] = served.model.judge(planned)
         return self.write(request, served, [planned.turn], **options)
 
     async def written(self, served: Served, writing: Writing, wanted: int) -> tuple[list[Written], Usage]:

@@ -87,6 +87,7 @@ class Writing:
         turns: one for each prompt.
         answers: of each turn; they draw from different seeds.
         first_stays: see `sensorium.generate.Plan`.
+        judge: of the answers of which the best are kept; by default `Assistant.information`.
         stops: strings that end an answer.
         client: for the fair queue.
         started: `time.monotonic` when the request came in.
@@ -107,12 +108,14 @@ class Writing:
         *,
         answers: int = 1,
         first_stays: bool = False,
+        judge: Callable[[Turn, Sequence[int]], float] | None = None,
         stops: tuple[str, ...] = (),
         client: str,
         started: float,
         on_first: Callable[[float], None] = lambda _: None,
     ):
         self._served, self._started, self._on_first, self._answers = served, started, on_first, answers
+        self._judge = judge or served.model.information
         self.deadline, self._first_stays = started + settings.request_s, first_stays
         all_turns = [turn.again(n) for n, turn in enumerate(turn for turn in turns for _ in range(answers))]
         self._written = {
@@ -170,10 +173,7 @@ class Writing:
         return written
 
     async def _best(self, written: list[Written], count: int) -> list[Written]:
-        """Those that differ, then copies; of the former those that the request makes likelier most.
-
-        See `Assistant.candidates`.
-        """
+        """Those that differ, then copies; of the former the best; see `Assistant.candidates`."""
         if count >= len(written):
             return written
         varied, copies = different(written, lambda one: tuple(one.transcript.ids))
@@ -181,7 +181,7 @@ class Writing:
         return [*first, *await self._ranked(varied[len(first) :]), *copies][:count]
 
     async def _ranked(self, written: list[Written]) -> list[Written]:
-        judge, scheduler = self._served.model.information, self._served.scheduler
+        judge, scheduler = self._judge, self._served.scheduler
         calls = [scheduler.call(partial(judge, one.turn, one.transcript.ids)) for one in written]
         scores = await asyncio.gather(*map(asyncio.wrap_future, calls))
         by_number = {one.number: score for one, score in zip(written, scores, strict=True)}
