@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from toys import ToyCodec, random_codes
 
+from sensorium import plugins
 from sensorium.data import (
     Template,
     TokenShards,
@@ -22,7 +23,8 @@ from sensorium.data import (
     write_conversations,
     write_shards,
 )
-from sensorium.types import Conversation, InputError, Part, as_message
+from sensorium.data.codes import stamp
+from sensorium.types import Conversation, InputError, Part, Signal, as_message
 
 
 @pytest.fixture(autouse=True)
@@ -306,6 +308,18 @@ def test_a_changed_file_is_encoded_again(tmp_path, senses, codec):
     shards = TokenShards(write_shards(talk, senses, folder))
     (medium,) = (part for part in senses.stream.parse(shards[0].ids) if not part.is_text)
     assert medium.codes.ravel().tolist() == [2, 2, 2, 2]
+
+
+def test_an_object_that_changed_in_place_is_encoded_again(tmp_path, monkeypatch):
+    class Drawing(list):
+        __repr__ = object.__repr__  # the address, as pictures of other libraries have it
+
+    monkeypatch.setattr(type(plugins.load(plugins.MODALITIES, "dots")), "adopt", lambda self, data: self.check(data[0]))
+    drawing = Drawing([Signal(np.array([[1], [2], [3], [4]]))])
+    part = Part("dots", drawing)
+    before = stamp(part)
+    drawing[0] = Signal(np.array([[4], [3], [2], [1]]))
+    assert stamp(part) != before
 
 
 def test_an_error_names_the_conversation_and_keeps_finished_shards(tmp_path, senses, codec):

@@ -96,6 +96,18 @@ def test_several_series_are_answered_in_their_order(server):
     assert max(low["content"][0]["mean_forecast"]) < 2 < min(high["content"][0]["mean_forecast"])
 
 
+def test_by_default_several_series_share_the_answers_that_are_allowed(server):
+    both = [{"name": name, "series": WAVE[:, 0].tolist()} for name in ("low", "high")]
+    reply = ask(server, inputs=both, options={"horizon": 3})
+    assert reply.status_code == 200, reply.text
+
+
+@pytest.mark.parametrize("wrong", [{"samples": 0}, {"levels": (0.5, 2)}])
+def test_no_sample_and_odd_levels_are_refused(wrong):
+    with pytest.raises(InputError, match="at least one sample and levels from 0 to 1"):
+        forecast(assistant(), Part("series", Signal(WAVE)), 3, **wrong)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -113,3 +113,17 @@ def test_impossible_facts_are_refused(changes, sentence):
 def test_the_contract_holds_for_every_shape(codec):
     media = [codec.decode([random_codes(codec, seed, frames)])[0] for seed, frames in ((1, 4), (2, 4), (3, None))]
     check_codec(codec, media)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"name": ".."}, "cannot be named"),  # codecs lie in folders of their names
+        ({"min_frames": 9}, "fewest frames 9, most 4"),
+        ({"header": (("a", 2), ("a", 3))}, "must differ"),
+        ({"header": (("0", 2),)}, "not be numbers"),
+    ],
+)
+def test_facts_that_make_no_layout_are_refused(changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Facts(**{"name": "a", "modality": "toy", "codebook_sizes": (2, 2), "max_frames": 4} | changes)

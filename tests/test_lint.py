@@ -148,3 +148,15 @@ def test_an_empty_file_and_no_file_are_told(check, tmp_path):
         lint(tmp_path / "nowhere.jsonl")
     with pytest.raises(InputError, match="is a folder; give a JSONL file"):
         lint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        ({"type": "dots", "dots": "a\ud800.dots"}, "neither a path nor a data URI"),
+        ({"type": "dots", "codes": [1, 2], "codec": ["x"]}, "not the name of one"),
+    ],
+)
+def test_half_characters_in_paths_and_odd_codecs_are_told(check, part, sentence):
+    (problem,) = check({"messages": [{"role": "user", "content": [part]}]}).problems
+    assert sentence in str(problem)

@@ -71,3 +71,15 @@ def test_a_signal_survives_its_own_description():
     assert Signal.of(signal.array, signal.meta()) == signal
     assert Signal(signal.array) != signal
     assert repr(signal).startswith("Signal(<float64 (2, 1)>, rate_hz=50.0, channels=['a']")
+
+
+def test_a_signal_takes_lists_and_numbers_of_other_libraries():
+    given = Signal([[1.0, 2.0]], np.int64(50), ["a", "b"], np.array(["g", "g"]), frame=[np.float32(4), 3])
+    assert given == Signal(np.array([[1.0, 2.0]]), 50.0, ("a", "b"), ("g", "g"), (4.0, 3.0))
+    assert digest(given)
+
+
+def test_only_files_and_numbers_tell_their_content_by_themselves():
+    assert Source.of(b"1").is_plain and Source.of(np.zeros(2)).is_plain
+    assert not Source.of(np.array([1, "a"], dtype=object)).is_plain, "its bytes are addresses"
+    assert not Source.of(np.array(["2026"], dtype="M8[D]")).is_plain and not Source.of(object()).is_plain

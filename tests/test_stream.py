@@ -218,3 +218,21 @@ def test_show_prints_every_token_and_counts_losses(capsys):
     conversation = Conversation((as_message("user", "hello"), as_message("assistant", medium(WRITE, 3))))
     text = show(STREAM.render(conversation), STREAM).plain
     assert "<|toy|>" in text and "toy 8 (8 with loss)" in text
+
+
+def test_many_opening_markers_are_read_once_each():
+    """What a request may hold: the time grows with the ids, not with their square."""
+    codec = ToyCodec("long", sizes=(4,), grid=None, max_frames=100_000, modality="long")
+    vocabulary, tokenizer = Vocabulary.build(300, [codec.facts]), tiny_tokenizer()
+    vocabulary.extend_tokenizer(tokenizer)
+
+    class Counted(list):
+        looks = 0
+
+        def __getitem__(self, index):
+            Counted.looks += 1
+            return super().__getitem__(index)
+
+    stream, ids = Stream(tokenizer, vocabulary), Counted([300] * 500)
+    assert all(stream._medium_at(ids, at) == (None, at) for at in range(500))
+    assert Counted.looks < 5 * 500

@@ -382,6 +382,14 @@ def test_data_that_are_not_trained_on_have_lines_of_their_own(tmp_path):
     assert losses(tmp_path / "with") == losses(tmp_path / "without"), "looking changes nothing"
 
 
+def test_a_run_whose_last_step_was_saved_already_is_told_and_validated(tmp_path):
+    grown = tiny_grown()
+    held_out = [pack(samples(grown, 9), 48)]
+    result = fit(grown, loader(grown), config(max_steps=4, save_every=4, log_every=50), tmp_path, validate=held_out)
+    assert result.loss is not None and result.validation is not None
+    assert [line["step"] for line in read_log(tmp_path / "log.jsonl")] == [4]
+
+
 def test_a_run_goes_on_when_codecs_were_added(tmp_path):
     train(tmp_path, max_steps=3)
     base = tiny_base()

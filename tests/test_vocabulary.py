@@ -95,3 +95,9 @@ def test_a_clash_of_token_names_is_refused():
     tokenizer.add_tokens(["<|toy|>"], special_tokens=True)
     with pytest.raises(InputError, match="another id"):
         vocabulary().extend_tokenizer(tokenizer)
+
+
+def test_a_header_counts_once_in_what_guessing_gives():
+    codec = ToyCodec(sizes=(256,), grid=None, max_frames=9, header=[("scale", 4)])
+    joint = Vocabulary.build(300, [codec.facts])
+    assert joint.uniform_nats(1) == pytest.approx((np.log(4) + 9 * np.log(256)) / 10)

@@ -59,6 +59,11 @@ class Source:
         """Whether it has bytes: it is a path, or the bytes themselves."""
         return isinstance(self.data, (bytes, Path))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its content can be told without its modality: it is a file, or a signal of numbers."""
+        return self.is_file or (isinstance(self.data, Signal) and self.data.array.dtype.kind in "biufc")
+
     def read(self, noun: str = "medium", limit: int = MAX_BYTES) -> bytes:
         """The bytes of a file.
 
@@ -80,15 +85,16 @@ class Source:
             digest.update(self.read())
 
     def stamp(self) -> str:
-        """What tells cheaply whether it has changed: files by size and time, as `make` does, the rest by content."""
+        """What tells cheaply whether it has changed: files by size and time, as `make` does, the rest by content.
+
+        Only of what `is_plain`.
+        """
         if isinstance(self.data, Path):
             try:
                 stat = self.data.stat()
             except OSError:
                 return f"{self.data} missing"
             return f"{self.data} {stat.st_size} {stat.st_mtime_ns}"
-        if not isinstance(self.data, (bytes, Signal)):
-            return repr(self.data)
         digest = hashlib.sha256()
         self.add_to(digest)
         return digest.hexdigest()

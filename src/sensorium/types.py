@@ -44,6 +44,16 @@ class Signal:
     frame: tuple[float, float] | None = None
     labels: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Lists and NumPy's numbers, as users have them, become what JSON can say."""
+        object.__setattr__(self, "array", np.asarray(self.array))
+        if self.rate_hz is not None:
+            object.__setattr__(self, "rate_hz", float(self.rate_hz))
+        for name in ("channels", "units", "labels"):
+            object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
+        if self.frame is not None:
+            object.__setattr__(self, "frame", tuple(map(float, self.frame)))
+
     def with_array(self, array: np.ndarray) -> Signal:
         return replace(self, array=array)
 

@@ -90,11 +90,15 @@ class Vocabulary:
         return self._kind_table[ids]
 
     def uniform_nats(self, kind: int) -> float:
-        """Loss per token, in nats, of guessing evenly: ln(text size) or the mean ln(codebook size)."""
+        """Loss per token, in nats, of guessing evenly: ln(text size), or the mean ln(codebook size) of the codes.
+
+        Where a medium may have any length, that of the longest, in which the header hardly counts.
+        """
         if kind == 0:
             return float(np.log(self.text_size))
         layout = self.layouts[kind - 1]
-        return float(np.log(layout.sizes).mean())
+        nats, head = np.log(layout.sizes), layout.header_codes
+        return float((nats[:head].sum() + nats[head:].mean() * (layout.max_codes - head)) / layout.max_codes)
 
     def new_tokens(self) -> list[str]:
         return list(chain.from_iterable(layout.tokens() for layout in self.layouts))

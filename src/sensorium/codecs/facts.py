@@ -57,8 +57,13 @@ class Facts:
                 f"codec {self.name!r}: the most and fewest frames must be whole steps of {whole} frames, "
                 f"not {self.max_frames} and {self.min_frames}"
             )
+        if not 0 <= self.min_frames <= self.max_frames:
+            raise InputError(f"codec {self.name!r}: fewest frames {self.min_frames}, most {self.max_frames}: swap them")
         for name, _ in self.header:
             check_name(name)
+        names = [name for name, _ in self.header]
+        if len(set(names)) < len(names) or any(name.isdecimal() for name in names):
+            raise InputError(f"codec {self.name!r}: header names must differ and not be numbers, as books are: {names}")
 
     @property
     def codebooks(self) -> int:
@@ -111,8 +116,8 @@ class Facts:
 
 def check_name(name: str) -> None:
     """InputError for a name of which no tokens can be made."""
-    if not name or set(name) & set("<>|/: \n"):
-        raise InputError(f"a codec cannot be named {name!r}; give it a name without spaces and <>|/:")
+    if name in ("", ".", "..") or set(name) & set("<>|/:\\ \n"):
+        raise InputError(f"a codec cannot be named {name!r}; give it a name without spaces and <>|/\\:")
 
 
 def _listed(value: Any) -> Any:

@@ -32,11 +32,17 @@ def content_key(part: Part) -> bytes:
     """
     kind = modality(part.modality)
     source = Source.of(part.data, kind.called)
-    if not source.is_file and not isinstance(source.data, Signal):
+    if not source.is_plain:
         source = Source.of(kind.open(part.data))
     digest = hashlib.sha256(f"{FORMAT} {part.modality} ".encode())
     source.add_to(digest)
     return digest.digest()
+
+
+def stamp(part: Part) -> str:
+    """What tells cheaply whether a medium has changed, see `Source.stamp`; an object of another library is opened."""
+    source = Source.of(part.data)
+    return source.stamp() if source.is_plain else content_key(part).hex()
 
 
 class CodeCache:
@@ -119,7 +125,7 @@ class Encoder:
         """
         wanted: dict[str, dict[int, tuple[int, Part]]] = {}
         for number, conversation in enumerate(conversations, start=first):
-            for layout, part in _numbered(number, self.senses.wanting, conversation):
+            for layout, part in numbered(number, self.senses.wanting, conversation):
                 wanted.setdefault(layout.name, {})[id(part)] = (number, part)
         codes = {}
         for name, media in wanted.items():
@@ -129,8 +135,8 @@ class Encoder:
     def _codes(self, name: str, media: Mapping[int, tuple[int, Part]]) -> dict[int, np.ndarray]:
         """Codes by the part's identity: from the cache, or computed and put there."""
         cache = self._cache(name)
-        sources = {identity: _numbered(number, self._with_data, part) for identity, (number, part) in media.items()}
-        keys = {identity: _numbered(media[identity][0], content_key, part) for identity, part in sources.items()}
+        sources = {identity: numbered(number, self._with_data, part) for identity, (number, part) in media.items()}
+        keys = {identity: numbered(media[identity][0], content_key, part) for identity, part in sources.items()}
         missing = {keys[identity]: identity for identity in sources if keys[identity] not in cache}
         todo = [(key, media[identity][0], sources[identity]) for key, identity in missing.items()]
         for at in range(0, len(todo), KEEP):
@@ -142,7 +148,7 @@ class Encoder:
         opened = partial(self.senses.signal, wish=codec.facts.wish)
         for at in range(0, len(todo), BATCH):
             batch = todo[at : at + BATCH]
-            signals = [_numbered(number, opened, part) for _, number, part in batch]
+            signals = [numbered(number, opened, part) for _, number, part in batch]
             for (key, _, _), found in zip(batch, _encoded(codec, batch, signals), strict=True):
                 codes[key] = codec.layout.check(found)
         return codes
@@ -165,10 +171,10 @@ def _encoded(codec: Codec, batch: Sequence[tuple[bytes, int, Part]], signals: Se
         return codec.encode(signals)
     except InputError:
         pairs = zip(batch, signals, strict=True)
-        return [_numbered(number, lambda one: codec.encode([one])[0], signal) for (_, number, _), signal in pairs]
+        return [numbered(number, lambda one: codec.encode([one])[0], signal) for (_, number, _), signal in pairs]
 
 
-def _numbered(number: int, function: Any, item: Any) -> Any:
+def numbered(number: int, function: Any, item: Any) -> Any:
     """``function(item)``, its error telling which conversation the item belongs to."""
     try:
         return function(item)

@@ -190,6 +190,8 @@ class _Parser:
     def _medium(self, name: str, item: dict[str, Any], where: str) -> Part | None:
         try:
             codes = None if item.get("codes") is None else flat_codes(item["codes"])
+            if not isinstance(item.get("codec"), (str, type(None))):
+                raise InputError('has a "codec" that is not the name of one')
             data = modality(name).part_data(item)
             if data is None and codes is not None:
                 return Part(name, None, codes, item.get("codec"))
@@ -216,7 +218,8 @@ def locate(url: str, folder: Path) -> str | Path:
         raise InputError(f"is a web address ({url[:80]}); download it and give its path")
     if url.startswith("file://"):
         url = unquote(urlsplit(url).path)
-    if "\0" in url or any(len(name.encode()) > 255 for name in url.split("/")):  # what file systems take
+    unwritable = "\0" in url or _HALF_CHARACTER.search(url) is not None
+    if unwritable or any(len(name.encode()) > 255 for name in url.split("/")):  # what file systems take
         raise InputError(f"is neither a path nor a data URI ({url[:40]!r}...)")
     return folder / url
 

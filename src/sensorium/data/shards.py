@@ -14,6 +14,7 @@ import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import count, islice
 from os import PathLike
 from pathlib import Path
@@ -23,10 +24,9 @@ import numpy as np
 import pyarrow as pa
 
 from sensorium import plugins
-from sensorium.data.codes import Encoder
+from sensorium.data.codes import Encoder, numbered, stamp
 from sensorium.files import atomic_file
 from sensorium.senses import Senses
-from sensorium.source import Source
 from sensorium.stream import Rendered, Stream
 from sensorium.types import Conversation, InputError, Role
 
@@ -229,8 +229,8 @@ def _jobs(conversations: Iterable[Conversation], senses: Senses, per_shard: int)
             return
         used = {name: prints["codecs"][name] for name in _used_codecs(chunk, senses, index * per_shard)}
         digest = hashlib.sha256(json.dumps([FORMAT, prints["text"], used], sort_keys=True).encode())
-        for conversation in chunk:
-            _add(digest, conversation)
+        for number, conversation in enumerate(chunk, start=index * per_shard):
+            numbered(number, partial(_add, digest), conversation)
         yield ShardJob(index, index * per_shard, digest.hexdigest()[:32], chunk)
 
 
@@ -259,8 +259,8 @@ def _add(digest: Any, conversation: Conversation) -> None:
                 codes = np.asarray(part.codes, dtype=np.int64)
                 digest.update(f"<{part.codec} {codes.shape}>".encode())
                 digest.update(np.ascontiguousarray(codes).data)
-            stamp = part.data if part.is_text else "" if part.data is None else Source.of(part.data).stamp()
-            digest.update(f"<{part.modality} {len(stamp)}>{stamp}".encode())
+            held = part.data if part.is_text else "" if part.data is None else stamp(part)
+            digest.update(f"<{part.modality} {len(held)}>{held}".encode())
 
 
 def _finish(folder: Path, done: Sequence[ShardInfo], prints: Mapping[str, Any]) -> None:

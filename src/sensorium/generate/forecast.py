@@ -132,7 +132,13 @@ def forecast(
     samples: int = 50,
     **how: Any,
 ) -> Forecast:
-    """How a medium goes on, by so many sampled continuations; ``how`` as in `continuation`."""
+    """How a medium goes on, by so many sampled continuations; ``how`` as in `continuation`.
+
+    Raises:
+        InputError: no sample, a level that is not between 0 and 1, or as in `continuation`.
+    """
+    if samples < 1 or not all(0 <= level <= 1 for level in levels):
+        raise InputError(f"a forecast needs at least one sample and levels from 0 to 1, not {samples} and {levels}")
     made = continuation(model, history, horizon, **how)
     written = generate(model.engine, [made.turn.again(number) for number in range(samples)])
     return made.forecast([made.rows(one.ids) for one in written], levels)

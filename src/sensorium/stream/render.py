@@ -150,8 +150,10 @@ class Stream:
         if layout is None:
             return None, at
         limit = min(len(ids), at + layout.max_tokens)
-        close = next((i for i in range(at + 1, limit) if ids[i] == layout.close_id), None)
-        if close is None:
+        close = at + 1
+        while close < limit and layout.close_id < ids[close] < layout.stop:
+            close += 1
+        if close >= limit or ids[close] != layout.close_id:
             return None, at
         try:
             codes = layout.codes(ids[at + 1 : close])

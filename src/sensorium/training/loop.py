@@ -241,11 +241,12 @@ class Run:
         self.sums, self._mark = kept, (time.monotonic(), self.tokens)
 
     def _finish(self, why: Stopped) -> TrainResult:
-        if self.step != self.saved_step:
+        if self.step != self.first_step:
             if self.step % self.config.log_every:
                 self._log()
             if self.validate and not (self.config.validate_every and self.step % self.config.validate_every == 0):
                 self._validate()
+        if self.step != self.saved_step:
             self._save()
         self._give_back()
         return TrainResult(

@@ -54,7 +54,7 @@ class ForecastOptions(BaseModel):
     horizon: int = Field(ge=1, le=10_000, description="Steps to come.")
     quantiles: list[float] = Field(default=[0.1, 0.5, 0.9], max_length=99)
     samples: int | None = Field(
-        None, ge=1, description="Continuations that are drawn; default: as many as are allowed."
+        None, ge=1, description="Continuations that are drawn; default: as many as are allowed for all inputs."
     )
     temperature: float = Field(1.0, ge=0, le=100)
     seed: int = Field(0, ge=0, le=2**31)
@@ -103,7 +103,7 @@ class ForecastReply(BaseModel):
 async def forecast(body: ForecastRequest, request: Request, server: Shared) -> ForecastReply:
     """How series go on: mean and quantiles of several continuations, each written by the model."""
     served = server.registry.get(body.model)
-    samples = body.options.samples or server.settings.max_answers
+    samples = body.options.samples or max(1, server.settings.max_answers // len(body.inputs))
     server.check(samples * len(body.inputs), None)
 
     async def work() -> ForecastReply:
