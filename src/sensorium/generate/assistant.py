@@ -58,7 +58,7 @@ class Assistant(Model):
         Raises:
             InputError: a medium cannot be read, or the model has no codec for what is asked.
         """
-        options = dict(count=1, best_of=best_of, attempt=attempt, scorer=scorer)
+        options: dict[str, Any] = dict(count=1, best_of=best_of, attempt=attempt, scorer=scorer)
         return self.candidates(content, want, history=history, **options, **sampling)[0]
 
     def candidates(

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from sensorium.engines import Turn
 from sensorium.generate import plan
 from sensorium.serve.http.errors import ApiError, as_api_error
-from sensorium.serve.http.schemas import ChatRequest, ImageRequest, Usage
+from sensorium.serve.http.schemas import Sampled, Usage
 from sensorium.serve.media.messages import Reader
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.metrics import Metrics
@@ -59,14 +59,12 @@ class Server:
         client, started = client_of(request), started_at(request)
         return Writing(served, turns, self.settings, client=client, started=started, on_first=on_first, **options)
 
-    def attempt(
-        self, request: Request, served: Served, turn: Turn, body: ChatRequest | ImageRequest, **options: Any
-    ) -> Writing:
+    def attempt(self, request: Request, served: Served, turn: Turn, body: Sampled, **options: Any) -> Writing:
         """Queue the answers to one prompt, and what more has to be written so that they differ and are good.
 
         Of a stream nothing can be taken back, so no more is written for one.
         """
-        most = body.wanted if isinstance(body, ChatRequest) and body.stream else self.settings.max_answers
+        most = body.wanted if getattr(body, "stream", False) else self.settings.max_answers
         planned = plan(turn, body.wanted, best_of=body.best_of, attempt=body.attempt, most=most)
         options |= {"answers": planned.written, "first_stays": planned.first_stays}
         options["judge"] = served.model.judge(planned)
