@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 
+import page_server
 import pytest
 from in_browser import PHONE, answers, attach, chromium, file, say, until, visiting
 from page_server import COLOURS, PAGE, FakeServer, asked, made_by, running, tokenized
@@ -526,7 +527,8 @@ def test_what_the_model_drew_trains_with_the_codes_it_wrote(visit, tmp_path):
     saved.value.save_as(tmp_path / "drawn.jsonl")
     (conversation,) = read_conversations(tmp_path / "drawn.jsonl")
     (part,) = conversation.messages[1].parts
-    assert part.codec == "squares" and part.codes.tolist() == [7] * 64
+    drawn = page_server.picture_of("Draw a red ball")
+    assert part.codec == "squares" and part.codes.tolist() == page_server.square_codes(page_server.boxed(drawn))
 
 
 @slow
