@@ -156,7 +156,8 @@ def answered(body: dict[str, Any]) -> Any:
     (message,) = body["messages"]
     if not message["content"].strip():
         raise Bad("the request is empty; say what to make")
-    parts = [made(kind, f"{message['content']} {number}") for number in range(body["n"])]
+    first = body["attempt"] * (body["n"] - 1)  # the last of those before is made again: a copy
+    parts = [made(kind, f"{message['content']} {first + number}") for number in range(body["n"])]
     return {"choices": [{"index": at, "message": {"content": None, "parts": [part]}} for at, part in enumerate(parts)]}
 
 
@@ -177,7 +178,7 @@ def chat(body: dict[str, Any]) -> list[dict[str, Any]]:
     elif words == "smell":
         deltas = [{"parts": [{"type": "smell_url", "smell_url": {"url": "data:application/x-smell;base64,Um9zZQ=="}}]}]
     elif body.get("modalities") == ["image"] or words.lower().startswith(("draw", "dessine")):
-        deltas = making("image", words)
+        deltas = making("image", words + " again" * (body["attempt"] // 2))  # attempt 1 is a copy of attempt 0
     elif body.get("modalities") == ["pulse"] or words.startswith("Beat"):
         deltas = making("pulse", words)
     elif pictures:
@@ -196,6 +197,16 @@ def making(kind: str, words: str) -> list[dict[str, Any]]:
     """How a stream tells of a medium: that it is being written, then the whole."""
     progress = [{"progress": {"modality": kind, "done": done, "total": 64}} for done in range(0, 65, 8)]
     return [*progress, {"parts": [made(kind, words)]}]
+
+
+def boxed(picture: Image.Image) -> Image.Image:
+    return picture.resize((GRID, GRID), Image.Resampling.BOX)
+
+
+def square_codes(small: Image.Image) -> list[int]:
+    """The codes of a picture of 8 x 8 pixels."""
+    colours = np.asarray(small).reshape(-1, 3).tolist()
+    return [(r // 32) * 64 + (g // 32) * 8 + b // 32 for r, g, b in colours]
 
 
 def tokenized(body: dict[str, Any]) -> dict[str, Any]:
@@ -221,9 +232,8 @@ def tokenized_pulse(part: dict[str, Any]) -> dict[str, Any]:
 
 def tokenized_picture(part: dict[str, Any], spans: int) -> dict[str, Any]:
     """Of what a person says, a gist that only reads; of what the model says, 8 x 8 squares."""
-    small = opened(part["image_url"]["url"], 1).resize((GRID, GRID), Image.Resampling.BOX)
-    colours = np.asarray(small).reshape(-1, 3).tolist()
-    codes = [(r // 32) * 64 + (g // 32) * 8 + b // 32 for r, g, b in colours]
+    small = boxed(opened(part["image_url"]["url"], 1))
+    codes = square_codes(small)
     ids = [5, 6, 7, 6, FIRST_ID - 2, *(FIRST_ID + code for code in codes), FIRST_ID - 1]
     tokens = ["user", "<|gist:6|>", "<|gist:7|>", "<|gist:6|>", "<|image|>", *(f"<|image:{code}|>" for code in codes)]
     tokens.append("<|/image|>")
@@ -273,7 +283,7 @@ def part_of(picture: Image.Image) -> dict[str, Any]:
         "type": "image_url",
         "image_url": {"url": f"data:image/png;base64,{png_of(picture)}"},
         "codec": "squares",
-        "codes": [7] * GRID**2,
+        "codes": square_codes(boxed(picture)),
     }
 
 

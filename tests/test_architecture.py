@@ -173,7 +173,8 @@ SKIPPED = {"build", "dist", "__pycache__", "results", "weights", "shared"}
 def texts() -> Iterator[Path]:
     for folder, below, names in os.walk(ROOT):
         below[:] = [name for name in below if name not in SKIPPED and (name == ".ci" or not name.startswith("."))]
-        yield from (Path(folder, name) for name in names if Path(name).suffix in TEXT_SUFFIXES and name != ".git")
+        here = (name for name in names if name != ".git")  # a file where the checkout is a worktree
+        yield from (Path(folder, name) for name in here if Path(name).suffix in TEXT_SUFFIXES)
 
 
 def test_no_paths_of_a_machine_are_written_down():

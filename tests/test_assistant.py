@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from serving import Greys, tiny_assistant
 
-from sensorium.engines import Scored
+from sensorium.engines import Attempts, Sampling, Scored, Turn
+from sensorium.generate import Assistant, different, plan
 from sensorium.types import Conversation, InputError, Part, Signal, as_message
 
 CODES = Greys().encode([Signal(np.zeros((16, 16, 3), np.uint8))])[0]
@@ -82,3 +86,62 @@ def test_several_answers_are_other_draws(model):
     turn = model.turn(asked("hm"), "image")
     gains = [model.information(turn, reply.ids) for reply in likeliest]
     assert gains == sorted(gains, reverse=True)
+
+
+@pytest.mark.parametrize("content", ["cat.png", ["What is this?", "pictures/cat.png"]])
+def test_a_file_name_said_as_words_is_told(model, content):
+    with pytest.warns(UserWarning, match=r"said to the model as words; .* say sm\.Image\('.*cat\.png'\)"):
+        model.chat(content, want="text", max_tokens=2)
+
+
+@pytest.mark.parametrize("content", ["What is cat.png?", "end.", "notes.unknown", Part("text", "cat.png")])
+def test_other_words_are_said_without_a_warning(model, content):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model.chat(content, want="text", max_tokens=2)
+
+
+def sure(**attempts) -> Assistant:
+    """A model that takes the likeliest codes: whatever the seed, a picture is a copy of the one before."""
+    model = tiny_assistant()
+    model.senses = replace(model.senses, sampling={"image": {"temperature": 0.0, "attempts": attempts}})
+    return model
+
+
+def test_attempts_of_a_sure_model_differ_where_it_says_how():
+    copies = sure().candidates("hm", "image", count=4)
+    assert len({reply.ids for reply in copies}) == 1
+    model = sure(temperature=1.0, pool=3)
+    replies = model.candidates("hm", "image", count=4)
+    assert len({reply.ids for reply in replies}) == 4
+    alone = model.chat("hm", "image").ids
+    assert replies[0].ids == alone == copies[0].ids, "the first is as one would be"
+    turn = model.turn(asked("hm"), "image")
+    scores = [model.likelihood(turn, reply.ids) for reply in replies[1:]]
+    assert scores == sorted(scores, reverse=True), "then the likeliest of the others"
+    one_by_one = {model.chat("hm", "image", attempt=number).ids for number in range(4)}
+    assert len(one_by_one) == 4 and alone in one_by_one
+    assert len({reply.ids for reply in model.candidates("hm", "image", count=4, temperature=0)}) == 1, "said is meant"
+
+
+def test_what_is_written_for_several_attempts():
+    turn = Turn([1], rules=None, sampling=Sampling(temperature=0.0), attempts=Attempts(temperature=1.0, pool=3))
+    made = plan(turn, 2)
+    assert (made.written, made.first_stays) == (6, True)
+    assert [one.sampling.temperature for one in made.turns] == [0, 1, 1, 1, 1, 1]
+    assert [one.sampling.seed for one in made.turns] == list(range(6))
+    assert different([1, 1, 2, 2, 1, 3], str) == ([1, 2, 3], [1, 2, 1])
+    later = plan(turn, 2, attempt=2)
+    assert (later.turn.sampling.seed, later.turn.sampling.temperature, later.first_stays) == (12, 1.0, False)
+    assert plan(turn, 1).written == 1 and plan(turn, 3, most=4).written == 4 and plan(turn, 3, most=2).written == 3
+    assert Attempts(top_k=2).sampling(Sampling(temperature=0.5)) == Sampling(temperature=0.5, top_k=2)
+    best = plan(turn, 1, best_of=5)
+    assert (best.written, best.first_stays) == (5, False)
+
+
+def test_numbers_of_attempts_that_make_no_sense_are_refused():
+    for fields in ({"pool": 0}, {"temperature": -1.0}, {"top_k": -1}):
+        with pytest.raises(InputError, match=r"Attempts\("):
+            Attempts(**fields)
+    with pytest.raises(InputError, match="not 3 of 2"):
+        tiny_assistant().candidates("hm", "image", count=3, best_of=2)

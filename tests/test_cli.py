@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import sensorium
 from sensorium.cli import app, options
-from sensorium.cli.terminal import Terminal, blocks
+from sensorium.cli.terminal import TRIES, Terminal, blocks
 from sensorium.codecs import Facts
 from sensorium.types import InputError, Part, Reply
 from sensorium.vocabulary import Vocabulary
@@ -31,13 +31,14 @@ class FakeModel:
 
     def __init__(self):
         self.asked = []
+        self.copies = 0  # so many of its further attempts are what it drew first
         facts = Facts(name="image", modality="image", codebook_sizes=(4,), grid=(2,), max_frames=2)
         self.vocabulary = Vocabulary.build(10, [facts])
 
     def chat(self, content, want=None, *, history=(), **sampling):
         self.asked.append((content, want, tuple(history), sampling))
         if want == "image":
-            return Reply((Part("image", RED),))
+            return Reply((Part("image", RED),), ids=(max(sampling.get("attempt", 0) - self.copies, 0),))
         pictures = sum(part.modality == "image" for part in content if isinstance(part, Part))
         said = " ".join(part if isinstance(part, str) else part.data for part in content if _is_text(part))
         return Reply((Part("text", f"{pictures} shown, {len(history)} before: {said}"),))
@@ -157,7 +158,19 @@ def test_drawings_do_not_overwrite_each_other(terminal, tmp_path):
 def test_drawing_again_gives_another_drawing(terminal):
     terminal.answer("/make image a cat")
     terminal.answer("/make image a cat")
-    assert [sampling["seed"] for *_, sampling in terminal.model.asked] == [0, 1]
+    terminal.answer("/make image a dog")
+    assert [sampling["attempt"] for *_, sampling in terminal.model.asked] == [0, 1, 0]
+
+
+def test_a_copy_of_an_earlier_drawing_is_drawn_anew_but_not_for_ever(terminal, tmp_path):
+    terminal.model.copies = 2
+    terminal.answer("/make image a cat")
+    terminal.answer("/make image a cat")
+    assert [sampling["attempt"] for *_, sampling in terminal.model.asked] == [0, 1, 2, 3]
+    terminal.model.copies = 99
+    terminal.answer("/make image a cat")
+    assert len(terminal.model.asked) == 4 + TRIES
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_later_questions_are_about_the_picture_shown_last(terminal, tmp_path):
@@ -188,6 +201,13 @@ def test_two_pictures_in_one_question_and_a_path_with_spaces(terminal, tmp_path)
 def test_an_incomplete_command_says_what_to_type(terminal, line):
     with pytest.raises(InputError, match=r"say|/help"):
         terminal.answer(line)
+
+
+def test_a_file_name_alone_is_not_said_as_words(terminal, tmp_path):
+    cat = picture(tmp_path / "cat.png")
+    with pytest.raises(InputError, match=r"show the file: /image .*cat\.png"):
+        terminal.answer(str(cat))
+    terminal.answer("nothing.png")  # no such file: words
 
 
 def test_help_in_the_chat_lists_its_commands(terminal):

@@ -14,7 +14,7 @@ from toys import ToyCodec, random_codes, tiny_base
 import sensorium as sm
 from sensorium.engines import Sampling, TorchEngine, Turn, generate, make_engine
 from sensorium.engines.llamacpp_engine import LlamaCppEngine, start_server
-from sensorium.model import grow
+from sensorium.model import grow, load_base
 from sensorium.model.gguf import VOCABULARY_KEY, export_gguf, export_gguf_adapter
 from sensorium.stream import Grammar
 from sensorium.types import Conversation, InputError, Part, as_message
@@ -182,7 +182,7 @@ def test_digits_one_by_one_are_told_apart(tmp_path):
 
 def test_an_unreachable_server_is_told_plainly():
     engine = make_engine(grown().lm, "llamacpp=http://127.0.0.1:9")
-    with pytest.raises(InputError, match=r"no answer from the server at http://127\.0\.0\.1:9"):
+    with pytest.raises(InputError, match=r"the engine at http://127\.0\.0\.1:9 is not reachable"):
         write(engine, grown())
 
 
@@ -192,9 +192,15 @@ def test_nano_answers_about_a_picture_in_llama_cpp_as_in_torch(tmp_path, serve):
     y, x = np.mgrid[:64, :64]
     disc = np.full((64, 64, 3), 255, dtype=np.uint8)
     disc[(x - 32) ** 2 + (y - 32) ** 2 < 500] = (220, 30, 30)
-    conversation = model.encode(Conversation((as_message("user", [sm.Image(disc), "What is this?"]),)))
+    conversation = model.senses.encode(Conversation((as_message("user", [sm.Image(disc), "What is this?"]),)))
     prompt = model.stream.render(conversation, reply=True).ids.tolist()
     engine = serve(model, export_gguf(model, tmp_path / "nano.gguf"))
     turn = Turn(prompt, rules(model, "text"), GREEDY)
     ours, theirs = (generate(one, [turn])[0].ids for one in (engine, TorchEngine(model.lm)))
     assert ours == theirs
+
+
+@pytest.mark.parametrize("name", ["missing.gguf", "package:sensorium/missing.gguf"])
+def test_a_gguf_base_that_is_not_there_is_told(name):
+    with pytest.raises(InputError, match=r"there is no GGUF file '.*missing\.gguf'"):
+        load_base(name)

@@ -185,7 +185,7 @@ def test_several_pictures_are_drawn_enlarged_and_downloaded(visit, server):
     assert page.locator(".attempts img").count() == 3
     (request,) = made_by(server)
     assert request["messages"] == [{"role": "user", "content": "Draw a yellow sun."}]
-    assert (request["modalities"], request["n"], request["best_of"]) == (["image"], 3, 3)
+    assert (request["modalities"], request["n"], request["attempt"]) == (["image"], 3, 0)
     page.get_by_role("button", name="a yellow sun, attempt 2").click()
     dialog = page.get_by_role("dialog")
     with page.expect_download() as download:

@@ -267,7 +267,7 @@ def test_a_file_that_two_modalities_take_is_asked_about(visit, server, monkeypat
 
 
 @slow
-def test_attempts_of_a_chosen_kind_are_made_with_new_seeds(visit, server):
+def test_attempts_of_a_chosen_kind_are_made_anew_and_copies_left_out(visit, server):
     page = visit()
     choose(page, "both")
     page.get_by_role("link", name="Make").click()
@@ -281,20 +281,29 @@ def test_attempts_of_a_chosen_kind_are_made_with_new_seeds(visit, server):
     first, second = made_by(server)
     assert first["modalities"] == ["pulse"] and first["messages"][0]["content"] == "Beat calmly."
     assert first["seed"] != second["seed"]
+    assert [first["attempt"], second["attempt"]] == [0, 1]
     page.reload()
-    page.get_by_role("img", name="calmly, attempt 4").nth(1).locator("i").first.wait_for()
+    page.get_by_role("img", name="calmly, attempt 3").nth(1).locator("i").first.wait_for()
+    sets = [one.locator(".attempts li") for one in page.locator(".set").all()]
+    assert [one.count() for one in sets] == [3, 4], "one of the second four was a copy"
 
 
 @slow
-def test_an_answer_is_tried_again_with_another_seed(visit, server):
+def test_an_answer_is_tried_again_until_it_is_no_copy(visit, server):
     page = visit()
     say(page, "Draw a cat")
-    answers(page).get_by_role("img").wait_for()
+    drawn = answers(page).get_by_role("img")
+    drawn.wait_for()
     settled(page)
+    first = drawn.get_attribute("src")
     page.get_by_role("button", name="Try again").click()
     until(page, "document.querySelectorAll('.wait').length === 0")
-    seeds = [body["seed"] for body in asked(server, "/v1/chat/completions")]
-    assert len(seeds) == 2 and len(set(seeds)) == 2
+    settled(page)
+    assert drawn.get_attribute("src") != first
+    bodies = asked(server, "/v1/chat/completions")
+    assert [body["attempt"] for body in bodies] == [0, 1, 2], "the stand-in's attempt 1 is a copy"
+    assert len({body["seed"] for body in bodies}) == 3
+    assert bodies[1]["modalities"] == ["image"], "what was one picture is to be one again"
 
 
 @slow

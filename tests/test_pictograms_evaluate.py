@@ -60,6 +60,10 @@ class Knowing:
         name = conversation.messages[0].text.removeprefix("Draw a ").removesuffix(".")
         return Reply((Part("image", data=np.minimum(self.by_name[name], 255 - round(temperature * seed % 3))),))
 
+    def candidates(self, conversation, want, count, seed):
+        """The first is right, the others vary."""
+        return [self.chat(conversation, number, float(number > 0)) for number in range(count)]
+
 
 def quiet():
     return Results(say=lambda line: None)
@@ -123,6 +127,9 @@ def test_judge_learns_is_saved_and_judges_drawings(tmp_path):
         assert results.value("attempts that differ, share", condition).value == share
         assert (results.value("difference of two attempts", condition).value > 0) == bool(share)
         assert results.value("attempt, judged top-1", condition).count == 12
+    own = replace(options, temperature=None, guidance=None)
+    attempts_report(results, model, loaded, Gallery(pictures, pixels), own)
+    assert results.value("attempts that differ, share", "as the model has it").value == 1
 
 
 def test_missing_judge_says_how_to_get_one(tmp_path):

@@ -54,7 +54,7 @@ def picture() -> np.ndarray:
 def test_plain_transformers_writes_the_same_ids(plain_python, tmp_path, content):
     model = sm.load("nano")
     folder = model.save(tmp_path / "export")
-    conversation = model.encode(Conversation((as_message("user", [sm.Image(picture()), *content]),)))
+    conversation = model.senses.encode(Conversation((as_message("user", [sm.Image(picture()), *content]),)))
     prompt_ids = model.stream.render(conversation, reply=True).ids.tolist()
     ours = model.chat(conversation, want="text", max_tokens=16)
     request = json.dumps({"prompt": model.tokenizer.decode(prompt_ids), "new_tokens": len(ours.ids)})

@@ -10,6 +10,7 @@ import json
 import threading
 import time
 import weakref
+from dataclasses import replace
 
 import httpx
 import openai
@@ -165,6 +166,50 @@ def test_best_of_returns_the_best_first(client):
     )
     assert len(reply.choices) == 2
     assert reply.usage.completion_tokens == 4 * 19
+
+
+@pytest.fixture(scope="module")
+def sure():
+    """A client of a server whose model takes the likeliest codes; only further attempts are drawn by lot."""
+    model = tiny_assistant()
+    sampling = {"image": {"temperature": 0.0, "attempts": {"temperature": 1.0, "pool": 3}}}
+    model.senses = replace(model.senses, sampling=sampling)
+    with running({"tiny": model}, max_answers=8) as server:
+        yield openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+
+
+def codes_of(choice) -> str:
+    return str(choice.message.parts[0]["codes"])
+
+
+def test_several_answers_of_a_sure_model_differ(sure):
+    def drawn(n=1, **extra):
+        options = dict(model="tiny", messages=say("draw"), modalities=["image"])
+        return sure.chat.completions.create(n=n, extra_body=extra, **options)
+
+    alone = codes_of(drawn().choices[0])
+    several = drawn(n=4)
+    assert len({codes_of(choice) for choice in several.choices}) == 4
+    assert codes_of(several.choices[0]) == alone, "the first is as one would be"
+    assert several.usage.completion_tokens == 8 * 19, "12 would be written, but the server allows 8"
+    again = [codes_of(drawn(attempt=number).choices[0]) for number in range(4)]
+    assert len(set(again)) == 4 and again[0] == alone
+    assert len({codes_of(choice) for choice in drawn(n=4, temperature=0).choices}) == 1, "said is meant"
+    pictures = sure.images.generate(prompt="a heart", n=2, extra_body={"attempt": 1}).data
+    first = sure.images.generate(prompt="a heart").data[0]
+    assert len({first.b64_json, *(one.b64_json for one in pictures)}) == 3
+
+
+def test_streamed_attempts_vary_too(sure):
+    def streamed(n=1, **extra):
+        options = dict(model="tiny", messages=say("draw"), modalities=["image"], stream=True)
+        chunks = sure.chat.completions.create(n=n, extra_body=extra, **options)
+        deltas = [choice.delta for chunk in chunks for choice in chunk.choices]
+        return [str(part["codes"]) for delta in deltas for part in getattr(delta, "parts", None) or ()]
+
+    together = streamed(n=2)
+    assert len(together) == len(set(together)) == 2
+    assert streamed() != streamed(attempt=1)
 
 
 def test_completions_continue_text_and_ids(client, model):

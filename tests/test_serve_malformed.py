@@ -41,9 +41,20 @@ def body_of(value: Any) -> bytes:
 
 WRONG_NUMBERS = [-1, 0.5, 10**30, -(10**30), 1e308, float("nan"), float("inf"), "many", [], {}, "1" * 5000]
 NUMBERS = {
-    CHAT: ("max_tokens", "n", "top_p", "top_k", "temperature", "seed", "best_of", "guidance", "top_logprobs"),
+    CHAT: (
+        "max_tokens",
+        "n",
+        "top_p",
+        "top_k",
+        "temperature",
+        "seed",
+        "best_of",
+        "guidance",
+        "top_logprobs",
+        "attempt",
+    ),
     COMPLETE: ("max_tokens", "n", "logprobs", "seed"),
-    DRAW: ("n", "best_of"),
+    DRAW: ("n", "best_of", "attempt"),
 }
 
 

@@ -43,10 +43,9 @@ def conversation(seed: int) -> Conversation:
 def trained(base_folder):
     """The grown model after some steps with a high learning rate."""
     grown = grow(base_folder, [sm.codec("image"), sm.codec("image-read")], learn="rows")
-    encoder = grown.fold()
     optimizer = torch.optim.AdamW([p for group in grown.parameters_to_train().values() for p in group], lr=1e-2)
     for step in range(4):
-        rendered = grown.stream.render(encoder.encode(conversation(step)))
+        rendered = grown.stream.render(grown.senses.encode(conversation(step)))
         batch = pack([Sample(rendered.ids, rendered.mask)], len(rendered.ids))
         targets = torch.from_numpy(batch.targets)
         hidden = grown.hidden(torch.from_numpy(batch.ids), torch.from_numpy(batch.position_ids))

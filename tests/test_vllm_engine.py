@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from serving import ask, running, tiny_assistant
 from toys import ToyCodec, tiny_configs
 from transformers import AutoModelForCausalLM
 
 from sensorium import plugins
-from sensorium.engines import Sampling, TorchEngine, Turn, generate, make_engine, stream
+from sensorium.engines import Sampling, TorchEngine, Turn, Unreachable, generate, make_engine, stream
 from sensorium.engines.remote import RemoteEngine, Run
 from sensorium.engines.vllm_engine import VllmEngine
 from sensorium.stream import Grammar
-from sensorium.types import InputError
+from sensorium.types import Conversation, InputError, as_message
 from sensorium.vocabulary import Vocabulary
 
 TEXT_SIZE, TEXT_STOP, STOP = 300, 290, 1
@@ -277,6 +278,57 @@ def test_the_adapter_is_asked_by_its_name(lm, server, monkeypatch):
 def test_a_refusal_is_told_plainly(lm, server):
     with pytest.raises(InputError, match=r"refuses \(404\): The model `other` does not exist"):
         write(VllmEngine(lm, server.url, "other"), "dots")
+
+
+def served(engine) -> Any:
+    """A tiny model behind our server, written for by another engine."""
+    model = tiny_assistant()
+    model.engine = engine(model.lm)
+    return running({"tiny": model})
+
+
+def test_an_engine_that_is_not_there_is_the_servers_fault():
+    with served(lambda lm: VllmEngine(lm, "http://127.0.0.1:9")) as ours:
+        whole, streamed = (ours.post("/v1/chat/completions", ask("hello", stream=one)) for one in (False, True))
+    last = streamed.text.strip().splitlines()[-1].removeprefix("data: ")
+    assert whole.status_code == json.loads(last)["error"].pop("status") == 503
+    for error in (whole.json()["error"], json.loads(last)["error"]):
+        assert (error["type"], error["code"]) == ("server_error", "engine_unreachable")
+        assert "is not reachable" in error["message"]
+        assert "127.0.0.1" not in error["message"]  # that is for the log
+
+
+def test_guidance_that_only_the_model_asks_for_is_left_out():
+    model = tiny_assistant()
+    model.senses.sampling["image"] = {"guidance": 3.0, "temperature": 0.5}
+    question = Conversation((as_message("user", "Draw."),))
+    assert model.turn(question, "image").sampling.guidance == 3.0
+    model.engine = VllmEngine(model.lm, "http://127.0.0.1:9")
+    assert model.turn(question, "image").sampling.guidance == 1.0
+    assert model.turn(question, "image").sampling.temperature == 0.5
+    assert model.turn(question, "image", guidance=2.0).guided  # said by the user: refused when it is written
+
+
+class DyingVllm(FakeVllm):
+    """Breaks off in the middle of what it writes, or says that its engine is dead."""
+
+    def do_POST(self) -> None:
+        if self.server.dying != "at once":
+            return super().do_POST()
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._json({"error": {"message": "EngineCore encountered an issue", "code": 500}}, 500)
+
+    def _stream(self, body: dict[str, Any]) -> None:
+        if self.server.dying == "in a stream":
+            return self._event({"error": {"message": "EngineCore encountered an issue", "code": 500}})
+        self.wfile.write(b'data: {"choices": [{"ind')
+
+
+@pytest.mark.parametrize("dying", ["at once", "in a stream", "in the middle of a line"])
+def test_an_engine_that_dies_is_not_the_fault_of_the_request(lm, server, dying):
+    server.RequestHandlerClass, server.dying = DyingVllm, dying
+    with pytest.raises(Unreachable, match=r"the engine at .* (is not reachable|fails)"):
+        write(VllmEngine(lm, server.url, "tiny"), "dots")
 
 
 @pytest.mark.parametrize("wrong", [{"logprobs": 2}, {"guidance": 2.0}])

@@ -66,8 +66,8 @@ def test_from_a_folder_of_pictures_to_a_drawing(run, place):
     assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in written.items()), "a second run wrote again"
 
     run("chat", "run/model", "--once", "draw a red spot")
-    assert np.asarray(Image.open(place / "drawn-1.png")).shape == (64, 64, 3)
-    run("chat", "run/model", "--once", "/image drawn-1.png what is this?")
+    assert np.asarray(Image.open(place / "made-1.png")).shape == (64, 64, 3)
+    run("chat", "run/model", "--once", "/image made-1.png what is this?")
     run("generate", "run/model", "a red spot", "--want", "image", "--out", "red.png", "--seed", "1")
     assert (place / "red.png").is_file()
     run("export", "run/model", "plain", "--dtype", "float16")
@@ -77,6 +77,6 @@ def test_from_a_folder_of_pictures_to_a_drawing(run, place):
 def test_an_fsq_codec_from_pictures_goes_on_where_it_stopped(run, place):
     first = run("codec", "train", "pictures", "--out", "fsq", "--minutes", "0.02")
     again = run("codec", "train", "pictures", "--out", "fsq", "--minutes", "0.04")
-    assert "resumed" not in first.output
-    assert "resumed" in again.output
+    assert "going on" not in first.output
+    assert "going on" in again.output
     assert "| image | 24 |" in run("codec", "report", "fsq", "pictures", "--out", "fsq-report").stdout

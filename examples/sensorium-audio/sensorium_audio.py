@@ -40,14 +40,14 @@ class Audio(Modality):
         try:
             samples, rate_hz = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise InputError(f"{where} is no sound that can be read ({error}); save it again as WAV") from error
+            raise InputError(f"{where} is no sound that can be read ({error.error_string}); save it as WAV") from error
         return self.check(Signal(samples.clip(-1, 1), float(rate_hz)))
 
     def check(self, signal: Signal) -> Signal:
         array, rate = signal.array[:, None] if signal.array.ndim == 1 else signal.array, signal.rate_hz
         fine = array.ndim == 2 and array.dtype.kind == "f" and len(array) > 1 and np.abs(array).max() <= 1
         if not fine or not rate:
-            raise InputError(f"a sound is floats (samples, channels) in -1..1 with a rate, not {signal}; convert it")
+            raise InputError(f"a sound is two samples or more, numbers in -1..1 with a rate, not {signal}; mend it")
         return Signal(array.astype(np.float32), rate)
 
     def fit(self, signal: Signal, wish: Wish) -> Signal:
@@ -120,7 +120,7 @@ class LogMel(Codec):
         return cls(table_KB.numpy())
 
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
-        return [self._encode(*heard(signal)) for signal in signals]
+        return [self._encode(*heard(signal)) for signal in self.fitted(signals)]
 
     def _encode(self, loudness: int, mel_NB: torch.Tensor) -> np.ndarray:
         return self.layout.join([loudness], torch.cdist(mel_NB, self.table_KB).argmin(1).numpy())

@@ -27,13 +27,23 @@ class Drawing:
     """What is drawn, and how; see `recipes.pictograms.evaluate.evaluate`."""
 
     names: int
-    guidance: float
-    temperature: float
+    guidance: float | None
+    temperature: float | None
     best_of: int
     attempts: int
     scorer: str
     seed: int
     out: Path
+
+    @property
+    def sampling(self) -> dict[str, float]:
+        """What is not left to the model."""
+        said = {"temperature": self.temperature, "guidance": self.guidance}
+        return {name: value for name, value in said.items() if value is not None}
+
+    @property
+    def condition(self) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in self.sampling.items()) or "as the model has it"
 
 
 def drawing_report(results: Results, model: Any, judge: Judge, gallery: Gallery, options: Drawing) -> None:
@@ -52,11 +62,30 @@ def attempts_report(results: Results, model: Any, judge: Judge, gallery: Gallery
     """Several drawings of each name: how many are recognised, how many differ, and by how much."""
     seen, count = gallery.drawable(options.names, options.seed, set(judge.labels)), options.attempts
     each = [concept for concept in seen for _ in range(count)]
-    drawn = draw_all(model, each, options)
-    condition = f"temperature {options.temperature:g}, guidance {options.guidance:g}"
-    made = [drawn[at : at + count] for at in range(0, len(drawn), count)]
-    attempted(results, judge, made, [concept.label for concept in seen], condition, rms, "% of white")
-    sheet(drawn, each, options.out / "attempts.png")
+    alike = options.temperature is not None  # of one temperature: each attempt is a drawing by itself
+    made = in_groups(draw_all(model, each, options), count) if alike else several(model, seen, options)
+    attempted(results, judge, made, [concept.label for concept in seen], options.condition, rms, "% of white")
+    sheet([one for group in made for one in group], each, options.out / "attempts.png")
+
+
+def several(model: Any, concepts: Sequence[Concept], options: Drawing) -> list[list[np.ndarray]]:
+    """Attempts at each as the model makes them; concept number i with seed ``options.seed + i * 1000``."""
+    made = []
+    for number, label in enumerate(concept.label for concept in concepts):
+        seed = options.seed + number * 1000
+        replies = model.candidates(
+            drawing_prompt(label), "image", count=options.attempts, seed=seed, **options.sampling
+        )
+        made.append([drawing_of(reply) for reply in replies])
+    return made
+
+
+def in_groups(drawn: list[np.ndarray], count: int) -> list[list[np.ndarray]]:
+    return [drawn[at : at + count] for at in range(0, len(drawn), count)]
+
+
+def drawing_of(reply: Any) -> np.ndarray:
+    return next(part.array for part in reply.parts if not part.is_text)
 
 
 def rms(one: np.ndarray, other: np.ndarray) -> float:
@@ -71,13 +100,12 @@ def draw_all(model: Any, concepts: Sequence[Concept], options: Drawing) -> list[
         reply = model.chat(
             drawing_prompt(label),
             want="image",
-            temperature=options.temperature,
-            guidance=options.guidance,
+            **options.sampling,
             best_of=options.best_of,
             scorer=reads_back(model, label) if options.scorer == "reading" else None,
             seed=options.seed + number,
         )
-        drawn.append(next(part.array for part in reply.parts if not part.is_text))
+        drawn.append(drawing_of(reply))
     return drawn
 
 

@@ -32,8 +32,10 @@ def evaluate(
     out: Annotated[Path, Option(help="Folder for the report and the contact sheets.")],
     pictures: Annotated[int, Option(help="Pictures to name.")] = 500,
     names: Annotated[int, Option(help="Names to draw.")] = 200,
-    guidance: Annotated[float, Option(help="Of drawings.")] = 1.5,
-    temperature: Annotated[float, Option(help="Of drawings.")] = 0.3,
+    guidance: Annotated[float | None, Option(help="Of drawings; default: the model's own.")] = None,
+    temperature: Annotated[
+        float | None, Option(help="Of drawings, further attempts too; default: the model's own.")
+    ] = None,
     best_of: Annotated[int, Option(help="Candidates for each drawing, of which the best-read one counts.")] = 1,
     attempts: Annotated[int, Option(help="Drawings of each name, where attempts are compared.")] = 4,
     scorer: Annotated[str, Option(help="Of candidates: reading (read back as its name) or likelihood.")] = "reading",

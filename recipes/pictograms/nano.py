@@ -39,6 +39,8 @@ NOISE = (0.0, 0.3, 0.5, 0.7, 0.9)
 TEXT_TOKENS = 3500
 GENTLE: dict[str, Any] = {"lr": {"rows": 1.5e-3, "body": 1e-3}, "cooldown": 1.0}
 """Half the learning rate, falling from the start: to polish weights that have been cooled down."""
+DRAWING: dict[str, Any] = {"temperature": 0.3, "guidance": 1.5, "attempts": {"temperature": 2.0, "top_k": 2, "pool": 3}}
+"""How drawings are sampled; chosen in results/README.md."""
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 
 # The weights in the box had these stages and minutes, on one or two contended cores; tokens and energy are in the
@@ -143,7 +145,7 @@ def align(model: Grown) -> None:
 def export(model: Grown, out: Path) -> Path:
     """A plain Hugging Face folder in half precision."""
     whole = model.fold()
-    whole.senses = replace(whole.senses, sampling={"image": {"temperature": 0.3, "guidance": 1.5}})
+    whole.senses = replace(whole.senses, sampling={"image": DRAWING})
     whole.save(out, dtype=torch.float16)
     return with_card(out, "nano_card.md")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -48,8 +49,8 @@ def _names(model: Any, results: Results, asked: Asked) -> None:
         pairs = zip(signals, examples, strict=True)
         talks = [tasks.naming(source.question, Part("series", signal), one.answer) for signal, one in pairs]
         task = Task(name=source.name, conversations=talks, scorer=Among(source.classes, ks=(1,)))
-        task.run(model, results)
-        task.blind().run(model, results)
+        for view in (task, task.blind(), replace(task, name=f"{source.name}, written freely", scorer=Written())):
+            view.run(model, results)
         own = [KINDS.index((source.name, answer)) for answer in source.classes]
         best = model.codecs[READER].values(signals)[:, own].argmax(1)
         task.compare("the reading codec's scores", [[source.classes[place]] for place in best], results)

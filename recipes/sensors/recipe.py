@@ -11,7 +11,7 @@ from sensorium.recipe import Recipe
 RECIPE = Recipe(
     name="sensors",
     about="Series from sensors: named, told of, gone on with, and written from words.",
-    data=lambda: [str(folder(wheel)) for wheel in VERSIONS],
+    data=lambda: "\n".join(str(folder(wheel)) for wheel in VERSIONS),
     models={"series": plan(True), "series-part": plan(False)},
     evaluate=evaluate,
 )

@@ -28,7 +28,8 @@ class Senses:
         text_size: ids of text.
         codecs: by name, in the order of their ids.
         sampling: how a modality is best written, by its name, e.g. ``{"sound": {"temperature": 0.8}}``; used where
-            the caller says nothing else.
+            the caller says nothing else. ``"attempts"`` in it, e.g. ``{"temperature": 1.3, "pool": 3}``, says how
+            further answers to one request come to differ; see `sensorium.engines.Attempts`.
 
     Raises:
         InputError: codecs that clash.

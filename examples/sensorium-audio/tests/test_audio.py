@@ -57,5 +57,9 @@ def test_bad_sounds_are_refused_in_one_sentence(codec):
     for bad in (np.zeros((5, 1), np.float32), sm.Signal(np.full((9, 1), 2.0), 8000.0), b"RIFF and no more"):
         with pytest.raises(sm.InputError):
             audio.open(bad)
+    with pytest.raises(sm.InputError, match="two samples or more, numbers"):
+        audio.check(sm.Signal(np.array([[0.1], [np.nan]], np.float32), 8000.0))
+    with pytest.raises(sm.InputError, match="two samples or more"):
+        audio.check(sm.Signal(np.zeros((1, 1), np.float32), 8000.0))
     with pytest.raises(sm.InputError, match="100 frames"):
         codec.encode([audio.fit(tone(220, 3.0), Wish(channels=1))])

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from sensorium.modalities import modality, modality_names
+from sensorium.modalities import modality, modality_names, named_by
 from sensorium.types import InputError, Message, Part, Reply, Signal, as_message
 
 HELP = """\
@@ -25,6 +25,8 @@ HELP = """\
 Anything else is said to the model as it is."""
 ASK = "What is this?"
 PREVIEW_PX = 32
+TRIES = 4
+"""For another than those that were made of the same words."""
 
 
 class Terminal:
@@ -42,7 +44,7 @@ class Terminal:
         self.model, self.name, self.out, self.sampling = model, name, out, sampling
         self.console = console or Console(soft_wrap=True, highlight=False)
         self.history: list[Message] = []
-        self.made = 0
+        self.made: dict[tuple[str, str], list[tuple[int, ...]]] = {}  # ids of what was made of words of a kind
 
     def run(self) -> None:
         """Read lines until /quit or the end of input; bad input is told and the chat goes on."""
@@ -84,6 +86,8 @@ class Terminal:
             self._make(kind, rest)
         elif command[1:] in modality_names() and command.startswith("/"):
             self._look(command[1:], rest)
+        elif (named := named_by(line)) is not None and Path(line.strip()).is_file():
+            raise InputError(f"the name of a file alone says nothing; show the file: /{named} {line.strip()}")
         elif command.startswith("/"):
             raise InputError(f"there is no command {command}; /help lists what can be typed")
         else:
@@ -117,14 +121,23 @@ class Terminal:
         return None
 
     def _make(self, kind: str, words: str) -> None:
-        """What is made stands alone: earlier turns do not change it. Each takes the next seed, so no two are alike."""
+        """What is made stands alone: earlier turns do not change it. The same words again are another attempt."""
         if not words:
             raise InputError(f"say what to make, for example: /make {kind} a red heart")
         with self._working("making"):
-            seed = self.sampling.get("seed", 0) + self.made
-            reply = self.model.chat([request_to_make(kind, words)], want=kind, **(self.sampling | {"seed": seed}))
-        self.made += self.sampling.get("best_of", 1)
+            reply = self._attempt(kind, words)
         self._print(reply)
+
+    def _attempt(self, kind: str, words: str) -> Reply:
+        """One more of the same words; a copy of an earlier one is made anew, a few times."""
+        made = self.made.setdefault((kind, words), [])
+        for _ in range(TRIES if made else 1):
+            request = [request_to_make(kind, words)]
+            reply = self.model.chat(request, want=kind, attempt=len(made), **self.sampling)
+            made.append(reply.ids)
+            if reply.ids not in made[:-1]:
+                break
+        return reply
 
     def _look(self, kind: str, rest: str) -> None:
         """New media start a new conversation; the questions that follow are about them."""

@@ -101,9 +101,28 @@ class Codec(ABC):
         return Layout(self.facts)
 
     def fitted(self, signals: Sequence[Signal]) -> list[Signal]:
-        """The signals brought to what the codec wishes, by its modality."""
+        """The signals brought to what the codec wishes, by its modality.
+
+        Raises:
+            InputError: one lasts longer than the codec can say; told before any work goes into it.
+        """
         kind = modality(self.facts.modality)
+        for signal in signals:
+            self._check_lasting(signal)
         return [kind.fit(signal, self.facts.wish) for signal in signals]
+
+    def _check_lasting(self, signal: Signal) -> None:
+        facts = self.facts
+        if facts.frame_rate_hz is None or not signal.rate_hz:
+            return
+        lasting_s = len(signal.array) / signal.rate_hz
+        steps = facts.max_frames // facts.frames_per_step
+        if lasting_s * facts.frame_rate_hz > steps + 1:  # how the last is rounded is the codec's own
+            raise InputError(
+                f"the {modality(facts.modality).called} lasts {lasting_s:g} s, codec {facts.name!r} takes at most "
+                f"{steps / facts.frame_rate_hz:g} s ({facts.max_frames} frames); cut it into pieces, or take a codec "
+                "with a lower rate or more frames"
+            )
 
     @classmethod
     def learn(cls, media: Media, learning: Learning, **names: Any) -> Codec:

@@ -4,10 +4,11 @@ from sensorium.engines.choose import ENGINES, make_engine
 from sensorium.engines.engine import Batch, Engine, generate, stream
 from sensorium.engines.sampling import Sampling, pick
 from sensorium.engines.torch_engine import TorchEngine
-from sensorium.engines.turn import Failed, Finish, Generation, Ids, Rules, Scored, Token, Turn
+from sensorium.engines.turn import Attempts, Failed, Finish, Generation, Ids, Rules, Scored, Token, Turn, Unreachable
 
 __all__ = [
     "ENGINES",
+    "Attempts",
     "Batch",
     "Engine",
     "Failed",
@@ -20,6 +21,7 @@ __all__ = [
     "Token",
     "TorchEngine",
     "Turn",
+    "Unreachable",
     "generate",
     "make_engine",
     "pick",

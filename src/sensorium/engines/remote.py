@@ -19,6 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any, ClassVar
@@ -29,7 +30,7 @@ from sensorium.engines.adapter import Adapter
 from sensorium.engines.engine import ranked
 from sensorium.engines.rows import Row
 from sensorium.engines.sampling import Sampling
-from sensorium.engines.turn import Failed, Ids, Rules, Scored, Token, Turn
+from sensorium.engines.turn import Failed, Ids, Rules, Scored, Token, Turn, Unreachable
 from sensorium.stream import Ranges
 from sensorium.types import InputError
 
@@ -107,6 +108,7 @@ class RemoteEngine(ABC):
     """
 
     at_url: ClassVar[bool] = True
+    guides: ClassVar[bool] = False
 
     def __init__(self, lm: Any, url: str, api_key: str | None = None):
         self.lm, self._url, self._api_key = lm, url.rstrip("/"), api_key
@@ -119,8 +121,8 @@ class RemoteEngine(ABC):
         """One turn, run by run; an id without an alternative costs no request.
 
         Raises:
-            InputError: the server cannot be reached or refuses, or guidance or log-probabilities are asked for, which
-                servers do not offer.
+            Unreachable: the server does not answer, or fails.
+            InputError: the server refuses, or guidance or log-probabilities are asked for, which servers do not offer.
         """
         if turn.guided:
             raise InputError("guidance needs the torch or the onnx engine; leave it out or at 1")
@@ -185,7 +187,7 @@ class RemoteEngine(ABC):
                 if text.startswith("data:") and not text.endswith("[DONE]"):
                     event = json.loads(text[len("data:") :])
                     if "error" in event:
-                        raise InputError(f"the server at {self._url} refuses: {_reason(event)}")
+                        raise self._refusal(_code(event["error"]), _reason(event))
                     yield event
 
     @contextmanager
@@ -199,9 +201,17 @@ class RemoteEngine(ABC):
             with urlopen(request, timeout=TIMEOUT_S) as reply:
                 yield reply
         except HTTPError as error:
-            raise InputError(f"the server at {self._url} refuses ({error.code}): {_reason(error.read())}") from error
-        except (URLError, OSError) as error:
-            raise InputError(f"no answer from the server at {self._url}: {error}") from error
+            raise self._refusal(error.code, _reason(error.read())) from error
+        except (URLError, OSError, HTTPException, json.JSONDecodeError) as error:  # the last: cut off in the middle
+            why = getattr(error, "reason", error)
+            said = f"the engine at {self._url} is not reachable ({why}); start it, or choose another engine"
+            raise Unreachable(said) from error
+
+    def _refusal(self, code: int, said: str) -> InputError:
+        """What is said of an answer other than 200: from 500 on, it is not the fault of the request."""
+        if code >= 500:
+            return Unreachable(f"the engine at {self._url} fails ({code}): {said}; see its log")
+        return InputError(f"the server at {self._url} refuses ({code}): {said}")
 
 
 class ServerBatch:
@@ -248,6 +258,12 @@ class ServerBatch:
         for turn in turns:
             if turn in self._stops:
                 self._stops.pop(turn).set()
+
+
+def _code(error: Any) -> int:
+    """The status in an OpenAI-like error; one without is the request's fault."""
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) else 400
 
 
 def _reason(said: Any) -> str:

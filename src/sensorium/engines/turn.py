@@ -42,6 +42,32 @@ class Rules(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Attempts:
+    """How further answers to one request come to differ from the first.
+
+    Args:
+        temperature, top_k: of all but the first, in place of the turn's own; None: no other.
+        pool: how many are written for each one that is wanted, so that copies can be dropped and the best kept.
+
+    Raises:
+        InputError: a number is outside its range.
+    """
+
+    temperature: float | None = None
+    top_k: int | None = None
+    pool: int = 1
+
+    def __post_init__(self) -> None:
+        if self.pool < 1 or min(self.temperature or 0, self.top_k or 0) < 0:
+            raise InputError(f"{self} must have a pool of 1 or more, the rest 0 or more")
+
+    def sampling(self, own: Sampling) -> Sampling:
+        """That of a further answer."""
+        said = {"temperature": self.temperature, "top_k": self.top_k}
+        return replace(own, **{name: value for name, value in said.items() if value is not None})
+
+
 @dataclass(frozen=True, eq=False)
 class Turn:
     """An answer to be written. Two turns are never equal, so that many may say the same.
@@ -53,6 +79,7 @@ class Turn:
         negative: the prompt without the request: the unconditional side of guidance, and what the likelihood of an
             answer is compared with.
         adapter: with the model's LoRA adapter, if it has one; without it, answers are the base model's own.
+        attempts: how further answers to it are written.
 
     Raises:
         InputError: an empty prompt.
@@ -63,6 +90,7 @@ class Turn:
     sampling: Sampling
     negative: Ids | None = None
     adapter: bool = True
+    attempts: Attempts = Attempts()
 
     def __post_init__(self) -> None:
         if len(self.prompt) == 0 or (self.negative is not None and len(self.negative) == 0):
@@ -74,8 +102,12 @@ class Turn:
         return self.negative is not None and self.sampling.guidance != 1
 
     def again(self, number: int) -> Turn:
-        """Another answer to the same: it draws from a seed that is higher by ``number``."""
-        return replace(self, sampling=replace(self.sampling, seed=self.sampling.seed + number))
+        """Another answer to the same: its seed is higher by ``number``, its sampling that of further attempts.
+
+        Number 0 is the answer itself.
+        """
+        own = self.attempts.sampling(self.sampling) if number else self.sampling
+        return replace(self, sampling=replace(own, seed=own.seed + number))
 
 
 @dataclass(frozen=True)
@@ -103,6 +135,10 @@ class Failed:
 
     turn: Turn
     error: Exception
+
+
+class Unreachable(InputError):
+    """An engine in another process does not answer, or cannot do its work; what it was asked may be in order."""
 
 
 @dataclass(frozen=True)

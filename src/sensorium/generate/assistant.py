@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -9,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.engines import Engine, Sampling, Scored, TorchEngine, Turn, generate
+from sensorium.engines import Attempts, Engine, Sampling, Scored, TorchEngine, Turn, generate
+from sensorium.generate.attempts import Plan, different, plan
 from sensorium.generate.best_of import best_of as choose_best
+from sensorium.modalities import named_by
 from sensorium.model import Model
 from sensorium.stream import Grammar, Want, wanted_kinds
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, as_message
@@ -34,6 +37,7 @@ class Assistant(Model):
         *,
         history: Sequence[Message] = (),
         best_of: int = 1,
+        attempt: int = 0,
         scorer: Scorer | None = None,
         **sampling: Any,
     ) -> Reply:
@@ -45,6 +49,8 @@ class Assistant(Model):
                 it to the model.
             history: earlier messages.
             best_of: write this many answers and return the best.
+            attempt: 0, or the number of further attempts at the same before this one: it has another seed and, where
+                the model says so (see `Senses`) and the caller says no other, the temperature of further attempts.
             scorer: judges an answer for ``best_of``; by default how much likelier the answer is with the
                 request than without it (pointwise mutual information).
             sampling: fields of `Sampling`. Text is greedy by default, media are sampled at temperature 1.
@@ -52,7 +58,8 @@ class Assistant(Model):
         Raises:
             InputError: a medium cannot be read, or the model has no codec for what is asked.
         """
-        return self.candidates(content, want, history=history, count=best_of, scorer=scorer, **sampling)[0]
+        options: dict[str, Any] = dict(count=1, best_of=best_of, attempt=attempt, scorer=scorer)
+        return self.candidates(content, want, history=history, **options, **sampling)[0]
 
     def candidates(
         self,
@@ -61,16 +68,33 @@ class Assistant(Model):
         *,
         history: Sequence[Message] = (),
         count: int = 4,
+        best_of: int | None = None,
+        attempt: int = 0,
         scorer: Scorer | None = None,
         **sampling: Any,
     ) -> list[Reply]:
-        """Several answers to one turn, best first; see `chat`."""
-        if count < 1:
-            raise InputError(f"the number of answers must be at least 1, not {count}")
+        """Several answers to one turn, best first, copies last.
+
+        Where the model says how further attempts are made (see `Senses`), the first is what `chat` would answer.
+
+        Args:
+            count: how many are returned.
+            best_of: how many are written; by default as many as the model says.
+            content, want, history, attempt, scorer, sampling: see `chat`.
+        """
+        if count < 1 or (best_of is not None and best_of < count):
+            raise InputError(f"at least 1 answer must be asked for and written, not {count} of {best_of or count}")
         turn = self.turn(_conversation(content, history), want, **sampling)
-        made = generate(self.engine, [turn.again(number) for number in range(count)])
+        planned = plan(turn, count, best_of=best_of, attempt=attempt)
+        made = generate(self.engine, planned.turns)
         replies = [self.reply(generation.ids, generation.finish) for generation in made]
-        return replies if count == 1 else choose_best(replies, scorer or (lambda one: self.information(turn, one.ids)))
+        if len(replies) == 1:
+            return replies
+        varied, copies = different(replies, lambda one: one.ids)
+        first = varied[: planned.first_stays]
+        judge = self.judge(planned)
+        rest = choose_best(varied[len(first) :], scorer or (lambda one: judge(turn, one.ids)))
+        return [*first, *rest, *copies][:count]
 
     def turn(self, conversation: Conversation, want: Want = None, most: int | None = None, **sampling: Any) -> Turn:
         """The next turn of a conversation, ready for an engine.
@@ -82,13 +106,13 @@ class Assistant(Model):
         Raises:
             InputError: see `chat`.
         """
-        options = self._options(want, sampling)
+        options, attempts = self.options(want, sampling)
         conversation = self.senses.encode(conversation)
         prompt = self.stream.render(conversation, reply=True).ids.tolist()
         blank = self.stream.render(without_request(conversation), reply=True).ids.tolist()
         options = replace(options, max_tokens=self.budget(prompt, min(options.max_tokens, most or options.max_tokens)))
         rules = self.grammar(want, options.max_tokens)
-        return Turn(prompt, rules, options, blank, self._about_media(conversation, want))
+        return Turn(prompt, rules, options, blank, self._about_media(conversation, want), attempts)
 
     def grammar(self, want: Want = None, budget: int | None = None) -> Grammar:
         """What may be written in one answer."""
@@ -152,18 +176,41 @@ class Assistant(Model):
         usage = {name: names.count(name) for name in dict.fromkeys(names)}
         return Reply(tuple(parts), tuple(ids), finish, usage)
 
+    def judge(self, planned: Plan) -> Callable[[Turn, Sequence[int]], float]:
+        """What the best of the written answers are told by.
+
+        Of a pool of varied ones it is the likelihood: one that went astray is unlikely with the request, but even
+        more so without it, so that `information` takes it for a good one.
+        """
+        return self.likelihood if planned.pooled else self.information
+
+    def likelihood(self, turn: Turn, ids: Sequence[int]) -> float:
+        """How likely an answer is, in nats an id."""
+        return self.engine.score(turn.prompt, [ids], turn.adapter)[0] / len(ids)
+
     def information(self, turn: Turn, ids: Sequence[int]) -> float:
         """How much likelier an answer is with the request than without it, in nats (pointwise mutual information)."""
         assert turn.negative is not None
         with_, without = (self.engine.score(one, [ids], turn.adapter)[0] for one in (turn.prompt, turn.negative))
         return with_ - without
 
-    def _options(self, want: Want, sampling: dict[str, Any]) -> Sampling:
-        """What the caller says, else what the model says of the modality, else greedy text and sampled media."""
+    def options(self, want: Want, sampling: dict[str, Any]) -> tuple[Sampling, Attempts]:
+        """What the caller says, else what the model says of the modality, else greedy text and sampled media.
+
+        Whoever says a temperature means it for every attempt.
+        """
         kinds = wanted_kinds(want) or frozenset()
         only = next(iter(kinds)) if len(kinds) == 1 else TEXT
-        default: dict[str, Any] = {"temperature": 0.0 if only == TEXT else 1.0}
-        return Sampling(**(default | self.sampling.get(only, {}) | sampling))
+        own: dict[str, Any] = {"temperature": 0.0 if only == TEXT else 1.0} | self._own(only)
+        further = {name: value for name, value in own.pop("attempts", {}).items() if name not in sampling}
+        return Sampling(**(own | sampling)), Attempts(**({} if "temperature" in sampling else further))
+
+    def _own(self, modality: str) -> dict[str, Any]:
+        """What the model says of a modality, but for guidance where the engine does not offer it."""
+        own = dict(self.sampling.get(modality, {}))
+        if not getattr(self.engine, "guides", True):
+            own.pop("guidance", None)
+        return own
 
     def _about_media(self, conversation: Conversation, want: Want) -> bool:
         """Whether media are given or asked for by name: then the adapter helps, else answers are the base's own."""
@@ -198,4 +245,10 @@ def without_request(conversation: Conversation) -> Conversation:
 def _conversation(content: Content, history: Sequence[Message]) -> Conversation:
     if isinstance(content, Conversation):
         return Conversation((*history, *content.messages))
+    for said in content if isinstance(content, (list, tuple)) else [content]:
+        if isinstance(said, str) and (kind := named_by(said)) is not None:
+            warnings.warn(
+                f"{said!r} is said to the model as words; to show it the file, say sm.{kind.capitalize()}({said!r})",
+                stacklevel=2,
+            )
     return Conversation((*history, as_message("user", content)))

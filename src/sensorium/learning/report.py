@@ -125,7 +125,8 @@ class Tally:
 def _use(name: str, counts: np.ndarray) -> CodebookUse:
     share = counts[counts > 0] / counts.sum()
     entropy = float(-(share * np.log2(share)).sum())
-    return CodebookUse(name=name, size=len(counts), used=len(share) / len(counts), entropy_bits=max(entropy, 0.0))
+    entropy = max(0.0, entropy)  # not -0.0
+    return CodebookUse(name=name, size=len(counts), used=len(share) / len(counts), entropy_bits=entropy)
 
 
 def codec_row(codec: Codec, media: Iterable[Signal], shown: Shown | None = None) -> ReportRow:

@@ -90,6 +90,8 @@ def train_codec(
     """
     with TemporaryDirectory() as nowhere:
         place = Path(nowhere) if checkpoint is None else run_folder(checkpoint)
+        if list(place.glob("checkpoints/step-*")):
+            say(f"going on where the run in {place} stopped")
         batches = Drawn(sample, config.batch, config.seed)
         result = fit(net, batches, config.config(), place, Terms(loss))
     say(str(result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,7 +12,9 @@ from sensorium import plugins
 from sensorium.modalities.base import Modality, Wish
 from sensorium.types import InputError, Part
 
-__all__ = ["Modality", "Wish", "medium", "modality", "modality_names", "modality_of"]
+__all__ = ["Modality", "Wish", "medium", "modality", "modality_names", "modality_of", "named_by"]
+
+FILE_NAME = re.compile(r"[^\s?!]+\.\w{1,8}")
 
 
 def modality(name: str) -> Modality:
@@ -32,6 +35,17 @@ def modality_of(path: str | PathLike[str]) -> Modality:
             f"{path} is of no installed modality, by its suffix {suffix!r}; known are {', '.join(sorted(known))}"
         )
     return modality(known[suffix])
+
+
+def named_by(text: str) -> str | None:
+    """The modality whose file a text names and says nothing else, e.g. of ``"cat.png"``; None of any other text."""
+    text = text.strip()
+    if not FILE_NAME.fullmatch(text):
+        return None
+    try:
+        return modality_of(text).name
+    except InputError:
+        return None
 
 
 def medium(name: str, data: Any, **meaning: Any) -> Part:

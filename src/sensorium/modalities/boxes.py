@@ -101,7 +101,9 @@ def _from_json(said: Any, where: str) -> Signal:
             raise InputError(f"{where} holds boxes of {len(found)} pictures; give those of one, see modalities.coco")
         return _checked(next(iter(found.values())), where)
     entries = said.get("boxes") if isinstance(said, dict) else said
-    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+    if entries == []:
+        raise InputError(f"{where} holds no boxes; give one at least, or leave it out")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InputError(f"{where} must hold a list of boxes, each {{'label': ..., 'box': [x0, y0, x1, y1]}}")
     rows = [_row(entry, f"box {at + 1} of {where}") for at, entry in enumerate(entries)]
     labels = tuple(str(entry["label"]) for entry in entries if "label" in entry)

@@ -97,7 +97,10 @@ def in_frame(signal: Signal, frame: Frame, places: Sequence[tuple[int, int]], wh
     if signal.frame == frame:
         return signal
     if signal.frame is None:
-        raise InputError(f"{where} must say what frame the numbers are in; give frame=(width, height)")
+        raise InputError(
+            f"{where} must say what frame the numbers are in; give frame=(width, height), "
+            'or "frame": [width, height] in the file'
+        )
     array = signal.array.copy()
     for pair in places:
         array[:, pair] *= np.array(frame) / signal.frame

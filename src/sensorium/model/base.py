@@ -94,6 +94,8 @@ def _locate(name: str) -> tuple[str, dict[str, Any]]:
         path = Path(found.origin).parent / file
     if path.suffix != ".gguf":
         return name, {}
+    if path.parent.is_dir() and not path.is_file():
+        raise InputError(f"there is no GGUF file {str(path)!r}; give the path of one, or package:NAME/FILE.gguf")
     return str(path.parent), {"gguf_file": path.name}
 
 

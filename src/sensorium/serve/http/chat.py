@@ -50,7 +50,7 @@ async def _start(body: ChatRequest, request: Request, server: Server, served: Se
     conversation = await server.reader.conversation(body.messages, served)
     most = server.settings.max_tokens
     turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, most, **sampling))
-    return server.write(request, served, [turn], answers=body.answers, stops=body.stops)
+    return server.attempt(request, served, turn, body, stops=body.stops)
 
 
 async def _whole(body: ChatRequest, server: Server, served: Served, writing: Writing) -> ChatReply:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from sensorium.engines import Sampling, Token, Turn
+from sensorium.engines import Token, Turn
 from sensorium.generate import Assistant
 from sensorium.serve.http.chat import STREAMED
 from sensorium.serve.http.schemas import CompletionChoice, CompletionLogprobs, CompletionReply, CompletionRequest
@@ -34,6 +34,7 @@ async def complete(body: CompletionRequest, request: Request, server: Shared) ->
     reading = served.at_desk(lambda: [_turn(prompt, served.model, body) for prompt in prompts])
     turns = await server.finish(request, reading)
     echoes = [_echo(prompt, served) if body.echo else "" for prompt in prompts]
+    turns = [turn.again(body.attempt * body.answers * len(turns)) for turn in turns]
     writing = server.write(request, served, turns, answers=body.answers, stops=body.stops)
     if body.stream:
         return EventStream(writing, _chunks(body, server, served, writing, echoes))
@@ -52,8 +53,7 @@ def _turn(prompt: str | list[int], model: Assistant, body: CompletionRequest) ->
     if not ids:
         raise InputError("the prompt is empty; give at least one token")
     check_ids(ids, model)
-    options: dict[str, Any] = {"temperature": 0.0} | model.sampling.get(TEXT, {}) | body.sampling()
-    sampling = Sampling(**options)
+    sampling, _ = model.options(TEXT, body.sampling())
     sampling = replace(sampling, guidance=1.0, max_tokens=model.budget(ids, sampling.max_tokens))
     about_media = any(id_ >= model.vocabulary.text_size for id_ in ids)
     return Turn(list(ids), model.grammar(TEXT, sampling.max_tokens), sampling, [ids[0]], about_media)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from sensorium.engines import Unreachable
 from sensorium.types import InputError
 
 BRANCH = re.compile(r"str|.*[\[(-].*")
@@ -18,6 +19,7 @@ BRANCH = re.compile(r"str|.*[\[(-].*")
 
 log = logging.getLogger("sensorium.serve")
 
+NO_ENGINE = "the engine that writes for this model is not reachable; try again later, or see the server's log"
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -61,6 +63,9 @@ def as_api_error(error: BaseException) -> ApiError:
     """What to tell the client. What is not the client's doing is logged and told without details."""
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, Unreachable):  # where the engine is, is told to the log alone
+        log.error("%s", error)
+        return ApiError(503, NO_ENGINE, code="engine_unreachable", headers={"Retry-After": "5"})
     if isinstance(error, InputError):
         return ApiError(400, str(error), code="invalid_input")
     log.error("a request failed", exc_info=error)

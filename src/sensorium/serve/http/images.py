@@ -46,14 +46,14 @@ class ImageReply(BaseModel):
 
 @router.post("/v1/images/generations", response_model=ImageReply)
 async def draw(body: ImageRequest, request: Request, server: Shared) -> Any:
-    """Draw pictures. With ``best_of`` they come best first."""
+    """Draw pictures; several differ where the model can. With ``best_of`` they come best first."""
     served = server.registry.get(body.model) if body.model else _first_that_draws(server)
     size = _size(body.size)
     server.check(body.answers, None)
     conversation = Conversation((as_message("user", body.prompt),))
     room = {"max_tokens": served.model.vocabulary.writer(IMAGE).max_tokens + 1}
     turn = await served.at_desk(lambda: served.model.turn(conversation, IMAGE, **room, **body.sampling()))
-    writing = server.write(request, served, [turn], answers=body.answers)
+    writing = server.attempt(request, served, turn, body)
     return await server.finish(request, _whole(body, server, served, writing, size))
 
 

@@ -39,6 +39,9 @@ Guidance = Annotated[
     float | None, Field(ge=0, le=100, description="Above 1, media keep closer to the request; 1 for none.")
 ]
 RequestRole = Literal["system", "developer", "user", "assistant"]
+AttemptNumber = Annotated[
+    int, Field(ge=0, le=1_000_000, description="Attempts at the same before this one; further ones vary more.")
+]
 Count = Annotated[int | None, Field(ge=1, le=1000)]
 MaxTokens = Annotated[int | None, Field(ge=1, description="Most ids to write.")]
 
@@ -96,6 +99,7 @@ class Sampled(BaseModel):
     top_k: TopK = None
     guidance: Guidance = None
     seed: Seed = None
+    attempt: AttemptNumber = 0
 
     @property
     def wanted(self) -> int:

@@ -17,8 +17,9 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from sensorium.engines import Turn
+from sensorium.generate import plan
 from sensorium.serve.http.errors import ApiError, as_api_error
-from sensorium.serve.http.schemas import Usage
+from sensorium.serve.http.schemas import Sampled, Usage
 from sensorium.serve.media.messages import Reader
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.metrics import Metrics
@@ -57,6 +58,17 @@ class Server:
         on_first = self.metrics.first.labels(served.name).observe
         client, started = client_of(request), started_at(request)
         return Writing(served, turns, self.settings, client=client, started=started, on_first=on_first, **options)
+
+    def attempt(self, request: Request, served: Served, turn: Turn, body: Sampled, **options: Any) -> Writing:
+        """Queue the answers to one prompt, and what more has to be written so that they differ and are good.
+
+        Of a stream nothing can be taken back, so no more is written for one.
+        """
+        most = body.wanted if getattr(body, "stream", False) else self.settings.max_answers
+        planned = plan(turn, body.wanted, best_of=body.best_of, attempt=body.attempt, most=most)
+        options |= {"answers": planned.written, "first_stays": planned.first_stays}
+        options["judge"] = served.model.judge(planned)
+        return self.write(request, served, [planned.turn], **options)
 
     async def written(self, served: Served, writing: Writing, wanted: int) -> tuple[list[Written], Usage]:
         """The best ``wanted`` answers of each prompt, and what all took; given up, the writing ends."""

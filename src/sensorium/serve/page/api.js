@@ -69,10 +69,10 @@ export const tokenize = (model, messages, signal) => json("v1/tokenize", { body:
 /** Another one at every call: a request that is made again gets another answer. */
 const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
-/** Media of a kind made from words: parts, best first where the server ranks them. */
-export async function make(model, kind, request, count, signal) {
+/** Media of a kind made from words; `attempt` is 0, or how often the same was asked for before. */
+export async function make(model, kind, request, { count = 1, attempt = 0, signal } = {}) {
   const messages = [{ role: "user", content: request }];
-  const body = { model, messages, modalities: [kind], n: count, best_of: count, seed: newSeed() };
+  const body = { model, messages, modalities: [kind], n: count, attempt, seed: newSeed() };
   const { choices } = await json("v1/chat/completions", { body, signal });
   const isWanted = (part) => modalityOf(part) === kind && addressOf(part);
   return choices.flatMap(({ message }) => message.parts.find(isWanted) ?? []);

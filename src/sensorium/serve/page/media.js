@@ -14,6 +14,9 @@ export function addressOf(part) {
   return `data:${modalityOf(part)}/${value.format};base64,${value.data}`;
 }
 
+/** What copies have in common: the words of a text; of a medium its codes, or where there are none its bytes. */
+export const sameness = (part) => JSON.stringify(part.codes ?? addressOf(part) ?? part.text);
+
 /** The bytes of a data URI. Anything else is refused: this page fetches no addresses. */
 export function blobOf(url) {
   const [, type, base64, data] = /^data:([^;,]*)[^,]*?(;base64)?,(.*)$/s.exec(url) ?? [];

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from sensorium.engines import Failed, Token, Turn
-from sensorium.generate import best_of
+from sensorium.generate import best_of, different
 from sensorium.serve.http.schemas import ModalityTokens, Usage
 from sensorium.serve.registry import Served
 from sensorium.serve.settings import Settings
@@ -86,6 +86,8 @@ class Writing:
         served: the model.
         turns: one for each prompt.
         answers: of each turn; they draw from different seeds.
+        first_stays: see `sensorium.generate.Plan`.
+        judge: of the answers of which the best are kept; by default `Assistant.information`.
         stops: strings that end an answer.
         client: for the fair queue.
         started: `time.monotonic` when the request came in.
@@ -105,13 +107,16 @@ class Writing:
         settings: Settings,
         *,
         answers: int = 1,
+        first_stays: bool = False,
+        judge: Callable[[Turn, Sequence[int]], float] | None = None,
         stops: tuple[str, ...] = (),
         client: str,
         started: float,
         on_first: Callable[[float], None] = lambda _: None,
     ):
         self._served, self._started, self._on_first, self._answers = served, started, on_first, answers
-        self.deadline = started + settings.request_s
+        self._judge = judge or served.model.information
+        self.deadline, self._first_stays = started + settings.request_s, first_stays
         all_turns = [turn.again(n) for n, turn in enumerate(turn for turn in turns for _ in range(answers))]
         self._written = {
             turn: Written(n, turn, Transcript(served.model.stream, stops)) for n, turn in enumerate(all_turns)
@@ -168,14 +173,19 @@ class Writing:
         return written
 
     async def _best(self, written: list[Written], count: int) -> list[Written]:
-        """Those that the request makes likelier most; see `Assistant.information`."""
+        """Those that differ, then copies; of the former the best; see `Assistant.candidates`."""
         if count >= len(written):
             return written
-        judge, scheduler = self._served.model.information, self._served.scheduler
+        varied, copies = different(written, lambda one: tuple(one.transcript.ids))
+        first = varied[: self._first_stays]
+        return [*first, *await self._ranked(varied[len(first) :]), *copies][:count]
+
+    async def _ranked(self, written: list[Written]) -> list[Written]:
+        judge, scheduler = self._judge, self._served.scheduler
         calls = [scheduler.call(partial(judge, one.turn, one.transcript.ids)) for one in written]
         scores = await asyncio.gather(*map(asyncio.wrap_future, calls))
         by_number = {one.number: score for one, score in zip(written, scores, strict=True)}
-        return best_of(written, lambda one: by_number[one.number])[:count]
+        return best_of(written, lambda one: by_number[one.number])
 
     def usage(self) -> Usage:
         """Of all answers so far; a prompt that several answers share counts once."""

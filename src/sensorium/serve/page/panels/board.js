@@ -246,7 +246,7 @@ export async function boardPanel(root, app) {
     showSign(concept);
     try {
       const request = word(kind(), "make.request", { words: concept.prompt }, "en");
-      const [part] = await api.make(app.model.id, kind(), request, 1);
+      const [part] = await api.make(app.model.id, kind(), request);
       if (part) keepMade(key, part);
       if (part && key === keyOf(concept)) symbols.set(concept.id, part);
     } catch (error) {

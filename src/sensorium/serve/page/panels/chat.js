@@ -4,12 +4,13 @@ import * as api from "../api.js";
 import { announce, h, notice } from "../dom.js";
 import { loadViewers, namesOf, ownWord, word } from "../doors.js";
 import { t } from "../i18n.js";
-import { modalityOf, textPart } from "../media.js";
+import { modalityOf, sameness, textPart } from "../media.js";
 import * as store from "../store.js";
 import { composer } from "./composer.js";
 import { GrowingAnswer, messageView, wordsOf } from "./message.js";
 
 const TITLE_CHARACTERS = 60;
+const TRIES = 4; // for another medium than those of earlier attempts
 
 export async function chatPanel(root, app) {
   let conversation = await store.open(store.all()[0]?.id);
@@ -41,10 +42,15 @@ export async function chatPanel(root, app) {
     if (at !== messages.length - 1 || (messages[at].role === "user" && !messages[at].problem)) return undefined;
     return () => {
       if (running) return;
-      if (messages[at].role === "assistant") messages.pop();
-      answer(messages.at(-1).want);
+      const given = messages[at].role === "assistant" ? messages.pop().content : null;
+      const question = messages.at(-1);
+      if (given) question.before = [...(question.before ?? []), given.map(sameness)];
+      answer(question.want || onlyKind(given ?? []));
     };
   }
+
+  /** The modality of an answer that is one medium: another attempt is to be one too. */
+  const onlyKind = (parts) => (parts.length === 1 && parts[0].type !== "text" ? modalityOf(parts[0]) : "");
 
   const asked = (at) =>
     conversation.messages
@@ -105,7 +111,7 @@ export async function chatPanel(root, app) {
     const message = { role: "assistant", content: growing.content };
     const started = performance.now();
     try {
-      await write(growing, message, want);
+      await write(growing, message, want, question.before ?? []);
       message.seconds = (performance.now() - started) / 1000;
     } catch (error) {
       question.problem = app.fail(error) || t("chat.stopped");
@@ -123,12 +129,23 @@ export async function chatPanel(root, app) {
     if (answered === conversation) showAll();
   }
 
-  async function write(growing, message, want) {
+  /** Write an answer; one that begins with the medium of an attempt before is given up for the next, a few times. */
+  async function write(growing, message, want, before) {
     const messages = conversation.messages
       .filter(({ problem }) => !problem)
       .map(({ role, content }) => ({ role, content }));
     const body = { model: app.model?.id, messages, modalities: want ? [want] : app.model?.writes };
+    const last = before.length ? before.length + TRIES - 1 : 0;
+    for (let attempt = before.length; attempt <= last; attempt += 1) {
+      const refused = attempt < last ? before.flat() : [];
+      if (await stream({ ...body, attempt }, growing, message, refused)) return;
+    }
+  }
+
+  /** Whether an answer was written: not where it begins with a refused medium. */
+  async function stream(body, growing, message, refused) {
     for await (const event of api.chat(body, running.signal)) {
+      if (event.part && !growing.content.length && refused.includes(sameness(event.part))) return false;
       const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
       if (event.text) growing.addText(event.text);
       if (event.part) growing.addPart(event.part);
@@ -137,6 +154,7 @@ export async function chatPanel(root, app) {
       if (event.usage) message.energy_wh = event.usage.energy_wh;
       if (atEnd) log.scrollTop = log.scrollHeight;
     }
+    return true;
   }
 
   async function keep(which = conversation) {

@@ -5,6 +5,7 @@ import { keepMade, made } from "../database.js";
 import { announce, confirmDialog, h, iconButton, quietButton } from "../dom.js";
 import { viewerOf, word } from "../doors.js";
 import { number, t } from "../i18n.js";
+import { sameness } from "../media.js";
 
 const KEPT_SETS = 20;
 const MOST = 8;
@@ -137,7 +138,12 @@ export async function makePanel(root, app) {
     root.querySelector(".main-button").focus();
     announce(t("make.busy"));
     try {
-      const parts = await api.make(app.model.id, of, requestFor(of, said), count, running.signal);
+      const before = sets.filter((set) => set.kind === of && set.words === said);
+      const options = { count, attempt: before.length, signal: running.signal };
+      const all = await api.make(app.model.id, of, requestFor(of, said), options);
+      const known = before.flatMap(({ parts }) => parts).map(sameness);
+      const others = all.filter((part) => !known.includes(sameness(part)));
+      const parts = others.length ? others : all;
       sets = [{ words: said, kind: of, parts }, ...sets].slice(0, KEPT_SETS);
       await keepMade("sets", sets);
       announce(t("make.done", { count: parts.length }));
