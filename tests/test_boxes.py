@@ -222,3 +222,10 @@ def test_a_steady_control_goes_as_coefficients():
     check_codec(codec, media)
     (decoded,) = codec.decode(codec.encode(media[:1]))
     assert np.abs(decoded.array[:, 3] - media[0].array[:, 3]).max() < 0.05
+
+
+def test_one_box_without_a_label_is_enough():
+    boxes = [BOXES.check(Signal(np.array([corners]), frame=FRAME)) for corners in ([1, 2, 30, 40], [5, 5, 9, 9])]
+    codec = UniformCodec.learn(boxes, name="boxes", modality="boxes", codes=64)
+    assert codec.facts.min_frames == codec.facts.max_frames == 1
+    check_codec(codec, boxes)

@@ -207,6 +207,23 @@ def test_format_1_is_still_read(saved):
     assert torch.equal(loaded.lm(ids).logits, expected.lm(ids).logits)
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"vocabulary": None}, "is damaged"),
+        ({"vocabulary": {"text_size": 300, "codecs": [{"name": "toy"}]}}, "is damaged"),
+        ({"base": "somewhere"}, "is damaged"),
+        ({"codecs": None}, "is damaged"),
+        ({"adapter": "../../elsewhere"}, "the adapter of the model in"),
+    ],
+)
+def test_a_head_file_that_lacks_something_or_points_elsewhere_is_refused(saved, changes, sentence):
+    head = saved / "sensorium.json"
+    head.write_text(json.dumps(json.loads(head.read_text()) | changes))
+    with pytest.raises(InputError, match=sentence):
+        Model.load(saved)
+
+
 def test_a_damaged_head_file_and_a_foreign_format_are_refused(saved):
     head = saved / "sensorium.json"
     data = json.loads(head.read_text())

@@ -138,3 +138,10 @@ def test_a_part_says_what_a_bare_table_cannot(tmp_path):
         sm.Smell  # noqa: B018
     with pytest.raises(InputError, match="cannot be told colour"):
         sm.Series(np.ones((2, 1)), colour="red")
+
+
+@pytest.mark.parametrize("rate_hz", [50.0, 12.5, 22050.0, 44100.0, 0.25])
+@pytest.mark.parametrize("media_type", SERIES.media_types[:2])
+def test_short_pieces_keep_their_rate_in_tables(rate_hz, media_type):
+    signal = SERIES.check(Signal(np.arange(40.0)[:, None], rate_hz))
+    assert SERIES.open(SERIES.to_bytes(signal, media_type)).rate_hz == rate_hz

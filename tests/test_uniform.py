@@ -40,6 +40,35 @@ def test_the_contract(codec):
     check_codec(codec, waves())
 
 
+def test_the_contract_notices_a_stream_that_gives_up_halfway_or_takes_nothing():
+    class Tired(UniformCodec):
+        """Its stream takes so many pieces."""
+
+        def __init__(self, *args, most: int = 2, **rows):
+            super().__init__(*args, **rows)
+            self.most = most
+
+        def stream(self):
+            inner, left = super().stream(), [self.most]
+
+            def counted(work):
+                def taken(piece):
+                    left[0] -= 1
+                    if left[0] < 0:
+                        raise InputError("no more")
+                    return work(piece)
+
+                return taken
+
+            inner.push, inner.pull = counted(inner.push), counted(inner.pull)
+            return inner
+
+    with pytest.raises(InputError, match="no more"):
+        check_codec(Tired(3, ranges=[(-1.5, 1.5)] * 3), waves())
+    with pytest.raises(AssertionError, match="must take media or codes"):
+        check_codec(Tired(3, ranges=[(-1.5, 1.5)] * 3, most=0), waves())
+
+
 def test_the_contract_with_a_rate_names_and_units():
     meant = [Signal(one.array, 100.0, ("x", "y", "z"), ("g",) * 3) for one in waves()]
     for family in (UniformCodec, DCTCodec):

@@ -116,36 +116,44 @@ def _check_stream(codec: Codec, signals: Sequence[Signal], codes: Sequence[np.nd
     if codec.stream() is None:
         return
     for signal, whole in zip(signals, codes, strict=True):
-        _check_push(codec, signal, whole)
-        _check_pull(codec, whole)
+        ways = [_check_push(codec, signal, whole), _check_pull(codec, whole)]
+        assert any(ways), "a stream must take media or codes; `stream` gives None for a codec that has none"
 
 
-def _check_push(codec: Codec, signal: Signal, whole: np.ndarray) -> None:
+def _check_push(codec: Codec, signal: Signal, whole: np.ndarray) -> bool:
+    """Whether it goes this way; what it refuses, it must refuse at once."""
     stream = codec.stream()
     assert stream is not None
+    first, *rest = _cuts(len(signal.array))
     try:
-        pieces = [stream.push(_piece(signal, part)) for part in _cuts(len(signal.array))]
-        pieces.append(stream.finish())
+        pieces = [stream.push(_piece(signal, first))]
     except InputError:
-        return  # it goes the other way only
+        return False
+    pieces += [stream.push(_piece(signal, part)) for part in rest]
+    pieces.append(stream.finish())
     assert np.array_equal(np.concatenate(pieces), whole), "a stream must give the codes of the whole"
+    return True
 
 
-def _check_pull(codec: Codec, whole: np.ndarray) -> None:
+def _check_pull(codec: Codec, whole: np.ndarray) -> bool:
+    """As `_check_push`, from codes to the medium."""
     if codec.facts.use == "read":
-        return
+        return False
     stream = codec.stream()
     assert stream is not None
+    first, *rest = _cuts(len(whole))
     try:
-        found = [stream.pull(whole[part]) for part in _cuts(len(whole))]
+        found = [stream.pull(whole[first])]
     except InputError:
-        return
+        return False
+    found += [stream.pull(whole[part]) for part in rest]
     pieces = [piece.array for piece in found if piece is not None]
     (expected,) = codec.decode([whole])
     assert pieces, "a stream that writes must give the medium piece by piece"
     joined = np.concatenate(pieces)
     assert joined.shape == expected.array.shape, "a stream must give as much as the whole"
     assert np.allclose(joined, expected.array, atol=1e-5), "a stream must give the medium that the whole gives"
+    return True
 
 
 def _cuts(length: int) -> list[slice]:

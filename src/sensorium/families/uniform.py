@@ -29,7 +29,7 @@ class UniformCodec(RowsCodec):
         ranges: as in `RowsCodec`; the ends are levels themselves.
         deltas: places of columns that grow, such as times: the steps from row to row are coded, in a range from 0.
         categories: labels that a row may have, coded before its numbers; empty when rows have none.
-        max_frames, min_frames: most and fewest rows; without ``min_frames`` two, or one with categories.
+        max_frames, min_frames: most and fewest rows; without ``min_frames`` two, or one with categories or a frame.
         rows: ``shared``, ``units``, ``rate_hz``, ``frame``, ``name``, ``modality``, ``use`` of `RowsCodec`.
     """
 
@@ -55,7 +55,7 @@ class UniformCodec(RowsCodec):
         self.facts = self._facts(
             codebook_sizes=(*kinds, *self.bins),
             max_frames=max_frames,
-            min_frames=min_frames or (1 if self.categories else 2),
+            min_frames=min_frames or (1 if self.categories or self.frame else 2),
             frame_rate_hz=self.rate_hz,
             hop=1,
         )

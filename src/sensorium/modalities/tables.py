@@ -76,7 +76,7 @@ def of_signal(signal: Signal) -> pa.Table:
     labels = [f"{name} [{unit}]" if unit else name for name, unit in zip(names, units, strict=True)]
     columns = [pa.array(column) for column in np.ascontiguousarray(signal.array.T)]
     if signal.rate_hz is not None:
-        times = np.round(np.arange(len(signal.array)) / signal.rate_hz, 9)
+        times = np.arange(len(signal.array)) / signal.rate_hz  # not rounded: at high rates that moves the rate
         labels, columns = ["time [s]", *labels], [pa.array(times), *columns]
     return pa.Table.from_arrays(columns, names=labels)
 

@@ -131,8 +131,7 @@ class Model(HasSenses):
             InputError: nothing is there, a file is cut short, or codecs and model disagree.
         """
         folder = resolve(name)
-        head = _read_head(folder)
-        vocabulary = Vocabulary.from_json(head["vocabulary"])
+        head, vocabulary = _read_head(folder)
         codecs = _load_codecs(folder, head, vocabulary)
         if head["base"] is None:
             loaded, base_name = _load_whole(folder, vocabulary), ""
@@ -142,7 +141,7 @@ class Model(HasSenses):
         model = cls(loaded.lm, senses, base_name)
         model.base_fingerprint = head["base"]["fingerprint"] if head["base"] else ""
         if head.get("adapter"):
-            model.lm.load_adapter(str(folder / head["adapter"]), adapter_name="media")
+            model.lm.load_adapter(str(_adapter(folder)), adapter_name="media")
             model.has_adapter = True
         return model.eval()
 
@@ -181,15 +180,26 @@ def resolve(name: str | PathLike[str]) -> Path:
     return folder
 
 
-def _read_head(folder: Path) -> dict[str, Any]:
+def _adapter(folder: Path) -> Path:
+    """Where the adapter lies: never outside the model's folder, and never looked for on the Hub."""
+    if not (folder / "adapter" / "adapter_config.json").is_file():
+        raise InputError(f"the adapter of the model in {folder} is missing; copy the model again as a whole")
+    return folder / "adapter"
+
+
+def _read_head(folder: Path) -> tuple[dict[str, Any], Vocabulary]:
     try:
         head = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
-        return head if head["format"] in (1, FORMAT) else _refuse_format(folder, head["format"])
-    except (json.JSONDecodeError, KeyError) as error:
+        if head["format"] not in (1, FORMAT):
+            _refuse_format(folder, head["format"])
+        if head["base"] is not None:
+            _ = head["base"]["name"], head["base"]["fingerprint"]
+        return head | {"codecs": dict(head["codecs"])}, Vocabulary.from_json(head["vocabulary"])
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{folder / HEAD_FILE} is damaged ({error}); copy the model again") from error
 
 
-def _refuse_format(folder: Path, version: Any) -> dict[str, Any]:
+def _refuse_format(folder: Path, version: Any) -> None:
     raise InputError(
         f"the model in {folder} has format {version}, this version reads formats 1 to {FORMAT}; update sensorium"
     )
