@@ -196,7 +196,13 @@ def _choose(grown: Any, samples: Any, data: Data, config: TrainConfig, loss: Nex
 
 def _chosen(out: Path) -> dict[str, int]:
     path = out / "batch.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: int(found[name]) for name in ("rows", "row_tokens")}
+    except FileNotFoundError:
+        return {}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}); delete it, and the size of a step is chosen anew") from error
 
 
 def row_tokens(samples: Any, grown: Any) -> int:

@@ -261,9 +261,10 @@ def _message_to_json(message: Message, folder: Path) -> dict[str, Any]:
 def _part_to_json(part: Part, folder: Path) -> dict[str, Any]:
     if part.is_text:
         return {"type": TEXT, "text": part.data}
-    record: dict[str, Any] = {"type": part.modality}
+    kind = f"{part.modality}_url"  # as the server's replies have it
+    record: dict[str, Any] = {"type": kind}
     if part.data is not None:
-        record[part.modality] = _url(part, folder)
+        record[kind] = {"url": _url(part, folder)}
     if part.codes is not None:
         record |= {"codes": np.asarray(part.codes).tolist(), "codec": part.codec}
     return record

@@ -109,6 +109,8 @@ def write_shards(
         InputError: a medium cannot be opened, a conversation cannot be rendered, or there are none.
             Shards finished before stay.
     """
+    if per_shard < 1:
+        raise InputError(f"a shard holds at least one conversation, not {per_shard}")
     maker = ShardMaker(senses=senses, folder=Path(folder), cache=cache)
     jobs = _jobs(conversations, senses, per_shard)
     done: list[ShardInfo] = []

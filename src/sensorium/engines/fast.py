@@ -43,13 +43,22 @@ def fast(lm: Any) -> Engine:
 
 def _onnx_wins(lm: Any, rounded: OnnxEngine) -> bool:
     """Whether ONNX is faster in the geometric mean over `ROWS`."""
-    remembered = _place(lm)
-    if not remembered.is_file():
+    place = _place(lm)
+    share = _remembered(place)
+    if share is None:
         plain = TorchEngine(lm)
-        with atomic_file(remembered) as place:
-            seconds = {rows: [_onnx_seconds(rounded, rows), _seconds(plain, rows)] for rows in ROWS}
-            place.write_text(json.dumps(seconds), encoding="utf-8")
-    return prod(onnx / plain for onnx, plain in json.loads(remembered.read_text(encoding="utf-8")).values()) < 1
+        share = prod(_onnx_seconds(rounded, rows) / _seconds(plain, rows) for rows in ROWS)
+        with atomic_file(place) as temporary:
+            temporary.write_text(json.dumps(share), encoding="utf-8")
+    return share < 1
+
+
+def _remembered(place: Path) -> float | None:
+    """The product over `ROWS` of ONNX's times over torch's; None where it was not measured or the file is damaged."""
+    try:
+        return float(json.loads(place.read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError):
+        return None
 
 
 def _place(lm: Any) -> Path:

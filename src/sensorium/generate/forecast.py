@@ -89,7 +89,7 @@ def continuation(
     Args:
         request: what the user says, as it was said in training.
         deviations: give the model what is known in standard deviations from its mean, if it was trained so. A codec
-            that has the scale in its header does not need it.
+            that has the scale in its header does not need it, but its continuations stay in the range of the history.
 
     Raises:
         InputError: the model does not write this modality, or the codec cannot hold so many rows.
