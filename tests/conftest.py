@@ -11,6 +11,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
 import pytest
+from in_browser import chromium
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +40,9 @@ def toy(monkeypatch: pytest.MonkeyPatch):
 
         monkeypatch.setitem(plugins._registered, (plugins.MODALITIES, "toy"), Toy())
         monkeypatch.setitem(plugins._registered, (plugins.CODECS, "toy"), ToyCodec)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as made:
+        yield made

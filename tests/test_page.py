@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import page_server
 import pytest
-from in_browser import PHONE, answers, attach, chromium, file, say, until, visiting
+from in_browser import PHONE, answers, attach, file, say, until, visiting
 from page_server import COLOURS, PAGE, FakeServer, asked, made_by, running, tokenized
 from PIL import Image
 
@@ -79,12 +79,6 @@ def contrast(one: str, other: str) -> float:
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
     with running() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as made:
         yield made
 
 

@@ -11,7 +11,7 @@ import pulse
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from in_browser import PHONE, answers, attach, chromium, file, say, until, visiting
+from in_browser import PHONE, answers, attach, file, say, until, visiting
 from page_server import asked, made_by, running
 from serving import running as serving
 from serving import tiny_assistant
@@ -96,12 +96,6 @@ def test_the_words_of_a_modality_are_the_same_in_all_its_languages():
 @pytest.fixture
 def server():
     with running() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as made:
         yield made
 
 

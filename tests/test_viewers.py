@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from in_browser import attach, chromium, file, until, visiting
+from in_browser import attach, file, until, visiting
 from serving import Greys, png, running, tiny_assistant
 
 from sensorium.families.uniform import UniformCodec
@@ -27,12 +27,6 @@ def server():
         UniformCodec(4, bins=8, ranges=[(0, 64)] * 4, name="actions", modality="actions", **LIST),
     ]
     with running({"tiny": tiny_assistant(codecs=codecs)}) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as made:
         yield made
 
 
