@@ -7,7 +7,7 @@ import torch
 from toys import ToyCodec, tiny_base
 
 from sensorium.model import grow
-from sensorium.model.align import start_at_words
+from sensorium.model.align import start_at_places, start_at_words
 from sensorium.model.fresh import fresh_base, kept_tokenizer, learn_tokenizer
 
 TEXTS = ["a red heart", "cœur rouge", "what is this?"] * 20
@@ -62,3 +62,31 @@ def test_aligned_rows_point_to_the_words_of_the_name():
     assert np.mean(near) > 0.8
     for name, value in before.items():
         assert torch.equal(dict(grown.lm.named_parameters())[name], value), name
+
+
+def test_rows_that_start_at_places_know_where_codes_come_and_which_are_frequent():
+    grown = grow(tiny_base(), [ToyCodec(), ToyCodec(name="other", modality="other")])
+    layout, generator = grown.vocabulary.layout("toy"), torch.Generator().manual_seed(0)
+    words = torch.randint(0, grown.vocabulary.text_size, (200, 4), generator=generator)
+    starts = torch.tensor([layout.starts[0], layout.starts[1]] * 2)
+    codes = torch.tensor([2, 1, 2, 1]) * (torch.rand(200, 4, generator=generator) < 0.8)
+    ids = torch.cat([words, torch.full((200, 1), layout.open_id), starts + codes], dim=1)
+
+    def nats() -> tuple[float, float]:
+        with torch.no_grad():
+            hidden = grown.hidden(ids)[:, :-1].flatten(0, 1)
+            loss = grown.token_loss(hidden, ids[:, 1:].flatten())
+        coded = ids[:, 1:].flatten() > layout.close_id
+        return float(loss[coded].mean()), float(loss[~coded].mean())
+
+    def other_rows():
+        return [part().detach().clone() for part in grown.head.rows.of("other")]
+
+    before, kept = nats(), other_rows()
+    with torch.no_grad():
+        start_at_places(grown, grown.hidden(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), ["toy"])
+    after = nats()
+    uniform = float(np.log([8, 4]).mean())
+    assert after[0] < uniform < before[0]
+    assert after[1] < before[1] + 0.6  # an untrained body of 32 numbers tells the places only half apart
+    assert all(torch.equal(one, other) for one, other in zip(kept, other_rows(), strict=True))

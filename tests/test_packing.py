@@ -157,6 +157,29 @@ def loader(**options) -> PackedLoader:
     return PackedLoader(**{**defaults, **options})
 
 
+def test_late_samples_come_after_the_others_in_the_first_epoch_only():
+    short = int(np.median(LENGTHS))
+    whole = loader(batch_rows=1, pack=False, epochs=2, window=len(LENGTHS), late=lambda sample: len(sample) > short)
+    order = [int((batch.ids > 0).sum()) > short for batch in whole]
+    first, second = order[: len(LENGTHS)], order[len(LENGTHS) :]
+    assert first == sorted(first)
+    assert second != sorted(second)
+    assert sorted(second) == first
+
+    def resumed(after: int):
+        going = loader(window=len(LENGTHS), late=lambda sample: len(sample) > short)
+        for _ in range(after):
+            next(going)
+        again = loader(window=len(LENGTHS), late=lambda sample: len(sample) > short)
+        again.load_state_dict(going.state_dict())
+        return same(next(going), next(again))
+
+    assert all(resumed(after) for after in (1, 20))
+    with pytest.raises(InputError, match="late samples True then"):
+        other = loader(window=len(LENGTHS))
+        other.load_state_dict(loader(window=len(LENGTHS), late=lambda sample: len(sample) > short).state_dict())
+
+
 def test_an_epoch_holds_every_sample_once():
     ids = np.concatenate([batch.ids[batch.ids > 0] for batch in loader(epochs=1)])
     assert sorted(ids.tolist()) == sorted(np.concatenate([sample.ids for sample in make_samples(LENGTHS)]).tolist())

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +18,22 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from sensorium.data import Mixture, PackedBatch, PackedLoader, TokenShards, pack, read_conversations, write_shards
+from sensorium.data import (
+    Mixture,
+    PackedBatch,
+    PackedLoader,
+    Sample,
+    TokenShards,
+    pack,
+    read_conversations,
+    write_shards,
+)
 from sensorium.device import computing
 from sensorium.files import atomic_file
 from sensorium.modalities import modality
+from sensorium.model.align import start_at_places
 from sensorium.training import NextTokenLoss, TrainConfig, TrainResult, fit, machine
+from sensorium.training.loop import CHECKPOINTS
 from sensorium.training.losses import Among
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Signal
 
@@ -31,6 +43,8 @@ ENOUGH_STEPS = 300
 MOST_ROWS = 8
 ROW_TOKENS = (256, 2048)
 HEAVIEST_TEXT = 8.0
+LOOKED_AT = 3072
+"""Tokens of the data from which the rows of new codecs start."""
 COUNTED = 2000
 """Samples whose tokens are counted to weigh the kinds."""
 
@@ -116,14 +130,36 @@ def start(grown: Any, data: Data, config: TrainConfig, out: Path) -> TrainResult
         samples, held_out = _read(grown, data, config, out)
         weights = data.weights if data.weights is not None else balanced(samples, grown.vocabulary)
         loss = NextTokenLoss(weights, among=data.among)
+        if grown.new and not (out / CHECKPOINTS).exists():
+            _start_at_places(grown, samples, config, apart)
         if world.is_first:
             _choose(grown, samples, data, config, loss, out)
         world.wait()
         sizes = _chosen(out)
         rows, tokens = sizes["rows"], sizes["row_tokens"]
-        loader = PackedLoader(samples, batch_rows=rows, row_tokens=tokens, seed=config.seed, pack=apart)
+        loader = PackedLoader(
+            samples, batch_rows=rows, row_tokens=tokens, seed=config.seed, pack=apart, late=_writes(grown)
+        )
         validate = [] if held_out is None else list(_batches(held_out, rows, tokens, apart))
         return fit(grown, loader, config, out, loss, validate)
+
+
+def _start_at_places(grown: Any, samples: Any, config: TrainConfig, apart: bool) -> None:
+    """Start the output rows of new codecs from a look at some of the data, see `start_at_places`."""
+    rows = PackedLoader(samples, batch_rows=1, row_tokens=ROW_TOKENS[0], seed=config.seed, epochs=1, pack=apart)
+    hidden, following = [], []
+    with torch.no_grad(), computing(config.dtype, grown.device):
+        for packed in islice(rows, LOOKED_AT // ROW_TOKENS[0]):
+            batch = packed.to(grown.device)
+            hidden.append(grown.hidden(batch.ids_BT, batch.position_ids_BT)[0, :-1].float())
+            following.append(batch.ids_BT[0, 1:])
+    start_at_places(grown, torch.cat(hidden), torch.cat(following), sorted(grown.new))
+
+
+def _writes(grown: Any) -> Callable[[Sample], bool]:
+    """Whether a sample has a medium to write. Those come last: words are few, and are learned in a fraction of the time
+    that a medium takes, so that a run that is cut short has learned to read at least."""
+    return lambda sample: bool(grown.vocabulary.kind_of(sample.ids[sample.mask]).any())
 
 
 def _folder(out: Path, number: int) -> Path:

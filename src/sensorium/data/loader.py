@@ -10,6 +10,7 @@ of ranks or rows per batch.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -37,6 +38,7 @@ class PackedLoader:
         epochs: stop after so many, the last batch filled up with empty rows; None never stops.
         window: samples packed at a time.
         pack: False gives every sample a row of its own.
+        late: which samples come after the others in the first window of the first epoch; None for no such order.
 
     Raises:
         InputError: there are no samples, or a number is out of range.
@@ -54,6 +56,7 @@ class PackedLoader:
         epochs: int | None = None,
         window: int = 8192,
         pack: bool = True,
+        late: Callable[[Sample], bool] | None = None,
     ):
         if len(dataset) == 0:
             raise InputError("there are no samples to train on; encode some conversations first")
@@ -64,6 +67,7 @@ class PackedLoader:
             )
         self.dataset, self.batch_rows, self.row_tokens, self.seed = dataset, batch_rows, row_tokens, seed
         self.rank, self.world_size, self.epochs, self.window, self.pack = rank, world_size, epochs, window, pack
+        self.late = late
         self._epoch, self._window, self._row = 0, 0, 0
         self._open_epoch()
         self._warn_of_cuts()
@@ -117,6 +121,7 @@ class PackedLoader:
             "window": self.window,
             "seed": self.seed,
         }
+        made_for |= {} if self.late is None else {"late samples": True}
         return made_for | {"fingerprint": getattr(self.dataset, "fingerprint", None)}
 
     def _next_row(self) -> list[int] | None:
@@ -143,10 +148,20 @@ class PackedLoader:
 
     def _open_window(self) -> None:
         members = self._order[self._window * self.window : (self._window + 1) * self.window]
+        self._rows = [row for group in self._groups(members) for row in self._packed(group)]
+
+    def _groups(self, members: np.ndarray) -> list[np.ndarray]:
+        """What is packed and shuffled together, in the order in which it comes."""
+        if self.late is None or self._epoch or self._window:
+            return [members]
+        late = np.array([self.late(self.dataset[index]) for index in members.tolist()], dtype=bool)
+        return [members[~late], members[late]]
+
+    def _packed(self, members: np.ndarray) -> list[list[int]]:
         lengths = np.minimum(self._lengths[members], self.row_tokens)
         rows = assign_rows(lengths, self.row_tokens) if self.pack else [[n] for n in range(len(members))]
         shuffled = np.random.default_rng([self.seed, self._epoch, self._window]).permutation(len(rows))
-        self._rows = [members[rows[index]].tolist() for index in shuffled]
+        return [members[rows[index]].tolist() for index in shuffled]
 
     def _warn_of_cuts(self) -> None:
         cut = int((self._lengths > self.row_tokens).sum())

@@ -34,11 +34,13 @@ class Grown(HasSenses, nn.Module):
         lm: the base model, its input embedding and output head replaced by split ones.
         learn: what trains: ``"rows"`` (the base is frozen), ``"adapter"`` (rows and LoRA), ``"full"``.
         senses: see `Model`.
+        new: names of the codecs whose rows have learned nothing yet.
     """
 
     def __init__(self, base: Base | Model, codecs: Sequence[Codec], learn: Learn, init: Init, lora_rank: int):
         super().__init__()
         self.lm, self.learn = base.lm, learn
+        self.new = {codec.facts.name for codec in codecs}
         if isinstance(base, Model):
             self.base_name, self.base_fingerprint = base.base_name, base.base_fingerprint or fingerprint(self.lm)
             self.has_adapter, self.senses = base.has_adapter, base.senses.with_codecs(codecs)

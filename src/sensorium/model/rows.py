@@ -62,7 +62,9 @@ class SideRows(nn.Module):
         super().__init__()
         self.parts = nn.ModuleList()
         self.counts: list[int] = []
+        self._first: dict[str, int] = {}
         for layout in vocabulary.layouts:
+            self._first[layout.name] = len(self.parts)
             if output and layout.facts.use == "read":
                 self._add(CodebookRows(None, 1, text_VH, init), layout.stop - layout.open_id)
                 continue
@@ -78,6 +80,19 @@ class SideRows(nn.Module):
         """Begin at rows of an earlier training; codecs that came later keep their own start."""
         for part, rows in zip(self.parts, rows_NH.float().split(self._known(len(rows_NH))), strict=False):
             assert isinstance(part, CodebookRows)
+            part.start_at(rows[: len(part.free)])
+
+    def of(self, codec: str) -> list[CodebookRows]:
+        """The parts of a codec: its markers, then its codebooks; of one that is never written, the shared row alone."""
+        first = self._first[codec]
+        after = [number for number in self._first.values() if number > first]
+        return list(self.parts)[first : min(after, default=len(self.parts))]  # ty: ignore[invalid-return-type]
+
+    def start_codec_at(self, codec: str, rows_NH: Tensor) -> None:
+        """Begin a codec at rows of all its ids, in their order."""
+        parts, first = self.of(codec), self._first[codec]
+        counts = self.counts[first : first + len(parts)]
+        for part, rows in zip(parts, rows_NH.float().split(counts), strict=True):
             part.start_at(rows[: len(part.free)])
 
     def _known(self, rows: int) -> list[int]:

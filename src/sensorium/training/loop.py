@@ -32,6 +32,7 @@ from sensorium.training.trainee import Trainee
 from sensorium.types import InputError
 
 AVERAGE = "ema/"
+CHECKPOINTS = "checkpoints"
 TIDY_EVERY = 100
 """Steps; batches differ in their number of targets, and free memory would grow by a gigabyte a minute."""
 
@@ -140,7 +141,7 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        return self.out / "checkpoints"
+        return self.out / CHECKPOINTS
 
     def _module(self, loss: Loss) -> Step:
         """The step on its device; sharded when there are several processes."""
