@@ -32,6 +32,7 @@ class Workers:
         self._turns = Turns(settings.workers, settings.max_media_waiting)
         self._idle: list[Process] = []
         self._all: set[Process] = set()
+        self._dying: set[Process] = set()
         self.deaths = 0
 
     @property
@@ -134,12 +135,13 @@ class Workers:
             return
         self.deaths += process in self._all
         self._all.discard(process)
+        self._dying = {one for one in (*self._dying, process) if one.returncode is None}
         if process.returncode is None:
             process.kill()
 
     async def close(self) -> None:
         """End all workers."""
-        for process in list(self._all):  # one that is at work leaves meanwhile
+        for process in (*self._all, *self._dying):  # one that is at work leaves meanwhile
             if process.returncode is None:
                 process.kill()
             await process.wait()
