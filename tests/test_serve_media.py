@@ -361,6 +361,19 @@ def test_a_worker_killed_in_the_middle_fails_one_request_of_many():
         assert server.state.workers.pids != [pid]
 
 
+def test_a_worker_that_does_not_know_a_modality_yet_is_replaced_and_has_not_died():
+    async def use(workers):
+        await workers.open("image", png())
+        (first,) = workers.pids
+        assert (await workers.open("series", b"1,2\n3,4\n")).array.tolist() == [[1, 2], [3, 4]]
+        (second,) = workers.pids
+        await workers.open("image", png())
+        assert workers.pids == [second] != [first]
+        assert workers.deaths == 0
+
+    with_workers(use, workers=1)
+
+
 def test_a_modality_that_is_registered_in_the_server_alone_is_opened_there(monkeypatch):
     class Local(Toy):
         name = "local"

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sensorium.modalities import Wish, modality, modality_names
+from sensorium.modalities import Wish, modality
 from sensorium.opening import apart
 from sensorium.opening.protocol import READY, Terms
 from sensorium.source import Source
@@ -31,7 +31,7 @@ def main() -> None:
     apart.stay_here()
     if terms.dies_with_thread:
         _die_with_parent()
-    for name in terms.names or modality_names():
+    for name in terms.names:
         modality(name)  # what it needs is loaded before the first medium comes
     _limit(terms.memory_bytes)
     answers.write(READY)

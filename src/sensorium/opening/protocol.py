@@ -41,7 +41,7 @@ class Terms:
     memory_bytes: int
     cpu_s: float
     dies_with_thread: bool
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...]
 
     def command(self) -> list[str]:
         """Starts the worker. ``-P``: a file in the current folder must not pass for a module."""

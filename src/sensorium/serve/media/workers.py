@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from asyncio.subprocess import PIPE, Process
+from weakref import WeakKeyDictionary
 
 from sensorium import plugins
 from sensorium.modalities import Wish
@@ -32,6 +33,8 @@ class Workers:
         self._turns = Turns(settings.workers, settings.max_media_waiting)
         self._idle: list[Process] = []
         self._all: set[Process] = set()
+        self._asked: set[str] = set()
+        self._knows: WeakKeyDictionary[Process, frozenset[str]] = WeakKeyDictionary()
         self._dying: set[Process] = set()
         self.deaths = 0
 
@@ -55,7 +58,7 @@ class Workers:
             return await self._opened(modality, data, wish)
 
     async def _opened(self, modality: str, data: bytes, wish: Wish) -> Signal:
-        process, healthy = self._ready(), False
+        process, healthy = self._ready(modality), False
         where = f"the {modality_of(modality).called}"
         try:
             if process is None:
@@ -77,18 +80,23 @@ class Workers:
             elif process in self._all:
                 self._idle.append(process)
 
-    def _ready(self) -> Process | None:
-        """A worker that has started and lives."""
+    def _ready(self, modality: str) -> Process | None:
+        """A worker that lives and knows a modality.
+
+        They are started for those that were asked for so far: what a modality imports may take longer than a medium
+        may, and more memory. Those that are too old are replaced.
+        """
+        self._asked.add(modality)
         while self._idle:
             process = self._idle.pop()
-            if process.returncode is None:
+            if process.returncode is None and modality in self._knows[process]:
                 return process
-            self._end(process)
+            self._end(process, died=process.returncode is not None)
         return None
 
     async def _start(self) -> Process:
-        settings = self._settings
-        terms = Terms(memory_bytes=settings.worker_bytes, cpu_s=settings.open_cpu_s, dies_with_thread=True)
+        memory_bytes, cpu_s, names = self._settings.worker_bytes, self._settings.open_cpu_s, tuple(self._asked)
+        terms = Terms(memory_bytes=memory_bytes, cpu_s=cpu_s, dies_with_thread=True, names=names)
         process = await asyncio.create_subprocess_exec(
             *terms.command(),
             stdin=PIPE,
@@ -98,6 +106,7 @@ class Workers:
             env=environment(),
         )
         self._all.add(process)
+        self._knows[process] = frozenset(names)
         assert process.stdout is not None
         ready = b""
         try:
@@ -130,10 +139,10 @@ class Workers:
             return ApiError(503, "the process that opened the medium was killed; try again", code="worker_killed")
         return fault(code, where, self._settings.open_cpu_s)
 
-    def _end(self, process: Process | None) -> None:
+    def _end(self, process: Process | None, died: bool = True) -> None:
         if process is None:
             return
-        self.deaths += process in self._all
+        self.deaths += died and process in self._all
         self._all.discard(process)
         self._dying = {one for one in (*self._dying, process) if one.returncode is None}
         if process.returncode is None:
