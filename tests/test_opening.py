@@ -18,16 +18,20 @@ import pytest
 from bad_media import CRASHES, NEVER_ENDS
 from PIL import Image
 from pyarrow import parquet
-from serving import png
+from serving import png, tiny_assistant
 from toys import Toy
+from typer.testing import CliRunner
 
 import sensorium as sm
 from sensorium import plugins
+from sensorium.cli import app
+from sensorium.data.codes import Encoder
 from sensorium.data.lint import lint
+from sensorium.learning.media import find_media
 from sensorium.modalities import Wish, modality
 from sensorium.opening import apart
 from sensorium.opening.protocol import Answer
-from sensorium.types import InputError
+from sensorium.types import Conversation, InputError, Message, Part
 
 SQUARE = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><rect width="8" height="4" fill="red"/></svg>'
 image = modality("image")
@@ -183,8 +187,15 @@ def test_a_file_in_the_current_folder_is_no_code(workers, tmp_path, monkeypatch)
     assert not (tmp_path / "ran").exists()
 
 
-def test_lint_lists_a_medium_that_crashes_and_goes_on(workers, tmp_path):
-    (tmp_path / "deep.svg").write_bytes(CRASHES)
+@pytest.fixture
+def deep(tmp_path):
+    """The path of a file that crashes its decoder."""
+    path = tmp_path / "deep.svg"
+    path.write_bytes(CRASHES)
+    return path
+
+
+def test_lint_lists_a_medium_that_crashes_and_goes_on(workers, deep, tmp_path):
     (tmp_path / "good.svg").write_bytes(SQUARE)
     with (tmp_path / "chats.jsonl").open("w") as file:
         for name in ("deep", "good"):
@@ -195,6 +206,28 @@ def test_lint_lists_a_medium_that_crashes_and_goes_on(workers, tmp_path):
     (problem,) = report.problems
     assert (problem.line, report.good) == (1, 1)
     assert "deep.svg made its decoder crash" in problem.sentence
+    told = CliRunner().invoke(app, ["data", "lint", str(tmp_path / "chats.jsonl")])
+    assert told.exit_code == 1 and "deep.svg made its decoder crash" in told.output
+
+
+def test_every_other_door_tells_a_medium_that_crashes_in_a_sentence(workers, deep, tmp_path):
+    model, part = tiny_assistant(), sm.Image(deep)
+    talk = Conversation((Message("user", (part,)), Message("assistant", (Part("text", "A square."),))))
+    doors = {
+        "chat and generate": lambda: model.chat([part, "What is this?"]),
+        "train": lambda: Encoder(model.senses, tmp_path / "codes").encode([talk]),
+        "a part that is saved": lambda: part.save(tmp_path / "a.png"),
+        "a part in a notebook": part._repr_png_,
+    }
+    for door, use in doors.items():
+        with pytest.raises(InputError, match=r"deep\.svg made its decoder crash"):
+            use()
+        assert apart.pids() == [], door
+    told = CliRunner().invoke(app, ["encode", str(deep)])
+    assert told.exit_code == 2 and "deep.svg made its decoder crash" in told.output
+    said: list[str] = []
+    assert list(find_media(str(tmp_path), "image", said.append).media(said.append)) == []
+    assert "deep.svg made its decoder crash" in said[0]
 
 
 ASKERS = {
