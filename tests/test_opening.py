@@ -230,6 +230,31 @@ def test_every_other_door_tells_a_medium_that_crashes_in_a_sentence(workers, dee
     assert "deep.svg made its decoder crash" in said[0]
 
 
+def test_a_system_without_these_signals_limits_and_forks_can_still_import_and_open():
+    code = """
+import os, signal, sys, torch
+del signal.SIGPROF, signal.SIGKILL, signal.setitimer, os.register_at_fork, os.fork
+sys.modules["resource"] = None
+from sensorium.modalities import modality, opener
+from sensorium.opening import apart
+import sensorium.serve.media.workers
+with opener._computing_at_most(1):
+    opener._limit(1)
+assert modality("image").open(b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="8" height="4"/></svg>').array.any()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_process_that_cannot_be_started_is_told(workers, monkeypatch):
+    monkeypatch.setattr(apart, "READY", b"other")
+    with pytest.raises(InputError, match="no process to open such media could be started"):
+        image.open(SQUARE)
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(InputError, match=r"could be started .*No such file"):
+        image.open(SQUARE)
+
+
 ASKERS = {
     "a program": """
 from sensorium.opening import apart

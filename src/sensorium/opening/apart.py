@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import atexit
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -33,13 +35,18 @@ class _Worker:
         # Linux tells a process of the end of the thread that started it; only the main one ends with the program.
         lasting = threading.current_thread() is threading.main_thread()
         terms = Terms(memory_bytes=MEMORY_BYTES, cpu_s=CPU_S, dies_with_thread=lasting, names=(name,))
-        self._process = subprocess.Popen(
-            terms.command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment(),
-            start_new_session=True,  # Ctrl-C is meant for the program
-        )
+        try:
+            self._process = subprocess.Popen(
+                terms.command(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment(),
+                start_new_session=True,  # Ctrl-C is meant for the program
+            )
+        except OSError as error:
+            raise InputError(
+                f"no process to open such media could be started ({error}); end others, or try again"
+            ) from error
         assert self._process.stdin is not None and self._process.stdout is not None
         self._jobs, self._answers = self._process.stdin, self._process.stdout
         try:
@@ -50,7 +57,7 @@ class _Worker:
             raise
         if ready != READY:
             self.end()
-            raise RuntimeError(f"no process to open media could be started: {' '.join(terms.command())}")
+            raise InputError(f"no process to open such media could be started: {shlex.join(terms.command())}")
 
     @property
     def pid(self) -> int:
@@ -108,10 +115,13 @@ class _Worker:
             self._jobs.close()
 
     def forget(self) -> None:
-        """In a forked process: the worker is the parent's, which must be the only one that holds its pipes."""
-        for pipe in (self._jobs, self._answers):
-            with suppress(OSError):
-                pipe.close()
+        """In a forked process: the worker is the parent's, which must be the only one that holds its pipes.
+
+        They are not closed: another thread of the parent may have been writing when it forked.
+        """
+        with open(os.devnull, "r+b") as nothing:
+            for pipe in (self._jobs, self._answers):
+                os.dup2(nothing.fileno(), pipe.fileno(), inheritable=False)
         self._process.returncode = 0
 
 
@@ -160,6 +170,7 @@ class _Workers:
 
 
 _workers = _Workers()
+_forgotten: list[_Workers] = []
 _inside = False
 
 
@@ -170,8 +181,8 @@ def stay_here() -> None:
 
 
 def is_possible() -> bool:
-    """Whether media can be opened in another process."""
-    return not _inside
+    """Whether media can be opened in another process; a program that is embedded in another may have no Python."""
+    return not _inside and bool(sys.executable)
 
 
 def open_apart(modality: str, data: bytes, where: str, wish: Mapping[str, Any]) -> Signal:
@@ -195,9 +206,10 @@ def pids() -> list[int]:
 
 def _after_fork() -> None:
     global _workers
-    before, _workers = _workers, _Workers()
-    for worker in before.all:
+    _forgotten.append(_workers)
+    for worker in _workers.all:
         worker.forget()
+    _workers = _Workers()
 
 
 atexit.register(lambda: _workers.close())

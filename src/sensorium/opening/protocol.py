@@ -114,6 +114,7 @@ class Answer:
 
 def fault(code: int | None, where: str, cpu_s: float) -> InputError:
     """The sentence about a medium whose worker ended by itself, or answered with what is no answer."""
-    if code is not None and code == -getattr(signal, "SIGPROF", 0):  # as `opener` lets it end
+    over = getattr(signal, "SIGPROF", None)  # as `opener` lets it end
+    if over is not None and code == -over:
         return InputError(f"{where} takes more than {cpu_s:g} s of computing to open; make it smaller")
     return InputError(f"{where} made its decoder crash; save it again or use another format")
