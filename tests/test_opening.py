@@ -233,7 +233,7 @@ def test_every_other_door_tells_a_medium_that_crashes_in_a_sentence(workers, dee
 def test_a_system_without_these_signals_limits_and_forks_can_still_import_and_open():
     code = """
 import os, signal, sys, torch
-del signal.SIGPROF, signal.SIGKILL, signal.setitimer, os.register_at_fork, os.fork
+del signal.SIGPROF, signal.setitimer, os.register_at_fork, os.fork
 sys.modules["resource"] = None
 from sensorium.modalities import modality, opener
 from sensorium.opening import apart
