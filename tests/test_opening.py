@@ -240,7 +240,8 @@ from sensorium.opening import apart
 import sensorium.serve.media.workers
 with opener._computing_at_most(1):
     opener._limit(1)
-assert modality("image").open(b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="8" height="4"/></svg>').array.any()
+square = b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="8" height="4" fill="red"/></svg>'
+assert modality("image").open(square).array.any()
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 
