@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from sensorium.codecs import load_codec
 from sensorium.families.kmeans import KMeansCodec
 from sensorium.files import atomic_file
-from sensorium.modalities import modality
+from sensorium.modalities import Wish, modality
 from sensorium.modalities.image import MAX_PIXELS, to_square
 from sensorium.types import InputError, Signal
 
@@ -124,7 +124,7 @@ def test_an_svg_of_any_shape_stays_small(root):
 def test_an_svg_without_the_extra_names_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "resvg_py", None)
     with pytest.raises(InputError, match=r"pip install 'sensorium\[svg\]'"):
-        image.open(svg(""))
+        image.read(svg(""), "the picture", Wish())  # as the process does that opens it
 
 
 BAD_SOURCES = [

@@ -19,13 +19,14 @@ from toys import Toy
 from sensorium import plugins
 from sensorium.serve.http.errors import ApiError
 from sensorium.serve.media import fetch
+from sensorium.serve.media.fetch import Fetcher
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.settings import Settings
 from sensorium.types import InputError
 
 
 def load(url: str, **settings) -> bytes:
-    return asyncio.run(fetch.load(url, Settings(**settings)))
+    return asyncio.run(Fetcher(Settings(**settings)).load(url))
 
 
 def test_data_uris_are_read():
@@ -65,6 +66,8 @@ def test_files_only_below_the_allowed_folder(tmp_path):
     (inside / "a b.png").write_bytes(b"inside")
     (tmp_path / "secret.png").write_bytes(b"outside")
     (inside / "link.png").symlink_to(tmp_path / "secret.png")
+    (inside / "ring.png").symlink_to(inside / "ring.png")
+    os.mkfifo(inside / "pipe.png")
     for url in (f"file://{inside}/a%20b.png", "file:a%20b.png", f"file://localhost{inside}/a b.png"):
         assert load(url, media_path=inside) == b"inside"
     for url in (
@@ -73,6 +76,12 @@ def test_files_only_below_the_allowed_folder(tmp_path):
         "file:../secret.png",
         "file:%2e%2e/secret.png",
         f"file://{inside}/link.png",
+        "file:ring.png",
+        "file:ring.png/a.png",
+        "file:pipe.png",
+        "file:~nobody/a.png",
+        "file:%ff%fe",
+        "file:\ud800",
         "file:///etc/passwd",
         f"file://{inside}",
         f"file://elsewhere{inside}/a%20b.png",
@@ -202,7 +211,7 @@ def test_a_name_that_is_never_resolved_is_given_up(monkeypatch):
     async def use():
         try:
             with pytest.raises(InputError, match="takes too long"):
-                await fetch.load("http://site.example/a", Settings(fetch_s=0.1, **ALLOWED))
+                await Fetcher(Settings(fetch_s=0.1, **ALLOWED)).load("http://site.example/a")
         finally:
             answered.set()
 
@@ -291,7 +300,7 @@ def test_ctrl_c_reaches_the_server_only():
 
 def test_a_worker_that_answers_nonsense_is_ended_and_its_medium_refused(monkeypatch):
     monkeypatch.setattr("sensorium.serve.media.workers.END_S", 0.1)
-    monkeypatch.setattr("sensorium.serve.media.workers._array", lambda *_: np.zeros(3).reshape(2))
+    monkeypatch.setattr("sensorium.opening.protocol.Signal.of", lambda *_: np.zeros(3).reshape(2))
 
     async def use(workers):
         with pytest.raises(InputError, match="crash"):
@@ -305,7 +314,7 @@ def test_a_worker_that_answers_nonsense_is_ended_and_its_medium_refused(monkeypa
 
 def test_workers_end_while_one_is_at_work():
     async def use():
-        workers = Workers(Settings(workers=2))
+        workers = Workers(Settings(workers=3))
         await asyncio.gather(*(workers.open("image", png(one)) for one in (8, 9)))
         for pid in workers.pids:
             os.kill(pid, signal.SIGSTOP)
@@ -350,6 +359,19 @@ def test_a_worker_killed_in_the_middle_fails_one_request_of_many():
         assert set(good) == {expected}
         assert server.post("/v1/chat/completions", body).status_code == 200
         assert server.state.workers.pids != [pid]
+
+
+def test_a_worker_that_does_not_know_a_modality_yet_is_replaced_and_has_not_died():
+    async def use(workers):
+        await workers.open("image", png())
+        (first,) = workers.pids
+        assert (await workers.open("series", b"1,2\n3,4\n")).array.tolist() == [[1, 2], [3, 4]]
+        (second,) = workers.pids
+        await workers.open("image", png())
+        assert workers.pids == [second] != [first]
+        assert workers.deaths == 0
+
+    with_workers(use, workers=1)
 
 
 def test_a_modality_that_is_registered_in_the_server_alone_is_opened_there(monkeypatch):

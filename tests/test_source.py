@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sensorium.cli.terminal import _sources
+from sensorium.data.conversations import locate, read_lines, write_conversations
+from sensorium.data.lint import lint
+from sensorium.learning.media import find_media
+from sensorium.modalities import modality
 from sensorium.source import Source, data_uri, from_base64
-from sensorium.types import InputError, Signal
+from sensorium.types import Conversation, InputError, Message, Part, Signal
 
 
 def digest(data) -> str:
@@ -83,3 +90,41 @@ def test_only_files_and_numbers_tell_their_content_by_themselves():
     assert Source.of(b"1").is_plain and Source.of(np.zeros(2)).is_plain
     assert not Source.of(np.array([1, "a"], dtype=object)).is_plain, "its bytes are addresses"
     assert not Source.of(np.array(["2026"], dtype="M8[D]")).is_plain and not Source.of(object()).is_plain
+
+
+@pytest.fixture
+def odd_paths(tmp_path):
+    """Paths that the system has something against, of each kind that raises an error of its own."""
+    ring, closed = tmp_path / "ring.png", tmp_path / "under.png"
+    ring.symlink_to(ring)
+    closed.write_bytes(b"")
+    return [str(ring), str(ring / "a.png"), "a" * 300 + ".png", "a\0b.png", "~nobody-of-this-name/a.png", f"{closed}/a"]
+
+
+def test_no_path_gives_anything_but_a_sentence(odd_paths, tmp_path):
+    for path in odd_paths:
+        with pytest.raises(InputError):
+            Source.of(path).read()
+        with pytest.raises(InputError):
+            modality("image").open(path)
+        assert Source.of(path).stamp().endswith("missing")
+        with pytest.raises(InputError):
+            find_media(path)
+        with pytest.raises(InputError):
+            list(read_lines(path))
+        _sources(f"{path} what is this?")
+        _sources(path)
+        line = {"role": "user", "content": [{"type": "image", "image": path}]}
+        (tmp_path / "one.jsonl").write_text(json.dumps({"messages": [line, {"role": "assistant", "content": "a"}]}))
+        assert lint(tmp_path / "one.jsonl", media=False).problems
+
+
+def test_an_address_of_a_file_that_is_none_gets_a_sentence():
+    with pytest.raises(InputError, match="no address of a file"):
+        locate("file://[/a.png", Path())
+
+
+def test_a_conversation_about_a_file_that_cannot_be_is_written_with_its_path(odd_paths, tmp_path):
+    parts = [Part("image", path) for path in odd_paths[:2]]
+    talk = Conversation((Message("user", tuple(parts)),))
+    assert write_conversations([talk], tmp_path / "a.jsonl") == 1

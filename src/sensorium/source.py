@@ -38,12 +38,14 @@ class Source:
         """The source of what a user gave.
 
         Args:
-            data: a path, bytes, a data URI, an array, a `Signal`, or an object of another library.
+            data: a path, bytes, a data URI, an array, a `Signal`, an object of another library, or a source.
             noun: what the medium is, e.g. ``"picture"``.
 
         Raises:
             InputError: a web address, or a data URI that is not base64.
         """
+        if isinstance(data, Source):
+            return data
         if isinstance(data, np.ndarray):
             return cls(Signal(data), f"the {noun}")
         if isinstance(data, (bytes, bytearray, memoryview)):
@@ -92,7 +94,7 @@ class Source:
         if isinstance(self.data, Path):
             try:
                 stat = self.data.stat()
-            except OSError:
+            except (OSError, ValueError):  # a name with a null byte, too
                 return f"{self.data} missing"
             return f"{self.data} {stat.st_size} {stat.st_mtime_ns}"
         digest = hashlib.sha256()

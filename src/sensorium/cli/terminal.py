@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from contextlib import suppress
@@ -86,7 +87,7 @@ class Terminal:
             self._make(kind, rest)
         elif command[1:] in modality_names() and command.startswith("/"):
             self._look(command[1:], rest)
-        elif (named := named_by(line)) is not None and Path(line.strip()).is_file():
+        elif (named := named_by(line)) is not None and os.path.isfile(line.strip()):
             raise InputError(f"the name of a file alone says nothing; show the file: /{named} {line.strip()}")
         elif command.startswith("/"):
             raise InputError(f"there is no command {command}; /help lists what can be typed")
@@ -210,17 +211,18 @@ def _hex(rgb: np.ndarray) -> str:
 
 def _sources(rest: str) -> tuple[list[str], str]:
     """Paths at the start of a line (the first word always, further words when such files exist), and the rest."""
-    if rest and Path(rest).expanduser().is_file():  # a path with spaces and no quotes
-        return [str(Path(rest).expanduser())], ""
+    home = os.path.expanduser  # unlike Path's own, this and isfile have an answer to every name
+    if rest and os.path.isfile(home(rest)):  # a path with spaces and no quotes
+        return [home(rest)], ""
     try:
         words = shlex.split(rest)
     except ValueError:  # an apostrophe in the question
         words = rest.split()
     words = [word for word in words if word]
     count = 1
-    while count < len(words) and Path(words[count]).expanduser().is_file():
+    while count < len(words) and os.path.isfile(home(words[count])):
         count += 1
-    return [str(Path(word).expanduser()) for word in words[:count]], " ".join(words[count:])
+    return [home(word) for word in words[:count]], " ".join(words[count:])
 
 
 def _enable_line_editing() -> None:

@@ -143,7 +143,7 @@ def read_run(path: Path) -> Run:
 
     from sensorium.runs import Run
 
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"the run file {path} does not exist")
     made: Mapping[str, Any] = runpy.run_path(str(path))
     run = made["run"]() if callable(made.get("run")) else None
@@ -156,7 +156,7 @@ def _source(text: str) -> Any:
     """FILE or FILE=SHARE."""
     from sensorium.runs import Source
 
-    path, _, share = text.rpartition("=") if "=" in text and not Path(text).exists() else (text, "", "")
+    path, _, share = text.rpartition("=") if "=" in text and not os.path.exists(text) else (text, "", "")
     return Source(path=path, share=_number(share, path) if share else None)
 
 

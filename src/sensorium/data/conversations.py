@@ -16,6 +16,7 @@ tells all of them.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -69,8 +70,8 @@ def write_conversations(conversations: Iterable[Conversation], path: str | PathL
 def read_lines(path: str | PathLike[str]) -> Iterator[tuple[int, bytes]]:
     """Number, from 1, and bytes of every line that is not blank."""
     path = Path(path)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    if not os.path.isfile(path):  # unlike Path's own it has an answer to every name
+        what = "is a folder" if os.path.isdir(path) else "does not exist"
         raise InputError(f"{path} {what}; give a JSONL file of conversations")
     with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
@@ -217,7 +218,10 @@ def locate(url: str, folder: Path) -> str | Path:
     if url.startswith(("http://", "https://")):
         raise InputError(f"is a web address ({url[:80]}); download it and give its path")
     if url.startswith("file://"):
-        url = unquote(urlsplit(url).path)
+        try:
+            url = unquote(urlsplit(url).path)
+        except ValueError as error:
+            raise InputError(f"is no address of a file ({url[:40]!r}...)") from error
     unwritable = "\0" in url or _HALF_CHARACTER.search(url) is not None
     if unwritable or any(len(name.encode()) > 255 for name in url.split("/")):  # what file systems take
         raise InputError(f"is neither a path nor a data URI ({url[:40]!r}...)")
@@ -274,7 +278,7 @@ def _url(part: Part, folder: Path) -> str:
     kind = modality(part.modality)
     source = Source.of(part.data, kind.called)
     if isinstance(source.data, Path):
-        path = source.data.resolve()
+        path = Path(os.path.realpath(source.data))
         return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
     if isinstance(part.data, str):
         return part.data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator
 from os import PathLike
@@ -171,10 +172,10 @@ def read_folder(
 
 def _media_files(folder: Path) -> list[tuple[Path, str]]:
     """Files of known modalities below a folder, sorted, with the modality of each."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(f"{folder} is not a folder")
     suffixes = {suffix: name for name in modality_names() if name != TEXT for suffix in modality(name).extensions}
-    found = (path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in suffixes)
+    found = (path for path in folder.rglob("*") if os.path.isfile(path) and path.suffix.lower() in suffixes)
     files = sorted(path for path in found if path.name not in CAPTION_TABLES)
     if not files:
         raise InputError(f"{folder} holds no file of a known kind ({', '.join(sorted(suffixes))})")
@@ -184,11 +185,11 @@ def _media_files(folder: Path) -> list[tuple[Path, str]]:
 def _captions(folder: Path, files: list[tuple[Path, str]]) -> dict[Path, str]:
     captions: dict[Path, str] = {}
     for name in CAPTION_TABLES:
-        if (folder / name).is_file():
+        if os.path.isfile(folder / name):
             captions |= _caption_table(folder / name)
     for path, _ in files:
         beside = path.with_suffix(".txt")
-        if beside.is_file():
+        if os.path.isfile(beside):
             captions[path] = beside.read_text(encoding="utf-8-sig", errors="replace").strip()
     return captions
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from itertools import pairwise
 from os import PathLike
@@ -109,8 +110,8 @@ class _Linter:
         return self._media[key]
 
     def _file(self, part: Part) -> str | None:
-        if not part.data.is_file():
-            what = "is a folder" if part.data.is_dir() else "does not exist"
+        if not os.path.isfile(part.data):  # unlike Path's own it has an answer to every name
+            what = "is a folder" if os.path.isdir(part.data) else "does not exist"
             return f"the file {part.data} {what}"
         return self._open(part)
 

@@ -5,6 +5,7 @@ Files are listed once, by name, and lines of conversations are read anew at each
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -78,8 +79,8 @@ def find_media(where: str, kind: str | None = None, say: Say = print) -> Found:
     """
     if kind is not None and kind not in modality_names():
         raise InputError(f"no modality named {kind!r} is installed; there are: {', '.join(modality_names())}")
-    place = Path(where).expanduser()
-    if place.suffix.lower() in CONVERSATIONS and place.is_file():
+    place = Path(os.path.expanduser(where))
+    if place.suffix.lower() in CONVERSATIONS and os.path.isfile(place):
         found = Found(kind or "", 0, lambda: _in_conversations(place))
     else:
         files = list(_in_folder(place, kind))
@@ -102,9 +103,9 @@ def find_media(where: str, kind: str | None = None, say: Say = print) -> Found:
 def _in_folder(place: Path, kind: str | None) -> Listed:
     """Files in order; a suffix that several modalities have is of the first one that opens such a file."""
     names = modality_names() if kind is None else (kind,)
-    found = place.rglob("*") if place.is_dir() else map(Path, glob(str(place), recursive=True))
+    found = place.rglob("*") if os.path.isdir(place) else map(Path, glob(str(place), recursive=True))
     opener: dict[str, str | None] = {}
-    for path in sorted(path for path in found if path.is_file()):
+    for path in sorted(path for path in found if os.path.isfile(path)):
         suffix = path.suffix.lower()
         if opener.get(suffix) is None:
             able = [name for name in names if suffix in modality(name).extensions]

@@ -21,6 +21,9 @@ from sensorium.modalities.base import COLOURS, Modality, Wish
 from sensorium.modalities.words import SERIES
 from sensorium.types import InputError, Signal
 
+PARQUET = b"PAR1"
+"""How its files begin."""
+
 
 class Series(Modality):
     """Numbers in time; see the module's text."""
@@ -36,11 +39,15 @@ class Series(Modality):
         try:
             if data[:6] == b"\x93NUMPY":
                 return _checked(Signal(np.load(io.BytesIO(data), allow_pickle=False)), where)
-            table = parquet.read_table(io.BytesIO(data)) if data[:4] == b"PAR1" else tables.from_text(data)
-        except (pa.ArrowException, EOFError, OSError, ValueError) as error:  # every reader's own kinds
+            table = parquet.ParquetFile(io.BytesIO(data)).read() if data[:4] == PARQUET else tables.from_text(data)
+        except (pa.ArrowException, EOFError, MemoryError, OSError, ValueError) as error:  # every reader's own kinds
             said = str(error).partition("\n")[0]
             raise InputError(f"{where} is no table of numbers ({said}); save it again as csv or parquet") from error
         return _checked(tables.to_signal(table, where), where)
+
+    def is_risky(self, data: bytes) -> bool:
+        """Parquet: a small file may unpack to more than any memory, in a reader of native code."""
+        return data[:4] == PARQUET
 
     def check(self, signal: Signal) -> Signal:
         return _checked(signal, "the series")

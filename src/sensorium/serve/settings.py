@@ -29,9 +29,12 @@ class Settings:
         max_batch: answers that are written at the same time.
         request_s: time in which a request must be answered, waiting included.
         open_s: time in which a medium must be opened.
+        open_cpu_s: computing that opening a medium may take.
         fetch_s: time in which a medium must be fetched.
         worker_bytes: memory of a process that opens media.
-        workers: processes that open media.
+        workers: most processes that open media; one client has all but one of them at most.
+        fetchers: media that are fetched at the same time; one client has all but one of them at most.
+        max_media_waiting: media of one client that may wait to be fetched, or to be opened; more are refused with 429.
     """
 
     host: str = "127.0.0.1"
@@ -51,9 +54,12 @@ class Settings:
     max_batch: int = 16
     request_s: float = 300
     open_s: float = 10
+    open_cpu_s: float = 5
     fetch_s: float = 10
     worker_bytes: int = 2048 * MEBIBYTE
-    workers: int = 2
+    workers: int = 3
+    fetchers: int = 8
+    max_media_waiting: int = 64
 
     @property
     def on_loopback(self) -> bool:

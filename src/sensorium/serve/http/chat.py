@@ -18,7 +18,7 @@ from sensorium.serve.http.schemas import (
     ReplyMessage,
     TokenLogprob,
 )
-from sensorium.serve.http.server import EventStream, Server, Shared, new_id
+from sensorium.serve.http.server import EventStream, Server, Shared, client_of, new_id
 from sensorium.serve.http.tokens import readable
 from sensorium.serve.media.messages import check_formats, media_by_name, part_to_json
 from sensorium.serve.registry import Served
@@ -47,7 +47,7 @@ async def _start(body: ChatRequest, request: Request, server: Server, served: Se
     server.check(body.answers, sampling.get("max_tokens"))
     served.model.grammar(body.modalities)  # refuses what cannot be written before media are read
     check_formats(body.formats)
-    conversation = await server.reader.conversation(body.messages, served)
+    conversation = await server.reader.conversation(body.messages, served, client_of(request))
     most = server.settings.max_tokens
     turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, most, **sampling))
     return server.attempt(request, served, turn, body, stops=body.stops)

@@ -12,7 +12,7 @@ from uuid import uuid4
 from sensorium.modalities import modality
 from sensorium.senses import Senses
 from sensorium.serve.http.schemas import ContentPart, RequestMessage, RequestRole
-from sensorium.serve.media import fetch
+from sensorium.serve.media.fetch import Fetcher
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.registry import Served
 from sensorium.serve.settings import Settings
@@ -26,13 +26,17 @@ class Reader:
     """Turns messages into conversations; media are opened by workers."""
 
     def __init__(self, workers: Workers, settings: Settings):
-        self._workers, self._settings = workers, settings
+        self._workers, self._settings, self._fetcher = workers, settings, Fetcher(settings)
 
-    async def conversation(self, messages: Sequence[RequestMessage], served: Served) -> Conversation:
+    async def conversation(self, messages: Sequence[RequestMessage], served: Served, client: str = "") -> Conversation:
         """A conversation whose media hold codes.
+
+        Args:
+            client: who asks; clients take turns at what fetches and opens media.
 
         Raises:
             InputError: a part is malformed, not allowed, too large, or of a modality the model does not have.
+            ApiError: 429, too many media of this client wait.
         """
         pieces = [_pieces(message) for message in messages]
         count = sum(map(len, pieces))
@@ -42,13 +46,13 @@ class Reader:
         turns = []
         for number, (message, parts) in enumerate(zip(messages, pieces, strict=True), start=1):
             read = [
-                await self._part(part, message.role, served, f"message {number}, part {place}")
+                await self._part(part, message.role, served, client, f"message {number}, part {place}")
                 for place, part in enumerate(parts, start=1)
             ]
             turns.append(Message(_role(message.role), tuple(read)))
         return Conversation(tuple(turns))
 
-    async def _part(self, part: ContentPart, role: RequestRole, served: Served, where: str) -> Part:
+    async def _part(self, part: ContentPart, role: RequestRole, served: Served, client: str, where: str) -> Part:
         senses = served.model.senses
         try:
             if part.type == TEXT:
@@ -61,16 +65,16 @@ class Reader:
             if part.codes is not None and part.codec == layout.name:
                 return Part(name, codes=layout.check(part.codes), codec=layout.name)
             wish = senses.codecs[layout.name].facts.wish
-            opened = Part(name, await self._workers.open(name, await self._bytes(name, part), wish))
+            opened = Part(name, await self._workers.open(name, await self._bytes(name, part, client), wish, client))
             return await served.at_desk(_encoded, Message(_role(role), (opened,)), senses)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
 
-    async def _bytes(self, name: str, part: ContentPart) -> bytes:
+    async def _bytes(self, name: str, part: ContentPart, client: str) -> bytes:
         address = modality(name).part_data(part.model_extra | {"type": part.type} if part.model_extra else {})
         if not isinstance(address, str):
             raise InputError(f'needs an address in "{part.type[:100]}", e.g. {{"url": "data:TYPE;base64,..."}}')
-        return await fetch.load(address, self._settings)
+        return await self._fetcher.load(address, client)
 
 
 def _role(name: RequestRole) -> Role:

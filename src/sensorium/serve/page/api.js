@@ -1,5 +1,6 @@
 // The HTTP API of the server that serves this page. Addresses are relative: nothing else is ever asked.
 
+import { noteDamage } from "./kept.js";
 import { addressOf, modalityOf } from "./media.js";
 
 const KEY = "sensorium.key";
@@ -16,7 +17,11 @@ let key = storedKey();
 
 function storedKey() {
   try {
-    return sessionStorage.getItem(KEY);
+    const kept = sessionStorage.getItem(KEY);
+    if (kept === null || /^[\x20-\x7e]+$/.test(kept)) return kept;
+    sessionStorage.removeItem(KEY); // nothing that can be sent: it is asked for again
+    noteDamage();
+    return null;
   } catch {
     return null; // the browser keeps nothing: the key lasts as long as the page
   }

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { announce, h, notice, openDialog } from "./dom.js";
 import { loadViewers, noteCards } from "./doors.js";
 import { LANGUAGES, chooseLanguage, language, loadLanguage, t } from "./i18n.js";
+import { onDamage } from "./kept.js";
 import { boardPanel } from "./panels/board.js";
 import { chatPanel } from "./panels/chat.js";
 import { historyList } from "./panels/history.js";
@@ -40,6 +41,7 @@ const history = historyList($("conversations"), $("new-conversation"), app);
 fillLanguages();
 app.conversationsChanged();
 showPanel();
+onDamage(() => notice(t("error.damaged"), { error: true, closeLabel: t("action.close") }));
 
 window.addEventListener("hashchange", showPanel);
 $("retry").addEventListener("click", connect);
@@ -103,7 +105,7 @@ async function connect() {
 }
 
 async function fillModels(models) {
-  const kept = setting(MODEL);
+  const kept = setting(MODEL, null, (id) => typeof id === "string");
   const first = models.find(({ id }) => id === kept) ?? models[0];
   await choose(first);
   const select = $("model");

@@ -1,6 +1,8 @@
 // The browser's database (IndexedDB): conversations, their media, and what the model made.
 // A browser in private mode may refuse it, or its disk may be full: then the promises here reject.
 
+import { noteDamage } from "./kept.js";
+
 const STORES = ["conversations", "media", "made"];
 
 const opening = new Promise((resolve, reject) => {
@@ -29,10 +31,33 @@ export async function transact(names, mode, act) {
   });
 }
 
-export const read = (name, key) => transact([name], "readonly", (store) => store.get(key));
-export const readAll = (name) => transact([name], "readonly", (store) => store.getAll());
+/** What is kept under a key, undefined where it is not what `isWhole` says; that is dropped. */
+export async function read(name, key, isWhole) {
+  const value = await transact([name], "readonly", (store) => store.get(key));
+  return value === undefined || isWhole(value) ? value : drop(name, [key]);
+}
+
+/** All that is kept and whole, which may depend on its key; the rest is dropped. */
+export async function readAll(name, isWhole) {
+  const found = [];
+  await transact([name], "readonly", (store) => {
+    store.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+      if (!cursor) return;
+      found.push([cursor.key, cursor.value]);
+      cursor.continue();
+    };
+  });
+  const isDamaged = ([key, value]) => !isWhole(value, key);
+  if (found.some(isDamaged)) await drop(name, found.filter(isDamaged).map(([key]) => key));
+  return found.filter((entry) => !isDamaged(entry)).map(([, value]) => value);
+}
+
+async function drop(name, keys) {
+  noteDamage();
+  await transact([name], "readwrite", (store) => keys.forEach((key) => store.delete(key))).catch(() => {});
+}
 
 /** What the model made, by a key; where nothing can be kept, there is nothing. */
-export const made = (key) => read("made", key).catch(() => undefined);
+export const made = (key, isWhole) => read("made", key, isWhole).catch(() => undefined);
 export const keepMade = (key, value) =>
   transact(["made"], "readwrite", (store) => store.put(value, key)).catch(() => undefined);

@@ -9,7 +9,7 @@ let words = {};
 export let language = "en";
 
 function wished() {
-  const kept = setting(KEPT);
+  const kept = setting(KEPT, null, (code) => Object.hasOwn(LANGUAGES, code));
   const candidates = [kept, ...navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase())];
   return candidates.find((code) => code in LANGUAGES) ?? "en";
 }

@@ -1,11 +1,27 @@
-// Small settings in the browser's own storage. It may be full, forbidden or damaged: then they are simply not kept.
+// Small settings in the browser's own storage. It may be full or forbidden: then they are simply not kept.
 
-/** What was kept under a name, or `otherwise`. */
-export function setting(name, otherwise = null) {
+import { noteDamage } from "./kept.js";
+
+/** What was kept under a name, or `otherwise`, also where `isWhole` says that it is not what was kept. */
+export function setting(name, otherwise, isWhole) {
+  const text = read(name);
+  if (text === null) return otherwise;
   try {
-    return JSON.parse(localStorage.getItem(name)) ?? otherwise;
+    const value = JSON.parse(text);
+    if (isWhole(value)) return value;
   } catch {
-    return otherwise;
+    // not JSON
+  }
+  noteDamage();
+  keepSetting(name, null);
+  return otherwise;
+}
+
+function read(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
   }
 }
 

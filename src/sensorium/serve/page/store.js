@@ -2,6 +2,7 @@
 // their media apart from them, so that a list of conversations does not load what was shown in them.
 
 import { read, readAll, transact } from "./database.js";
+import { isConversation, noteDamage } from "./kept.js";
 import { addressOf, blobOf, mediaPart, modalityOf, urlOfBlob } from "./media.js";
 import { keepSetting, setting } from "./settings.js";
 
@@ -36,7 +37,8 @@ export async function load() {
 
 async function refresh() {
   try {
-    records = (await readAll("conversations")).sort((one, other) => other.at - one.at);
+    const isWhole = (value, key) => isConversation(value) && value.id === key;
+    records = (await readAll("conversations", isWhole)).sort((one, other) => other.at - one.at);
   } catch {
     records = [...live.values()].map(light).sort((one, other) => other.at - one.at); // this visit's alone
   }
@@ -110,7 +112,7 @@ function lightPart(part) {
 
 /** The part with its medium, or null when that is gone. */
 async function heavy({ kept, ...rest }) {
-  const blob = await read("media", kept).catch(() => null);
+  const blob = await read("media", kept, (value) => value instanceof Blob).catch(() => null);
   if (!blob) return null;
   const part = { ...rest, ...mediaPart(modalityOf(rest), await urlOfBlob(blob)) };
   keys.set(part, kept);
@@ -119,14 +121,10 @@ async function heavy({ kept, ...rest }) {
 
 /** Take over what earlier versions kept in localStorage, once; what is damaged there is let go. */
 async function adopt() {
-  const once = setting(ONCE_KEPT, []);
+  const once = setting(ONCE_KEPT, [], Array.isArray);
   keepSetting(ONCE_KEPT, null);
-  for (const conversation of Array.isArray(once) ? once.reverse() : []) {
-    if (isWhole(conversation)) await keep(conversation);
+  for (const conversation of once.reverse()) {
+    if (isConversation(conversation)) await keep(conversation);
+    else noteDamage();
   }
 }
-
-const isWhole = (conversation) =>
-  typeof conversation?.id === "string" &&
-  Array.isArray(conversation.messages) &&
-  conversation.messages.every(({ content }) => Array.isArray(content) && content.every(({ type }) => type));

@@ -6,6 +6,7 @@ import { keepMade, made } from "../database.js";
 import { announce, h, icon, iconButton, notice, quietButton, symbol } from "../dom.js";
 import { viewerOf, word } from "../doors.js";
 import { language, t } from "../i18n.js";
+import { isPart } from "../kept.js";
 import { textPart } from "../media.js";
 import { keepSetting, setting } from "../settings.js";
 import { sayWith, voiceFor } from "../voice.js";
@@ -13,9 +14,12 @@ import { sayWith, voiceFor } from "../voice.js";
 const BOARD_LANGUAGES = { en: "English", fr: "Français", es: "Español", de: "Deutsch", it: "Italiano" };
 const KEPT = "sensorium.board";
 
+const isWhole = (kept) =>
+  typeof kept?.made === "boolean" && (kept.tongue === null || Object.hasOwn(BOARD_LANGUAGES, kept.tongue));
+
 export async function boardPanel(root, app) {
   const { groups } = await (await fetch("page/board/concepts.json")).json();
-  const settings = { tongue: null, made: false, ...setting(KEPT) };
+  const settings = setting(KEPT, { tongue: null, made: false }, isWhole);
   let group = groups[0];
   let sentence = []; // concepts
   let remake = false;
@@ -226,7 +230,7 @@ export async function boardPanel(root, app) {
   async function wantSymbol(concept) {
     if (symbols.has(concept.id) || waiting.includes(concept) || making === concept) return;
     const key = keyOf(concept);
-    const part = await made(key);
+    const part = await made(key, isPart);
     if (key !== keyOf(concept)) return;
     if (part) {
       symbols.set(concept.id, part);

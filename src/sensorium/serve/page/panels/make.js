@@ -5,6 +5,7 @@ import { keepMade, made } from "../database.js";
 import { announce, confirmDialog, h, iconButton, quietButton } from "../dom.js";
 import { viewerOf, word } from "../doors.js";
 import { number, t } from "../i18n.js";
+import { isSets } from "../kept.js";
 import { sameness } from "../media.js";
 
 const KEPT_SETS = 20;
@@ -18,7 +19,7 @@ function requestFor(kind, said) {
 }
 
 export async function makePanel(root, app) {
-  let sets = (await made("sets")) ?? []; // [{words, kind, parts}], newest first
+  let sets = (await made("sets", isSets)) ?? []; // [{words, kind, parts}], newest first
   let words = "";
   let chosen = ""; // the kind that was chosen, where there are several
   let count = 4;
