@@ -12,9 +12,9 @@ T = TypeVar("T")
 class FairQueue(Generic[T]):
     """First in, first out for each client, and clients in turn. Not safe for threads by itself.
 
-    A client may not hold more places than it leaves free (the dynamic thresholds of Choudhury and Hahne, 1998), so a
-    newcomer always finds one, also beside many that want all. Clients called KEY@ADDRESS first share by key, and those
-    of a key among each other.
+    A client may not hold more places than it leaves free (the dynamic thresholds of Choudhury and Hahne, 1998): one
+    that wants all gets half. Where many want all, what becomes free is for those who hold less. Clients called
+    KEY@ADDRESS share by key first, and those of a key among each other.
 
     Args:
         capacity: most items that may wait.
