@@ -681,6 +681,10 @@ def test_hostile_bodies_of_30_megabytes_cost_little_and_the_end_is_heard():
     )
     try:
         url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+        wait_until(lambda: answers(f"{url}/health"))
+        with Watch(url, process.pid) as alone:
+            time.sleep(1)
+        print(f"health alone {alone.slowest * 1000:.0f} ms")
         idle = psutil.Process(process.pid).memory_info().rss
         for shape, make in HOSTILE.items():
             body, started = make(30_000_000), time.monotonic()

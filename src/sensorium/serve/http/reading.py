@@ -7,7 +7,7 @@ bytes counts the values first, and lists of the schemas stop at their first wron
 from __future__ import annotations
 
 import asyncio
-import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
 from sensorium.serve.http.errors import ApiError
@@ -25,10 +26,12 @@ SMALL_BYTES = 2**15
 """A body of so many bytes is read where it arrives: it takes a millisecond or two."""
 PIECE_BYTES = 2**18
 DEEPEST = 64
-LONGEST_INT = 100
+LONGEST_NUMBER = 100
 """Digits; the time to read a whole number grows with their square."""
+MOST_ESCAPES = 4_000_000
 DEPTH = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in DEPTH)
+ONLY_DIGITS = bytes(byte if byte in b"0123456789" else ord(" ") for byte in range(256))
 
 
 class JsonRoute(APIRoute):
@@ -78,7 +81,7 @@ class JsonReader:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def read(self, client: str, body: bytearray, checked: Callable[[Any], Any]) -> Any:
-        """What ``checked`` makes of the JSON value; ``body`` is empty afterwards.
+        """What ``checked`` makes of the JSON value; ``body`` is emptied.
 
         Raises:
             ApiError: 400, it is no JSON; 413, it holds too much.
@@ -108,42 +111,43 @@ async def _body_of(request: Request, checked: Callable[[Any], Any]) -> Any:
 
 
 def parse(body: bytearray, max_values: int) -> Any:
-    """The value that JSON spells; ``body`` is emptied as soon as it is not needed.
+    """The value that JSON spells; ``body`` is empty afterwards.
 
     Raises:
         ApiError: 400, it is no JSON; 413, it holds too much.
     """
     check_shape(body, max_values)
+    if body.startswith(BOM_UTF8):
+        del body[: len(BOM_UTF8)]
     try:
-        text = str(body, "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _no_json(f"byte {error.start} is no UTF-8") from None
-    body.clear()
-    try:
-        return json.loads(text, parse_int=_integer)
-    except json.JSONDecodeError as error:
-        raise _no_json(f"{error.msg} at character {error.pos}") from None
-    except (ValueError, RecursionError) as error:
-        raise _no_json(str(error)) from None
+        return from_json(body)
+    except ValueError as error:
+        hint = "; it spells half of a character (a lone surrogate)" if "hex escape" in str(error) else ""
+        raise ApiError(400, f"the body is not JSON: {str(error)[:200]}{hint}", code="invalid_json") from None
+    finally:
+        body.clear()
 
 
 def check_shape(body: bytes | bytearray, max_values: int) -> None:
-    """ApiError 413 when JSON has more values (texts, numbers, lists, fields) or levels than are allowed.
+    """ApiError 413 when JSON has more values (texts, numbers, lists, fields), levels or digits than are allowed.
 
     What lies inside strings does not count: a picture of many megabytes is one value.
     """
-    if _values(body) <= max_values and body.count(b"[") + body.count(b"{") <= DEEPEST:
-        return  # even if none of these were in strings
     values = brackets = depth = 0
+    if body.count(b"\\") > MOST_ESCAPES:
+        raise _too_much(f"more than {MOST_ESCAPES} escaped characters")
     for piece in _between_strings(body):
         values += _values(piece)
         nesting = piece.translate(None, NOT_BRACKETS)
         brackets += len(nesting)
         if values > max_values or brackets > 2 * max_values:
             raise _too_much(f"more than {max_values} values (texts, numbers, lists, fields)")
-        *below, depth = accumulate(map(DEPTH.__getitem__, nesting), initial=depth)
-        if max(below, default=depth) > DEEPEST or depth > DEEPEST:
+        deepest = max(accumulate(map(DEPTH.__getitem__, nesting), initial=depth))
+        depth += sum(map(DEPTH.__getitem__, nesting))
+        if deepest > DEEPEST:
             raise _too_much(f"more than {DEEPEST} levels of lists and fields in each other")
+        if max(map(len, piece.translate(ONLY_DIGITS).split()), default=0) > LONGEST_NUMBER:
+            raise _too_much(f"a number of more than {LONGEST_NUMBER} digits")
 
 
 def _values(json_text: bytes | bytearray) -> int:
@@ -158,19 +162,11 @@ def _between_strings(body: bytes | bytearray) -> Iterator[bytes]:
         if (len(piece) - len(piece.rstrip(b"\\"))) % 2:  # the last one escapes what the next piece begins with
             piece = bytes(body[start : start + PIECE_BYTES + 1])
         start += len(piece)
+        if inside and b'"' not in piece:
+            continue
         parts = piece.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')
         yield b"".join(parts[inside::2])
         inside = (inside + len(parts) - 1) % 2
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > LONGEST_INT:
-        raise ValueError(f"a number has {len(digits)} digits, at most {LONGEST_INT} are allowed")
-    return int(digits)
-
-
-def _no_json(why: str) -> ApiError:
-    return ApiError(400, f"the body is not JSON: {why[:200]}", code="invalid_json")
 
 
 def _too_much(what: str) -> ApiError:
