@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import httpx
@@ -34,6 +35,7 @@ from sensorium.serve.http.errors import HEADERS, ApiError
 from sensorium.serve.http.guard import is_of, name_of_client, names_this_machine, which_key
 from sensorium.serve.http.schemas import ChatRequest
 from sensorium.serve.settings import MEBIBYTE, Settings
+from sensorium.serve.writing.desk import CLIENT, Desk
 from sensorium.serve.writing.fair_queue import FairQueue
 from sensorium.serve.writing.scheduler import Scheduler
 from sensorium.types import InputError
@@ -546,6 +548,33 @@ def test_a_quiet_client_finds_a_place_beside_110_requests(model):
             assert all(finds_a_place(queue, "quiet", model) for _ in range(10))
     finally:
         queue.close()
+
+
+def test_jobs_of_a_quiet_client_pass_those_of_another():
+    desk, go_on, done = Desk(), threading.Event(), []
+    try:
+
+        def submit(client: str, job: Any):
+            CLIENT.set(client)
+            return desk.submit(job)
+
+        def of(client: str, job: Any):
+            return copy_context().run(submit, client, job)
+
+        of("greedy", lambda: go_on.wait(60))
+        jobs = [of("greedy", lambda n=n: done.append(n)) for n in range(20)]
+        jobs.append(of("quiet", lambda: done.append("quiet")))
+        cancelled = of("quiet", lambda: done.append("cancelled"))
+        cancelled.cancel()
+        failed = of("other", lambda: 1 / 0)
+        go_on.set()
+        for job in jobs:
+            job.result(60)
+        assert done.index("quiet") <= 2
+        assert len(done) == 21
+        assert isinstance(failed.exception(60), ZeroDivisionError)
+    finally:
+        desk.close()
 
 
 def finds_a_place(queue: Scheduler, client: str, model: Any) -> bool:

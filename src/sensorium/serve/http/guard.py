@@ -15,6 +15,7 @@ from sensorium.serve.http.bodies import Bodies
 from sensorium.serve.http.errors import HEADERS, ApiError, as_api_error
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.settings import Settings, is_loopback
+from sensorium.serve.writing.desk import CLIENT
 
 OPEN = ("/health", "/")
 OPEN_BELOW = "/page/"
@@ -74,6 +75,7 @@ class Guard:
             await refusal.response()(scope, receive, send)
             return
         scope["sensorium.client"] = name_of_client(scope, key if len(self._settings.api_keys) > 1 else None)
+        CLIENT.set(scope["sensorium.client"])
         body = _Body(receive, scope, self._settings, self._bodies)
         try:
             await self._app(scope, body.receive, send)

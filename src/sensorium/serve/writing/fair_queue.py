@@ -39,7 +39,7 @@ class FairQueue(Generic[T]):
 
     def _has_room(self, client: str, more: int) -> bool:
         free = self.capacity - len(self) - more
-        of_key = self._waiting.get(_key(client), {})
+        of_key = self._waiting.get(_key(client), OrderedDict())
         levels = [len(of_key.get(client, ()))]
         if _key(client):
             levels.insert(0, _count(of_key))
