@@ -110,17 +110,17 @@ def schemas_of(value: Any):
             yield from schemas_of(one)
 
 
-def endpoints(app: Any):
-    from sensorium import plugins
-    from sensorium.serve.http import chat, completions, doors, models, tokens
-
-    routers = [topic.router for topic in (chat, completions, tokens, models, doors)]
-    routers += [plugins.load(plugins.ROUTES, name) for name in plugins.names(plugins.ROUTES)]
-    return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+def endpoints(routes: Any):
+    """The endpoints of an application, also of routers that it includes."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif hasattr(route, "original_router"):
+            yield from endpoints(route.original_router.routes)
 
 
 def test_every_endpoint_takes_bounded_lists_through_the_bounded_reader(server):
-    taking = [route for route in endpoints(server.app) if route.body_field is not None]
+    taking = [route for route in endpoints(server.app.routes) if route.body_field is not None]
     assert len(taking) >= 8
     for route in taking:
         assert isinstance(route, reading.JsonRoute), f"{route.path}: APIRouter(route_class=JsonRoute)"
@@ -329,6 +329,8 @@ def door_of(handle=at_once, app: Any = None, log_level: str = "critical", **sett
     finally:
         server.should_exit = True
         thread.join(60)
+    door = options.http_protocol_class.__self__
+    assert door.count == 0 and not door._open and not door._idle, "whoever left is forgotten"
 
 
 def connect(url: str, source: str = "127.0.0.1", **options: Any) -> socket.socket:

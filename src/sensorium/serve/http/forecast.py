@@ -30,9 +30,9 @@ class SeriesInput(BaseModel):
     type: Literal["univariate_time_series", "multivariate_time_series"] = "univariate_time_series"
     name: String = Field(max_length=500)
     series: (
-        Annotated[list[FiniteFloat], items(100_000, least=2)]
-        | Annotated[list[Annotated[list[FiniteFloat], items(1000)]], items(100_000, least=2)]
-    )
+        Annotated[list[FiniteFloat], items(100_000)]
+        | Annotated[list[Annotated[list[FiniteFloat], items(1000)]], items(100_000)]
+    ) = Field(min_length=2)
     frequency: str = Field("h", max_length=20, description="Of its samples: s, min, h, D, W, or any other name.")
     start_timestamp: str | None = Field(None, max_length=100)
 
