@@ -12,14 +12,13 @@ from typing import Any
 import httpx
 import numpy as np
 import PIL.Image
-import uvicorn
 from toys import ToyCodec, tiny_base, tiny_configs
 
 from sensorium.generate import Assistant
 from sensorium.modalities.image import to_square
 from sensorium.senses import Senses
 from sensorium.serve.app import create_app
-from sensorium.serve.http.graceful import GracefulServer
+from sensorium.serve.http.graceful import GracefulServer, config
 from sensorium.serve.settings import Settings
 from sensorium.types import Signal
 
@@ -72,8 +71,8 @@ class Running:
 
     def __init__(self, models: dict[str, Any], **settings: Any):
         self.app = create_app(models, Settings(**settings))
-        config = uvicorn.Config(self.app, port=0, log_level="error", proxy_headers=False)
-        self._server = GracefulServer(config, self.state.registry.close)
+        options = config(self.app, self.state.settings, port=0, log_level="error")
+        self._server = GracefulServer(options, self.state.registry.close)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         while not self._server.started:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from sensorium.types import InputError
+
+KEY = "SENSORIUM_API_KEY"
 
 
 def serve(
@@ -25,7 +30,11 @@ def serve(
     ] = None,
     api_key: Annotated[
         list[str] | None,
-        typer.Option(envvar="SENSORIUM_API_KEY", help="Ask for this key; may be repeated.", show_default=False),
+        typer.Option(envvar=KEY, help="Ask for this key; may be repeated.", show_default=False),
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="Address of a reverse proxy that tells clients' addresses; may be repeated."),
     ] = None,
     allow_media_domain: Annotated[
         list[str] | None, typer.Option(help="Fetch media from this host; may be repeated.")
@@ -48,7 +57,8 @@ def serve(
         host=host,
         port=port,
         engine=engine,
-        api_keys=tuple(api_key or ()),
+        api_keys=_keys(api_key),
+        proxies=tuple(proxy or ()),
         media_domains=tuple(name.lower() for name in allow_media_domain or ()),
         media_path=allow_media_path,
         max_queue=max_queue,
@@ -59,3 +69,10 @@ def serve(
         request_s=request_s,
     )
     run(models or ["nano"], **settings)
+
+
+def _keys(given: list[str] | None) -> tuple[str, ...]:
+    """InputError for a variable that is there and empty, e.g. of a command that failed: it must not open the server."""
+    if not given and not os.environ.get(KEY, "any").strip():
+        raise InputError(f"{KEY} is set but empty; give it a key, or unset it to serve without one")
+    return tuple(given or ())

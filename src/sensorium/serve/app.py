@@ -17,6 +17,7 @@ from sensorium import plugins
 from sensorium.generate import Assistant
 from sensorium.serve.http import chat, completions, doors, errors, models, tokens
 from sensorium.serve.http.guard import Guard
+from sensorium.serve.http.reading import JsonReader
 from sensorium.serve.http.schemas import ErrorReply
 from sensorium.serve.http.server import Server
 from sensorium.serve.media.messages import Reader
@@ -45,11 +46,12 @@ def create_app(models_by_name: Mapping[str, Assistant | str], settings: Settings
     settings = settings or Settings()
     registry, workers = Registry(models_by_name, settings), Workers(settings)
     metrics = Metrics(registry, workers)
-    server = Server(settings, registry, workers, Reader(workers, settings), metrics)
+    server = Server(settings, registry, workers, Reader(workers, settings), metrics, JsonReader(settings.max_values))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        server.json.close()
         await workers.close()
         registry.close()
 

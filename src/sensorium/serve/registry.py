@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 from typing import Any, TypeVar
 
@@ -15,6 +14,7 @@ from sensorium.model import resolve
 from sensorium.serve.http.errors import ApiError
 from sensorium.serve.http.schemas import ModelCard
 from sensorium.serve.settings import Settings
+from sensorium.serve.writing.desk import Desk
 from sensorium.serve.writing.scheduler import Scheduler
 
 T = TypeVar("T")
@@ -33,14 +33,14 @@ class Served:
         self.scheduler = Scheduler(
             model.engine, max_batch=settings.max_batch, max_queue=settings.max_queue, request_s=settings.request_s
         )
-        self._desk = ThreadPoolExecutor(1, thread_name_prefix="sensorium-desk")
+        self._desk = Desk()
         self.named_ids = frozenset(model.tokenizer.added_tokens_decoder)
         facts = [layout.facts for layout in model.vocabulary.layouts]
         self.reads = list(dict.fromkeys(fact.modality for fact in facts if fact.use != "write"))
         self.writes = list(dict.fromkeys(fact.modality for fact in facts if fact.use != "read"))
 
     async def at_desk(self, function: Callable[..., T], *args: Any) -> T:
-        """What a function of the model returns, which waits for its turn.
+        """What a function of the model returns, which waits for its client's turn.
 
         Raises:
             ApiError: 503, the model is going.
@@ -65,7 +65,7 @@ class Served:
     def close(self) -> None:
         """End both threads; unfinished requests get an error."""
         self.scheduler.close()
-        self._desk.shutdown(wait=False, cancel_futures=True)
+        self._desk.close()
 
 
 class Registry:

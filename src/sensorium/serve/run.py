@@ -11,8 +11,6 @@ from typing import Any
 
 from sensorium.types import InputError
 
-MAX_CONNECTIONS = 512
-
 
 def run(models: Sequence[str], **options: Any) -> None:
     """Load models and serve them.
@@ -27,10 +25,8 @@ def run(models: Sequence[str], **options: Any) -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
-        import uvicorn
-
         from sensorium.serve.app import create_app
-        from sensorium.serve.http.graceful import GracefulServer
+        from sensorium.serve.http.graceful import GracefulServer, config
         from sensorium.serve.settings import Settings
     except ImportError as error:
         raise InputError(
@@ -45,14 +41,7 @@ def run(models: Sequence[str], **options: Any) -> None:
     print(f"serving {', '.join(named)} at http://{shown}:{port}", flush=True)
     if not settings.on_loopback and not settings.api_keys:
         print("anybody who can reach this address can use it: give --api-key to ask for a key", flush=True)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        limit_concurrency=MAX_CONNECTIONS,
-        proxy_headers=False,  # anybody could claim any address
-        server_header=False,
-    )
-    GracefulServer(config, app.state.server.registry.close).run(sockets=[listening])
+    GracefulServer(config(app, settings), app.state.server.registry.close).run(sockets=[listening])
 
 
 def _named(models: Sequence[str]) -> dict[str, str]:
@@ -68,9 +57,11 @@ def _named(models: Sequence[str]) -> dict[str, str]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    from sensorium.serve.http.connections import Listening
+
     try:
         family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, number)
+        listening = Listening(family, kind, number)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from sensorium.engines import Token
+from sensorium.serve.http.reading import JsonRoute
 from sensorium.serve.http.schemas import (
     ChatChoice,
     ChatLogprobs,
@@ -26,7 +27,7 @@ from sensorium.serve.writing.answers import Step, Writing, Written
 from sensorium.serve.writing.transcript import UNFINISHED, Event, Medium, Text
 from sensorium.types import Part
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The reply, or its pieces as server-sent events.", "content": {"text/event-stream": {}}}
 }

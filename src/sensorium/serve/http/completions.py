@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from sensorium.engines import Token, Turn
 from sensorium.generate import Assistant
 from sensorium.serve.http.chat import STREAMED
+from sensorium.serve.http.reading import JsonRoute
 from sensorium.serve.http.schemas import CompletionChoice, CompletionLogprobs, CompletionReply, CompletionRequest
 from sensorium.serve.http.server import EventStream, Server, Shared, new_id
 from sensorium.serve.http.tokens import check_ids, readable
@@ -21,7 +22,7 @@ from sensorium.serve.writing.answers import Writing
 from sensorium.serve.writing.transcript import Text
 from sensorium.types import TEXT, InputError
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 
 
 @router.post("/v1/completions", response_model=CompletionReply, responses=STREAMED)

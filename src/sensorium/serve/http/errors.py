@@ -17,14 +17,24 @@ from sensorium.types import InputError
 BRANCH = re.compile(r"str|.*[\[(-].*")
 """What pydantic calls one of several forms of a field, e.g. ``list[ContentPart]``."""
 
+OTHERS_NAMED = 5
+
 log = logging.getLogger("sensorium.serve")
 
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""Of every answer: a browser must not guess its type, show it inside another site, or tell its address. What else the
+page may do, it says itself."""
 NO_ENGINE = "the engine that writes for this model is not reachable; try again later, or see the server's log"
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
-class ApiError(Exception):
-    """An answer other than 200.
+class ApiError(HTTPException):
+    """An answer other than 200; the framework lets it through wherever it would wrap other exceptions.
 
     Args:
         status: of HTTP.
@@ -43,8 +53,8 @@ class ApiError(Exception):
         code: str | None = None,
         headers: dict[str, str] | None = None,
     ):
-        super().__init__(message)
-        self.status, self.message, self.param, self.code, self.headers = status, message, param, code, headers
+        super().__init__(status, message, headers)
+        self.status, self.message, self.param, self.code = status, message, param, code
 
     @property
     def body(self) -> dict[str, Any]:
@@ -52,7 +62,7 @@ class ApiError(Exception):
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
     def response(self) -> JSONResponse:
-        return JSONResponse(self.body, self.status, headers=self.headers)
+        return JSONResponse(self.body, self.status, headers=dict(self.headers) if self.headers else None)
 
 
 def busy(message: str) -> ApiError:
@@ -73,18 +83,24 @@ def as_api_error(error: BaseException) -> ApiError:
 
 
 def _of_validation(error: RequestValidationError) -> ApiError:
-    """The first of pydantic's complaints, in a sentence."""
+    """The clearest of pydantic's complaints, in a sentence, and which other fields are wrong."""
     first = max(error.errors(), key=lambda one: len(one["loc"]))  # of several forms, the one that fits best
-    where = ".".join(str(step) for step in first["loc"][1:] if not BRANCH.fullmatch(str(step)))
-    said = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "json_invalid":
-        return ApiError(400, f"the body is not JSON: {first.get('ctx', {}).get('error', said)}", code="invalid_json")
+    where, said = _where(first), str(first["msg"]).removeprefix("Value error, ")
     message = f"{where}: {said}" if where else f"the body must be a JSON object of this endpoint's fields ({said})"
+    fields = dict.fromkeys(str(one["loc"][1]) for one in error.errors() if len(one["loc"]) > 1)
+    others = [name[:40] for name in fields if name != where.partition(".")[0]]
+    if others:
+        rest = f" and {len(others) - OTHERS_NAMED} more" if len(others) > OTHERS_NAMED else ""
+        message = f"{message[:300]}; also wrong: {', '.join(others[:OTHERS_NAMED])}{rest}"
     return ApiError(400, message[:500], param=where[:200] or None, code="invalid_request")
 
 
+def _where(problem: dict[str, Any]) -> str:
+    return ".".join(str(step) for step in problem["loc"][1:] if not BRANCH.fullmatch(str(step)))
+
+
 def install(app: FastAPI) -> None:
-    """Answer every failure of ``app`` in OpenAI's form."""
+    """Answer every refusal of ``app`` in OpenAI's form; what fails beyond these, the guard answers."""
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -97,7 +113,6 @@ def install(app: FastAPI) -> None:
         headers = dict(error.headers) if error.headers else None
         return ApiError(error.status_code, message, headers=headers).response()
 
-    @app.exception_handler(Exception)
     @app.exception_handler(ApiError)
     @app.exception_handler(InputError)
     async def other(_: Request, error: Exception) -> JSONResponse:

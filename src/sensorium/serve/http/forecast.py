@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -11,12 +11,13 @@ from pydantic import BaseModel, Field, FiniteFloat, model_validator
 
 from sensorium.generate.forecast import GO_ON, Continuation, continuation
 from sensorium.modalities import modality
-from sensorium.serve.http.schemas import Name, String, Usage
+from sensorium.serve.http.reading import JsonRoute
+from sensorium.serve.http.schemas import Name, String, Usage, items
 from sensorium.serve.http.server import Server, Shared, new_id
 from sensorium.serve.registry import Served
 from sensorium.types import InputError, Part, Signal
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 SERIES = "series"
 SECONDS = {"s": 1, "min": 60, "h": 3600, "D": 86400, "W": 604800}
 """Seconds of a step by KServe's frequency; longer ones have no fixed number."""
@@ -28,7 +29,10 @@ class SeriesInput(BaseModel):
 
     type: Literal["univariate_time_series", "multivariate_time_series"] = "univariate_time_series"
     name: String = Field(max_length=500)
-    series: list[FiniteFloat] | list[list[FiniteFloat]] = Field(min_length=2, max_length=100_000)
+    series: (
+        Annotated[list[FiniteFloat], items(100_000)]
+        | Annotated[list[Annotated[list[FiniteFloat], items(1000)]], items(100_000)]
+    ) = Field(min_length=2)
     frequency: str = Field("h", max_length=20, description="Of its samples: s, min, h, D, W, or any other name.")
     start_timestamp: str | None = Field(None, max_length=100)
 
@@ -52,7 +56,7 @@ class ForecastOptions(BaseModel):
     """
 
     horizon: int = Field(ge=1, le=10_000, description="Steps to come.")
-    quantiles: list[float] = Field(default=[0.1, 0.5, 0.9], max_length=99)
+    quantiles: Annotated[list[float], items(99)] = [0.1, 0.5, 0.9]
     samples: int | None = Field(
         None, ge=1, description="Continuations that are drawn; default: as many as are allowed for all inputs."
     )
@@ -70,7 +74,7 @@ class ForecastOptions(BaseModel):
 
 class ForecastRequest(BaseModel):
     model: Name
-    inputs: list[SeriesInput] = Field(min_length=1, max_length=16)
+    inputs: Annotated[list[SeriesInput], items(16, least=1)]
     options: ForecastOptions
 
 

@@ -12,13 +12,14 @@ from PIL import Image as Pillow
 from pydantic import BaseModel, Field
 
 from sensorium.modalities import modality
+from sensorium.serve.http.reading import JsonRoute
 from sensorium.serve.http.schemas import Name, Sampled, String, Usage
 from sensorium.serve.http.server import Server, Shared
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Writing, Written
 from sensorium.types import Conversation, InputError, Signal, as_message
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 IMAGE = "image"
 LONGEST_SIDE_PX = 4096
 

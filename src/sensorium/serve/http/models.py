@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request, Response
 
 from sensorium.serve.http.errors import ApiError
+from sensorium.serve.http.reading import JsonRoute
 from sensorium.serve.http.schemas import Health, LoadRequest, ModelCard, ModelList, UnloadReply, UnloadRequest
 from sensorium.serve.http.server import Shared
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 

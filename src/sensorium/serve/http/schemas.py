@@ -22,9 +22,14 @@ HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 def _whole_characters(text: str) -> str:
     """JSON can spell half of a character (a lone surrogate), which no tokenizer takes."""
-    if HALF_CHARACTER.search(text):
+    if not text.isascii() and HALF_CHARACTER.search(text):
         raise ValueError("holds half of a character (a lone surrogate); write the text again as UTF-8")
     return text
+
+
+def items(most: int, least: int = 0) -> Any:
+    """How long a list may be; it ends at its first wrong item, since each would make an error of its own."""
+    return Field(max_length=most, min_length=least, fail_fast=True)
 
 
 String = Annotated[str, AfterValidator(_whole_characters)]
@@ -43,6 +48,7 @@ AttemptNumber = Annotated[
     int, Field(ge=0, le=1_000_000, description="Attempts at the same before this one; further ones vary more.")
 ]
 Count = Annotated[int | None, Field(ge=1, le=1000)]
+Ids = Annotated[list[TokenId], items(100_000)]
 MaxTokens = Annotated[int | None, Field(ge=1, description="Most ids to write.")]
 
 
@@ -67,14 +73,15 @@ class ContentPart(BaseModel):
     type: Name
     text: String | None = None
     codec: Name | None = None
-    codes: list[TokenId] | None = None
+    codes: Ids | None = None
 
     @model_serializer(mode="wrap")
     def _only_what_it_has(self, plain: SerializerFunctionWrapHandler):
         return {name: value for name, value in plain(self).items() if value is not None}
 
 
-Content = String | list[ContentPart]
+Parts = Annotated[list[ContentPart], items(1000)]
+Content = String | Parts
 
 
 class RequestMessage(BaseModel):
@@ -82,7 +89,10 @@ class RequestMessage(BaseModel):
 
     role: RequestRole
     content: Content | None = None
-    parts: list[ContentPart] | None = None
+    parts: Parts | None = None
+
+
+Messages = Annotated[list[RequestMessage], items(1000, least=1)]
 
 
 class StreamOptions(BaseModel):
@@ -129,7 +139,7 @@ class _Writing(Sampled):
     model: Name
     stream: bool | None = False
     stream_options: StreamOptions | None = None
-    stop: Stop | Annotated[list[Stop], Field(max_length=16)] | None = None
+    stop: Stop | Annotated[list[Stop], items(16)] | None = None
     max_tokens: MaxTokens = None
 
     @property
@@ -155,15 +165,15 @@ class ChatRequest(_Writing):
     """
 
     model_config = ConfigDict(extra="allow")
-    messages: list[RequestMessage] = Field(min_length=1, max_length=1000)
-    modalities: Annotated[list[Name], Field(min_length=1, max_length=50)] | None = Field(
+    messages: Messages
+    modalities: Annotated[list[Name], items(50, least=1)] | None = Field(
         None,
         description='Kinds of answer, e.g. ["text"]; default: any that the model writes.',
     )
     max_completion_tokens: MaxTokens = Field(None, description="The newer name of max_tokens.")
     logprobs: bool | None = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
-    tools: list[Any] | None = Field(None, description="Not offered; must be empty.")
+    tools: Annotated[list[Any], items(128)] | None = Field(None, description="Not offered; must be empty.")
     response_format: dict[str, Any] | None = Field(None, description='Only {"type": "text"}.')
 
     @property
@@ -190,9 +200,9 @@ class ChatRequest(_Writing):
 class CompletionRequest(_Writing):
     prompt: (
         String
-        | Annotated[list[String], Field(min_length=1, max_length=64)]
-        | Annotated[list[TokenId], Field(min_length=1)]
-        | Annotated[list[list[TokenId]], Field(min_length=1, max_length=64)]
+        | Annotated[list[String], items(64, least=1)]
+        | Annotated[list[TokenId], items(100_000, least=1)]
+        | Annotated[list[Ids], items(64, least=1)]
     )
     max_tokens: MaxTokens = 16
     echo: bool | None = False
@@ -206,7 +216,7 @@ class TokenizeRequest(BaseModel):
     """Either ``messages``, or the ``content`` of one message and its ``role``."""
 
     model: Name
-    messages: Annotated[list[RequestMessage], Field(min_length=1, max_length=1000)] | None = None
+    messages: Messages | None = None
     content: Content | None = None
     role: RequestRole = "user"
 
@@ -223,7 +233,7 @@ class TokenizeRequest(BaseModel):
 
 class DetokenizeRequest(BaseModel):
     model: Name
-    ids: list[TokenId] = Field(max_length=100_000)
+    ids: Ids
 
 
 class LoadRequest(BaseModel):

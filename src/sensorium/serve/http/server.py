@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from sensorium.engines import Turn
 from sensorium.generate import plan
 from sensorium.serve.http.errors import ApiError, as_api_error
+from sensorium.serve.http.reading import JsonReader
 from sensorium.serve.http.schemas import Sampled, Usage
 from sensorium.serve.media.messages import Reader
 from sensorium.serve.media.workers import Workers
@@ -45,6 +46,7 @@ class Server:
     workers: Workers
     reader: Reader
     metrics: Metrics
+    json: JsonReader
 
     def check(self, answers: int, max_tokens: int | None) -> None:
         """Refuse what is beyond the server's limits."""
@@ -105,9 +107,8 @@ Shared = Annotated[Server, Depends(_server)]
 
 
 def client_of(request: Request) -> str:
-    """Who shares a place in the fair queue: the same key from the same address."""
-    host = request.client.host if request.client else ""
-    return f"{request.headers.get('authorization', '')}@{host}"
+    """Who shares a place in the fair queue; see `sensorium.serve.http.guard.name_of_client`."""
+    return request.scope["sensorium.client"]
 
 
 def started_at(request: Request) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 
 from sensorium.generate import Assistant
+from sensorium.serve.http.reading import JsonRoute
 from sensorium.serve.http.schemas import (
     ContentPart,
     DetokenizeReply,
@@ -20,7 +21,7 @@ from sensorium.serve.media.messages import part_to_json
 from sensorium.serve.registry import Served
 from sensorium.types import Conversation, InputError, Part
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 
 
 @router.post("/v1/tokenize")

@@ -1,4 +1,4 @@
-"""Who is next: clients take turns, however much each of them asks for."""
+"""Who is next: clients take turns, and find a place, however much each of them asks for."""
 
 from __future__ import annotations
 
@@ -12,46 +12,79 @@ T = TypeVar("T")
 class FairQueue(Generic[T]):
     """First in, first out for each client, and clients in turn. Not safe for threads by itself.
 
+    A client may not hold more places than it leaves free (the dynamic thresholds of Choudhury and Hahne, 1998): one
+    that wants all gets half. Where many want all, what becomes free is for those who hold less. Clients called
+    KEY@ADDRESS share by key first, and those of a key among each other.
+
     Args:
         capacity: most items that may wait.
     """
 
     def __init__(self, capacity: int):
         self.capacity = capacity
-        self._waiting: OrderedDict[str, deque[T]] = OrderedDict()
+        self._waiting: OrderedDict[str, OrderedDict[str, deque[T]]] = OrderedDict()  # by key, by client
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting.values()))
+        return sum(map(_count, self._waiting.values()))
 
     def put(self, client: str, items: Iterable[T]) -> bool:
-        """Add all items, or none when they do not fit."""
+        """Add all items, or none when they do not fit or would leave too little to others."""
         items = list(items)
-        if len(self) + len(items) > self.capacity:
+        if not self._has_room(client, len(items)):
             return False
         if items:
-            self._waiting.setdefault(client, deque()).extend(items)
+            of_key = self._waiting.setdefault(_key(client), OrderedDict())
+            of_key.setdefault(client, deque()).extend(items)
         return True
+
+    def _has_room(self, client: str, more: int) -> bool:
+        free = self.capacity - len(self) - more
+        of_key = self._waiting.get(_key(client), OrderedDict())
+        levels = [len(of_key.get(client, ()))]
+        if _key(client):
+            levels.insert(0, _count(of_key))
+        for held in levels:
+            if held and held + more > free:
+                return False
+            free = max(0, free - held - more) // 2  # what the key could still add, for its clients to share
+        return self.capacity - len(self) >= more
 
     @property
     def first(self) -> T:
         """What `take` gives next."""
-        return next(iter(self._waiting.values()))[0]
+        of_key = next(iter(self._waiting.values()))
+        return next(iter(of_key.values()))[0]
 
     def take(self) -> T:
-        """The next item; its client goes to the end of the line."""
-        client, items = self._waiting.popitem(last=False)
+        """The next item; its key goes to the end of the line, and its client to the end of the key's."""
+        key, of_key = self._waiting.popitem(last=False)
+        client, items = of_key.popitem(last=False)
         item = items.popleft()
         if items:
-            self._waiting[client] = items
+            of_key[client] = items
+        if of_key:
+            self._waiting[key] = of_key
         return item
 
     def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
         """Take out, and return, every item for which ``unwanted`` holds."""
-        removed = [item for items in self._waiting.values() for item in items if unwanted(item)]
-        for client, items in list(self._waiting.items()):
-            kept = deque(item for item in items if item not in removed)
-            if kept:
-                self._waiting[client] = kept
-            else:
-                del self._waiting[client]
+        removed: list[T] = []
+        for key, of_key in list(self._waiting.items()):
+            for client, items in list(of_key.items()):
+                kept = deque(item for item in items if not unwanted(item))
+                if len(kept) < len(items):
+                    removed += [item for item in items if unwanted(item)]
+                    of_key[client] = kept
+                if not kept:
+                    del of_key[client]
+            if not of_key:
+                del self._waiting[key]
         return removed
+
+
+def _key(client: str) -> str:
+    return client.rpartition("@")[0]
+
+
+def _count(of_key: OrderedDict[str, deque[T]]) -> int:
+    return sum(map(len, of_key.values()))

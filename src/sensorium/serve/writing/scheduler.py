@@ -89,8 +89,8 @@ class Scheduler:
                 raise _gone()
             if not self._waiting.put(client, order.turns):
                 raise busy(
-                    f"{len(self._waiting)} answers are waiting already, at most {self._waiting.capacity} may; "
-                    "try again in a moment"
+                    f"{len(self._waiting)} answers are waiting already, at most {self._waiting.capacity} may, and a "
+                    "client may hold no more places than it leaves free; try again in a moment"
                 )
             self._orders |= dict.fromkeys(order.turns, order)
             self._changed.notify()
