@@ -17,7 +17,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # A room imports only from rooms before it (docs/design.md).
 ROOMS = (
-    "plugins", "types", "source", "files", "train_config", "device", "modalities", "codecs", "families", "vocabulary",
+    "plugins", "types", "checked", "seals", "source", "files", "train_config", "device", "modalities", "codecs",
+    "families", "vocabulary",
     "stream", "senses", "model", "data", "training", "learning", "runs", "engines", "generate",
     "embed", "evaluate", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip

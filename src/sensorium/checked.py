@@ -1,7 +1,7 @@
 """What files say, checked before anything is made of it: types and ranges as they are annotated.
 
-A range is written beside the type, where the field is: ``size_px: Annotated[int, Range(1, 4096)]``. Of a text or a list it
-bounds the length.
+A range is written beside the type, where the field is: ``size_px: Annotated[int, Range(1, 4096)]``. Of a text or a list
+it bounds the length.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
@@ -25,6 +26,8 @@ MOST_BYTES = 64 * 2**20
 MOST_ITEMS = 2**16
 """Of a text or a list of which nothing else is said."""
 SHOWN = 60
+LAYERS = re.compile(r"layers?$|blocks?$|depths?$|^num_res")
+"""Names that numbers of layers have in configs of networks."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ def checked(value: Any, hint: Any, where: str) -> Any:
     if hint is Any:
         return value
     if is_dataclass(kind):
+        if isinstance(value, kind):
+            return value
         return kind(**checked_fields(kind, value, where))
     if kind in (tuple, list, Sequence):
         return _items(value, kind, inside, bounds or Range(0, MOST_ITEMS), where)
@@ -174,20 +179,43 @@ def _between(bounds: Range) -> str:
     return f"{bounds.least:g} to {bounds.most:.0f}" if bounds.most > 1 else f"{bounds.least:g} to {bounds.most:g}"
 
 
+def check_sizes(config: Any, where: str) -> None:
+    """InputError for a config of a network, as `transformers` has them, with a number that no network has.
+
+    Layers are made one by one, before anybody sees that there are no weights for them, so their number is bounded more.
+    """
+    if isinstance(config, Mapping):
+        for key, value in config.items():
+            if _whole(value) and LAYERS.search(str(key)):
+                checked(value, Annotated[int, Range(-(2**10), 2**10)], f"{where}.{key}")
+            check_sizes(value, f"{where}.{key}")
+    elif isinstance(config, list):
+        for value in config:
+            check_sizes(value, where)
+    elif _whole(config):
+        checked(config, Annotated[int, Range(-(2**24), 2**24)], where)
+    elif isinstance(config, float) and math.isnan(config):
+        _refuse(config, "a number", where)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a file of JSON.
 
     Raises:
         InputError: it is missing, no file, too large, no JSON, or holds another thing or a number that is none.
     """
-    with told(f"{path} cannot be read"):
+    with told(f"{path} is damaged", "; copy or write it again"):
         if not path.is_file():
-            raise InputError(f"{path} is missing, or is no file")
+            raise InputError("it is missing, or is no file")
         if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} has more than {MOST_BYTES} bytes")
+            raise InputError(f"it has more than {MOST_BYTES} bytes")
         found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is damaged: it holds no object of JSON; copy or write it again")
+        if not isinstance(found, dict):
+            raise InputError("it holds no object of JSON")
     return found
 
 
@@ -199,15 +227,13 @@ def _no_number(text: str) -> Any:
 def told(what: str, then: str = "") -> Iterator[None]:
     """Whatever fails inside is told in one sentence that begins with ``what`` and ends with ``then``.
 
-    For libraries that read files of others and raise whatever they meet; an `InputError` passes as it is.
+    For files of others, and libraries that read them and raise whatever they meet.
 
     Raises:
         InputError: something failed.
     """
     try:
         yield
-    except InputError:
-        raise
     except BaseException as error:
         # A library in Rust that gives up raises PanicException, which is no Exception.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":

@@ -19,6 +19,7 @@ from sensorium.types import InputError
 
 UNFINISHED = re.compile(r"\..+\.unfinished-(?P<host>[0-9a-f]{4})-(?P<process>\d+)-(?P<token>[0-9a-f]{8})-.*")
 """Name of what is being saved: the name it will have, and which process of which machine is at it."""
+REFUSED = {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
 TOKEN = os.urandom(4).hex()
 """Of this process: another may have its number later."""
 LEFT_S = 24 * 3600.0
@@ -151,7 +152,7 @@ def _plain_os_errors(target: Path) -> Iterator[None]:
                 f"the disk is full ({free} MB free) while writing {target}; free some space and run again, "
                 "what was saved before is untouched"
             ) from error
-        if number in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG):
+        if number in REFUSED:
             raise InputError(f"{target} cannot be written ({os.strerror(number)}); choose another place") from error
         raise
 

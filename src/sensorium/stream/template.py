@@ -1,7 +1,7 @@
 """Chat templates, rendered within bounds: a template comes with a model's folder, so it may be anybody's program.
 
-It is rendered in Jinja's sandbox as `transformers` does, with less in it: what it makes is small, it ends within seconds,
-and it has only those filters and methods whose results cannot grow beyond what they are given.
+It is rendered in Jinja's sandbox as `transformers` does, with less in it: what it makes is small, it ends within
+seconds, and it has only those filters and methods whose results cannot grow beyond what they are given.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ MOST_ITEMS = 100_000
 MOST_S = 1.5
 
 FILTERS = (
-    "abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "groupby", "int", "items",
-    "join", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round",
-    "safe", "select", "selectattr", "sort", "string", "sum", "title", "trim", "unique", "upper", "wordcount",
+    "abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "groupby", "int",
+    "items", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "safe",
+    "select", "selectattr", "sort", "string", "sum", "title", "trim", "unique", "upper", "wordcount",
 )  # fmt: skip
 METHODS = {
     str: {
         "capitalize", "count", "endswith", "find", "index", "isalnum", "isalpha", "isdigit", "islower", "isnumeric",
-        "isspace", "isupper", "join", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind",
-        "rindex", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title", "upper",
+        "isspace", "isupper", "join", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace",
+        "rfind", "rindex", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "title",
+        "upper",
     },
     list: {"count", "index"},
     tuple: {"count", "index"},
@@ -82,7 +83,7 @@ def _counted(items: Iterable[Any]) -> Iterator[Any]:
 
 
 def _whole(container: Any) -> Any:
-    """A list, tuple or dict that is small with all that is in it: one that holds itself twice, again and again, is not."""
+    """A list, tuple or dict that is small with all that is in it, which may hold the same thing again and again."""
     todo, count = [container], 0
     while todo:
         one = todo.pop()
@@ -207,7 +208,7 @@ class Bounded(ImmutableSandboxedEnvironment):
             raise SecurityError("it formats text by a pattern")
         return None
 
-    def call(self, context: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+    def call(self, context: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:
         _spend(1)
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
         if isinstance(owner, str):
