@@ -202,8 +202,11 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, infinite: bool = False) -> dict[str, Any]:
     """The object in a file of JSON.
+
+    Args:
+        infinite: whether a number may be infinite, as `transformers` writes some.
 
     Raises:
         InputError: it is missing, no file, too large, no JSON, or holds another thing or a number that is none.
@@ -213,7 +216,7 @@ def read_json(path: Path) -> dict[str, Any]:
             raise InputError("it is missing, or is no file")
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"it has more than {MOST_BYTES} bytes")
-        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=float if infinite else _no_number)
         if not isinstance(found, dict):
             raise InputError("it holds no object of JSON")
     return found
@@ -224,10 +227,13 @@ def _no_number(text: str) -> Any:
 
 
 @contextmanager
-def told(what: str, then: str = "") -> Iterator[None]:
+def told(what: str, then: str = "", again: bool = True) -> Iterator[None]:
     """Whatever fails inside is told in one sentence that begins with ``what`` and ends with ``then``.
 
     For files of others, and libraries that read them and raise whatever they meet.
+
+    Args:
+        again: also an `InputError` is told so; else it passes as it is.
 
     Raises:
         InputError: something failed.
@@ -235,6 +241,8 @@ def told(what: str, then: str = "") -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        if isinstance(error, InputError) and not again:
+            raise
         # A library in Rust that gives up raises PanicException, which is no Exception.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise

@@ -79,7 +79,7 @@ def tidy(target: Path) -> None:
 
     What another process is still writing stays. Nothing happens where the place may not be changed.
     """
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         begun = [path for path in target.parent.iterdir() if UNFINISHED.fullmatch(path.name)]
         left = [path for path in begun if _is_left(path)]
         for path in left:

@@ -32,8 +32,8 @@ def sums_of(folder: Path, names: Iterable[str]) -> dict[str, list[Any]]:
 
 
 def files_in(folder: Path, without: Iterable[str] = ()) -> list[str]:
-    """Paths of all files in a folder and below, but for those in folders named in ``without``."""
-    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    """Paths of all files in a folder and below, but for what people read (``.md``) and folders named in ``without``."""
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
     return sorted(name.as_posix() for name in names if name.parts[0] not in without)
 
 
@@ -56,12 +56,17 @@ def read(path: Path) -> dict[str, Any]:
         InputError: it is missing, damaged, or was changed after it was written.
     """
     head = read_json(path)
+    check_head(path, head)
+    return head
+
+
+def check_head(path: Path, head: Mapping[str, Any]) -> None:
+    """InputError when a head that was read has a seal which is not right."""
     if (SEAL in head) != (CHECKSUMS in head) or (SEAL in head and head[SEAL] != _seal(head)):
         raise InputError(
-            f"{path} is not what was written, its checksum is another; copy it again, or, if it was changed on "
+            f"{path} is damaged or was changed, its checksum is another; copy it again, or, if it was changed on "
             f'purpose, delete "{CHECKSUMS}" and "{SEAL}" from it'
         )
-    return head
 
 
 def check(folder: Path, head: Mapping[str, Any], only: Iterable[str] | None = None) -> None:
@@ -77,8 +82,8 @@ def check(folder: Path, head: Mapping[str, Any], only: Iterable[str] | None = No
     for name in sums if only is None else sums.keys() & set(only):
         if not _is(folder, name, list(sums[name])):
             raise InputError(
-                f"{folder / name} is missing, damaged, or not what was written with this folder: its checksum is "
-                "another; copy the folder again as a whole"
+                f"{folder / name} is missing, cut short or damaged, its checksum is not the one that was written; "
+                "copy the folder again as a whole"
             )
 
 

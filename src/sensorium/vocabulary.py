@@ -141,7 +141,7 @@ class Vocabulary:
         codecs = checked(data.get("codecs"), Annotated[list[dict[str, Any]], Range(0, 256)], "codecs")
         found = cls.build(text_size, [Facts.from_json(facts) for facts in codecs])
         if found.size > MOST_IDS:
-            raise InputError(f"the codecs have {found.size} ids together, more than the {MOST_IDS} that a model may have")
+            raise InputError(f"the codecs have {found.size} ids together, more than {MOST_IDS}")
         return found
 
 

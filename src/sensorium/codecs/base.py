@@ -201,4 +201,3 @@ def load_codec(folder: str | PathLike[str]) -> Codec:
     if head.get("fingerprint", codec.fingerprint()) != codec.fingerprint():
         raise InputError(f"the codec in {folder} is not what was written, its fingerprint is another; copy it again")
     return codec
-
