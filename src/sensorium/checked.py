@@ -26,7 +26,7 @@ MOST_BYTES = 64 * 2**20
 MOST_ITEMS = 2**16
 """Of a text or a list of which nothing else is said."""
 SHOWN = 60
-LAYERS = re.compile(r"layers?$|blocks?$|depths?$|^num_res")
+LAYERS = re.compile(r"^(?!max_).*(layers?|blocks?|depths?)$|^num_res")
 """Names that numbers of layers have in configs of networks."""
 
 
@@ -179,19 +179,22 @@ def _between(bounds: Range) -> str:
     return f"{bounds.least:g} to {bounds.most:.0f}" if bounds.most > 1 else f"{bounds.least:g} to {bounds.most:g}"
 
 
-def check_sizes(config: Any, where: str) -> None:
+def check_sizes(config: Any, where: str, layers: int = 2**10) -> None:
     """InputError for a config of a network, as `transformers` has them, with a number that no network has.
 
     Layers are made one by one, before anybody sees that there are no weights for them, so their number is bounded more.
+
+    Args:
+        layers: most layers.
     """
     if isinstance(config, Mapping):
         for key, value in config.items():
             if _whole(value) and LAYERS.search(str(key)):
-                checked(value, Annotated[int, Range(-(2**10), 2**10)], f"{where}.{key}")
-            check_sizes(value, f"{where}.{key}")
+                checked(value, Annotated[int, Range(-layers, layers)], f"{where}.{key}")
+            check_sizes(value, f"{where}.{key}", layers)
     elif isinstance(config, list):
         for value in config:
-            check_sizes(value, where)
+            check_sizes(value, where, layers)
     elif _whole(config):
         checked(config, Annotated[int, Range(-(2**24), 2**24)], where)
     elif isinstance(config, float) and math.isnan(config):

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import torch
 
 from sensorium.checked import told
-from sensorium.model.folder import check_plain
+from sensorium.model.folder import check_plain, tensors_in
 from sensorium.types import InputError
 
 PACKAGE = "package:"
@@ -84,6 +85,8 @@ def _load_lm(place: str, dtype: torch.dtype, options: dict[str, Any]) -> Any:
     from transformers import AutoModelForCausalLM
 
     with told("its weights are missing, cut short or damaged", "; copy the model again"):
+        if Path(place).is_dir() and "gguf_file" not in options:
+            _check_memory(Path(place))
         lm, info = AutoModelForCausalLM.from_pretrained(
             place, dtype=dtype, trust_remote_code=False, use_safetensors=True, output_loading_info=True, **options
         )
@@ -91,6 +94,19 @@ def _load_lm(place: str, dtype: torch.dtype, options: dict[str, Any]) -> Any:
             missing = sorted(info["missing_keys"])
             raise InputError(f"{len(missing)} of them are not there, e.g. {missing[0]!s:.100}")
     return lm
+
+
+def _check_memory(folder: Path) -> None:
+    """InputError for a config of a model much larger than the files; weights without values would be made up first."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    with torch.device("meta"):
+        probe = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    wanted = sum(one.numel() for one in probe.parameters())
+    there = sum(prod(shape) for shapes in tensors_in(folder).values() for shape in shapes.values())
+    if wanted > 2 * there + 2**20 and not hasattr(config, "quantization_config"):
+        raise InputError(f"config.json describes a model of {wanted} weights, and its files hold {there}")
 
 
 @torch.inference_mode()

@@ -173,10 +173,24 @@ def check_plain(place: str, file: Any) -> None:
     if path is None:
         raise InputError("it has no config.json")
     config = read_json(path, infinite=True)
-    check_sizes(config, "config.json")
+    layers = sum(len(shapes) for shapes in tensors_in(Path(place)).values())
+    check_sizes(config, "config.json", max(64, layers) if layers else 2**10)
     for key, value in config.items():
         if "implementation" in key and isinstance(value, str) and "/" in value:
             raise InputError(f"config.json has {key!r}: {value!r:.80}, which is code of the Hub; delete it")
+
+
+def tensors_in(folder: Path) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Shapes of the tensors in the safetensors files of a folder, by file and name, read from their heads."""
+    from safetensors import safe_open
+
+    found = {}
+    for path in _listed(folder):
+        if path.suffix == ".safetensors" and is_file(path):
+            with told("its weights are missing, cut short or damaged", "; copy the model again"):
+                with safe_open(str(path), "pt") as file:
+                    found[path.name] = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+    return found
 
 
 def _listed(folder: Path) -> list[Path]:
