@@ -187,9 +187,10 @@ def tensors_in(folder: Path) -> dict[str, dict[str, tuple[int, ...]]]:
     found = {}
     for path in _listed(folder):
         if path.suffix == ".safetensors" and is_file(path):
-            with told("its weights are missing, cut short or damaged", "; copy the model again"):
-                with safe_open(str(path), "pt") as file:
-                    found[path.name] = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            damaged = told("its weights are missing, cut short or damaged", "; copy the model again")
+            with damaged, safe_open(str(path), "pt") as file:
+                names = file.keys()
+                found[path.name] = {name: tuple(file.get_slice(name).get_shape()) for name in names}
     return found
 
 
