@@ -17,8 +17,9 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # A room imports only from rooms before it (docs/design.md).
 ROOMS = (
-    "plugins", "types", "source", "files", "train_config", "device", "opening", "modalities", "codecs", "families",
-    "vocabulary", "stream", "senses", "model", "data", "training", "learning", "runs", "engines", "generate",
+    "plugins", "types", "checked", "seals", "source", "files", "train_config", "device", "opening", "modalities",
+    "codecs", "families", "vocabulary", "stream", "senses", "model", "data", "training", "learning", "runs", "engines",
+    "generate",
     "embed", "evaluate", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip
 MAY_NAME_MODALITIES = ("modalities", "families", "__init__")

@@ -15,7 +15,7 @@ from in_browser import PHONE, answers, attach, chromium, file, say, until, visit
 from PIL import Image
 from serving import running
 
-from sensorium.model.model import IN_THE_BOX
+from sensorium.model.folder import IN_THE_BOX
 
 BOARD = Path(__file__).resolve().parent.parent / "src" / "sensorium" / "serve" / "page" / "board"
 SCREENSHOTS = Path(__file__).resolve().parent.parent / "docs" / "screenshots"

@@ -29,7 +29,7 @@ from sensorium.families.refine import refined
 from sensorium.learning.report import codec_row, table, write_report
 from sensorium.learning.training import CodecTraining, train_codec
 from sensorium.modalities.augment import varied
-from sensorium.model.model import resolve
+from sensorium.model import resolve
 from sensorium.recipe import Learner
 from sensorium.types import InputError, Signal
 

@@ -14,7 +14,7 @@ from sensorium.files import cache_dir
 from sensorium.generate import Assistant
 from sensorium.modalities import Modality
 from sensorium.model import Base, Grown, Init, Learn, grow
-from sensorium.model.model import IN_THE_BOX
+from sensorium.model.folder import IN_THE_BOX
 from sensorium.runs import Data, Source, start
 from sensorium.training import TrainConfig, TrainResult
 from sensorium.types import InputError

@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from sensorium.checked import Range, checked
 from sensorium.codecs import Facts, Layout
 from sensorium.types import TEXT, InputError
+
+MOST_IDS = 2**24
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,17 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Vocabulary:
-        return cls.build(data["text_size"], [Facts.from_json(facts) for facts in data["codecs"]])
+        """The inverse of `to_json`.
+
+        Raises:
+            InputError: a fact or the size of the text is missing or out of range, or there are too many ids.
+        """
+        text_size = checked(data.get("text_size"), Annotated[int, Range(1, MOST_IDS)], "text_size")
+        codecs = checked(data.get("codecs"), Annotated[list[dict[str, Any]], Range(0, 256)], "codecs")
+        found = cls.build(text_size, [Facts.from_json(facts) for facts in codecs])
+        if found.size > MOST_IDS:
+            raise InputError(f"the codecs have {found.size} ids together, more than {MOST_IDS}")
+        return found
 
 
 def _special(tokens: list[str]) -> list[Any]:

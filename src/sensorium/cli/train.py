@@ -87,7 +87,7 @@ def train(
     where the last run stopped. A model that is grown already keeps its codecs and what it knows; --codec adds others.
     """
     from sensorium import api, runs
-    from sensorium.model.model import is_model
+    from sensorium.model.folder import is_model
 
     options.quiet()
     if config is not None:

@@ -18,10 +18,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sensorium import plugins
+from sensorium.checked import NAME, checked, read_json, told
 from sensorium.codecs.facts import Facts
 from sensorium.codecs.layout import Layout
 from sensorium.codecs.learning import Learning, Media
-from sensorium.files import atomic_folder
+from sensorium.files import atomic_folder, is_file
 from sensorium.modalities import modality
 from sensorium.types import InputError, Signal
 
@@ -165,6 +166,7 @@ class Codec(ABC):
 
         with atomic_folder(folder) as out:
             head = {"family": self.family, "facts": self.facts.to_json(), "config": self.config()}
+            head["fingerprint"] = self.fingerprint()
             (out / "codec.json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
             arrays = {key: np.ascontiguousarray(value) for key, value in self.tensors().items()}
             save_file(arrays, str(out / "codec.safetensors"))
@@ -176,27 +178,26 @@ def load_codec(folder: str | PathLike[str]) -> Codec:
     Raises:
         InputError: the folder is not a codec, is damaged, or its facts do not match its family's.
     """
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     folder = Path(folder)
     for name in ("codec.json", "codec.safetensors"):
-        if not (folder / name).is_file():
+        if not is_file(folder / name):
             raise InputError(f"{folder} is not a codec folder: {name} is missing; give one that Codec.save wrote")
-    try:
-        head = json.loads((folder / "codec.json").read_text(encoding="utf-8"))
-        family, config, facts = head["family"], head["config"], Facts.from_json(head["facts"])
+    head = read_json(folder / "codec.json")
+    with told(f"the codec in {folder} is damaged", "; copy or train it again"):
+        for name, hint in (("family", NAME), ("facts", dict[str, Any])):
+            checked(head.get(name), hint, name)
+        facts = Facts.from_json(head["facts"])
         tensors = load_file(str(folder / "codec.safetensors"))
-    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, KeyError, TypeError, SafetensorError) as error:
-        raise InputError(f"the codec in {folder} is damaged ({error}); copy or train it again") from error
     try:
-        kind = plugins.load(plugins.CODECS, family)
+        kind = plugins.load(plugins.CODECS, head["family"])
     except ValueError as error:
         raise InputError(f"the codec in {folder} needs a package that is not installed: {error}") from error
-    try:
-        codec = kind.build(config, tensors)
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"the codec in {folder} does not fit its own weights ({error}); copy it again") from error
+    with told(f"the codec in {folder} does not fit its own weights", "; copy it again"):
+        codec: Codec = kind.build(head.get("config"), tensors)
     if codec.facts.identity() != facts.identity():
         raise InputError(f"the codec in {folder} states facts that its family does not confirm; copy or train it again")
+    if head.get("fingerprint", codec.fingerprint()) != codec.fingerprint():
+        raise InputError(f"the codec in {folder} is not what was written, its fingerprint is another; copy it again")
     return codec

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from math import prod
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from sensorium.checked import NAME, RATE_HZ, Range, checked
 from sensorium.modalities import Wish
 from sensorium.types import InputError
 
 Use = Literal["both", "read", "write"]
 Axes = tuple[int | None, ...]
+Size = Annotated[int, Range(1, 2**20)]
+Frames = Annotated[int, Range(0, 2**24)]
+Books = Annotated[tuple[Size, ...], Range(1, 2**12)]
+Head = Annotated[tuple[tuple[NAME, Size], ...], Range(0, 2**12)]
+Grid = Annotated[tuple[Size | None, ...], Range(1, 8)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +41,15 @@ class Facts:
         wish: what the codec would like to be given.
     """
 
-    name: str
-    modality: str
-    codebook_sizes: tuple[int, ...]
-    header: tuple[tuple[str, int], ...] = ()
-    grid: Axes = (None,)
-    max_frames: int
-    min_frames: int = 1
-    frame_rate_hz: float | None = None
-    hop: int | None = None
+    name: NAME
+    modality: NAME
+    codebook_sizes: Books
+    header: Head = ()
+    grid: Grid = (None,)
+    max_frames: Frames
+    min_frames: Frames = 1
+    frame_rate_hz: RATE_HZ | None = None
+    hop: Size | None = None
     use: Use = "both"
     wish: Wish = Wish()
 
@@ -106,12 +112,17 @@ class Facts:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Facts:
-        """The inverse of `to_json`; fields of later versions are passed over. Format 1 had null for a free grid."""
+        """The inverse of `to_json`; fields of later versions are passed over. Format 1 had null for a free grid.
+
+        Raises:
+            InputError: a fact is missing, of another type, or out of range.
+        """
         known = {field.name for field in fields(cls)}
-        given: dict[str, Any] = {name: _tupled(value) for name, value in data.items() if name in known}
-        given["grid"] = given.get("grid") or (None,)
+        given = {name: value for name, value in checked(data, Mapping[str, Any], "facts").items() if name in known}
+        if given.get("grid", ()) is None:
+            del given["grid"]
         given["wish"] = Wish.from_json(data.get("wish", {}))
-        return cls(**given)
+        return checked(given, cls, "facts")
 
 
 def check_name(name: str) -> None:
@@ -122,7 +133,3 @@ def check_name(name: str) -> None:
 
 def _listed(value: Any) -> Any:
     return [_listed(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value

@@ -19,6 +19,7 @@ from sensorium.senses import Senses
 from sensorium.source import Source
 from sensorium.types import Conversation, InputError, Part, Signal
 
+CHECKSUM = b"checksum"
 BATCH = 64  # media encoded at a time
 KEEP = 1024  # media encoded before their codes are written down
 FORMAT = "2"  # goes up when a modality opens media differently than before
@@ -69,9 +70,11 @@ class CodeCache:
                 continue
             try:
                 table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+                if (table.schema.metadata or {}).get(CHECKSUM) != _checksum(table):
+                    continue
                 keys = table["key"].to_pylist()
-            except (pa.ArrowInvalid, KeyError, OSError):
-                continue  # cut short or foreign: its media are encoded again
+            except (ValueError, KeyError, OSError, TypeError, IndexError):
+                continue  # cut short, damaged or foreign: its media are encoded again
             self._seen.add(path.name)
             for row, key in enumerate(keys):
                 self._rows[key] = (len(self._tables), row)
@@ -95,10 +98,23 @@ class CodeCache:
                 "codes": pa.array([value.astype(np.int32) for value in codes.values()], pa.list_(pa.int32())),
             }
         )
+        table = table.replace_schema_metadata({CHECKSUM: _checksum(table)})
         name = hashlib.sha256(b"".join(sorted(codes))).hexdigest()[:24]
         with atomic_file(self.folder / f"{name}.arrow") as path, pa.ipc.new_file(str(path), table.schema) as writer:
             writer.write_table(table)
         self.refresh()
+
+
+def _checksum(table: pa.Table) -> bytes:
+    """SHA-256 of the keys and codes of a table, in hex."""
+    digest = hashlib.sha256(f"{table.num_rows} {table.schema.types}".encode())
+    for chunk in table["key"].chunks:
+        digest.update(b"".join(chunk.to_pylist()))
+    for chunk in table["codes"].chunks:
+        chunk.validate(full=True)
+        digest.update(np.ascontiguousarray(chunk.offsets).data)
+        digest.update(np.ascontiguousarray(chunk.values).data)
+    return digest.hexdigest().encode()
 
 
 @dataclass

@@ -3,8 +3,8 @@
 A folder of ``shard-00000.arrow`` files and a ``shards.json``. A shard is an Arrow file with the columns ``ids``
 (list<int32>) and ``mask`` (list<bool>); Arrow rather than Parquet, because Parquet must be decoded into memory
 and Arrow is read where it lies. Each says in its metadata what it was made from, so a shard exists or it does
-not, and a second run writes only what is missing or has changed. ``shards.json`` comes last: a folder without
-it is unfinished.
+not, and a second run writes only what is missing, damaged or has changed. ``shards.json`` comes last: a folder
+without it is unfinished. The metadata hold a checksum of the columns, compared when a shard is first read.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from functools import partial
 from itertools import count, islice
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 
-from sensorium import plugins
+from sensorium import plugins, seals
+from sensorium.checked import Range, checked
 from sensorium.data.codes import Encoder, numbered, stamp
 from sensorium.files import atomic_file
 from sensorium.senses import Senses
@@ -31,9 +32,13 @@ from sensorium.stream import Rendered, Stream
 from sensorium.types import Conversation, InputError, Role
 
 HEAD_FILE = "shards.json"
-FORMAT = 2
+FORMAT = 3
 METADATA = b"sensorium"
+TYPES = [pa.list_(pa.int32()), pa.list_(pa.bool_())]
+"""Of the columns."""
 PROBE = "Hello, world! Qu'est-ce que c'est ? 17 + 4 = 21. Straße, ¿qué?, 你好, \n\tmany  spaces"
+
+Count = Annotated[int, Range(0, 2**53)]
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,15 @@ class ShardInfo:
         source: digest of the conversations, the tokenizer and the codecs it was made from.
         samples, tokens, learned: conversations, their ids, and how many of these are learned.
         kinds: tokens by kind: text, and each codec.
+        checksum: of the columns, see `checksum_of`.
     """
 
-    source: str
-    samples: int
-    tokens: int
-    learned: int
-    kinds: dict[str, int]
+    source: Annotated[str, Range(1, 128)]
+    samples: Count
+    tokens: Count
+    learned: Count
+    kinds: dict[str, Count]
+    checksum: Annotated[str, Range(64, 64)]
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ def encode_one_shard(job: ShardJob, maker: ShardMaker, encoder: Encoder | None =
     """
     path = maker.folder / f"shard-{job.index:05d}.arrow"
     known = shard_info(path)
-    if known is not None and known.source == job.source:
+    if known is not None and known.source == job.source and is_whole(path, known):
         return known
     encoder = encoder or Encoder(maker.senses, maker.cache)
     encoded = encoder.encode(job.conversations, job.first)
@@ -154,21 +161,57 @@ def _write(path: Path, rendered: Sequence[Rendered], source: str, stream: Stream
     vocabulary = stream.vocabulary
     counts = np.bincount(vocabulary.kind_of(ids), minlength=len(vocabulary.kinds))
     kinds = dict(zip(vocabulary.kinds, counts.tolist(), strict=True))
-    info = ShardInfo(source, len(rendered), len(ids), int(mask.sum()), kinds)
     columns = [pa.ListArray.from_arrays(offsets, pa.array(ids)), pa.ListArray.from_arrays(offsets, pa.array(mask))]
-    schema = pa.schema([("ids", columns[0].type), ("mask", columns[1].type)])
+    schema = pa.schema(list(zip(("ids", "mask"), TYPES, strict=True)))
+    checksum = checksum_of(pa.record_batch(columns, schema=schema))
+    info = ShardInfo(source, len(rendered), len(ids), int(mask.sum()), kinds, checksum)
     schema = schema.with_metadata({METADATA: json.dumps(asdict(info)).encode()})
     with atomic_file(path) as temporary, pa.ipc.new_file(str(temporary), schema) as writer:
         writer.write_batch(pa.record_batch(columns, schema=schema))
     return info
 
 
+def checksum_of(batch: pa.RecordBatch) -> str:
+    """SHA-256 of the ids, the masks and where each sample begins."""
+    digest = hashlib.sha256(str(batch.num_rows).encode())
+    for column in batch.columns:
+        digest.update(np.ascontiguousarray(column.offsets).data)
+        digest.update(memoryview(column.values.buffers()[1] or b"")[: _bytes_of(column.values)])
+    return digest.hexdigest()
+
+
+def _bytes_of(values: pa.Array) -> int:
+    return -(-len(values) * values.type.bit_width // 8)
+
+
+def opened(path: Path) -> pa.RecordBatch:
+    """The columns of a shard, read where they lie, of the right types and lengths; not yet compared with the checksum.
+
+    Raises:
+        ValueError, OSError: they are not, or the file is no shard.
+    """
+    batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    if batch.schema.types != TYPES or any(column.null_count for column in batch.columns):
+        raise ValueError("the columns are of other types")
+    batch.validate(full=True)
+    return batch
+
+
+def is_whole(path: Path, info: ShardInfo) -> bool:
+    """Whether a shard holds what was written."""
+    try:
+        return checksum_of(opened(path)) == info.checksum
+    except (OSError, ValueError, TypeError, IndexError):
+        return False
+
+
 def shard_info(path: Path) -> ShardInfo | None:
     """What a shard says of itself; None if it is not there or was cut short."""
     try:
         with pa.memory_map(str(path)) as file:
-            return ShardInfo(**json.loads(pa.ipc.open_file(file).schema.metadata[METADATA]))
-    except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError):
+            told = json.loads(pa.ipc.open_file(file).schema.metadata[METADATA])
+            return checked(told, ShardInfo, "the shard")
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError, RecursionError):
         return None
 
 
@@ -277,7 +320,7 @@ def _finish(folder: Path, done: Sequence[ShardInfo], prints: Mapping[str, Any]) 
         "shards": [{"file": f"shard-{n:05d}.arrow", **asdict(info)} for n, info in enumerate(done)],
     }
     with atomic_file(folder / HEAD_FILE) as path:
-        path.write_text(json.dumps(head, indent=1) + "\n", encoding="utf-8")
+        seals.write(path, head, indent=1)
     named = {shard["file"] for shard in head["shards"]}
     for path in folder.glob("shard-[0-9][0-9][0-9][0-9][0-9].arrow"):
         if path.name not in named:

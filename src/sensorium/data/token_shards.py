@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from bisect import bisect_right
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
 
+from sensorium import seals
+from sensorium.checked import Range, checked, told
 from sensorium.data.packing import Sample
-from sensorium.data.shards import HEAD_FILE, fingerprints, shard_info
+from sensorium.data.shards import FORMAT, HEAD_FILE, Count, ShardInfo, checksum_of, fingerprints, opened, shard_info
+from sensorium.files import is_file
 from sensorium.senses import Senses
 from sensorium.types import InputError
 
@@ -35,7 +38,7 @@ class TokenShards:
         self.head = _read_head(self.folder)
         if senses is not None:
             self.check(senses)
-        self._shards = [_Shard(self.folder / shard["file"], shard["source"]) for shard in self.head["shards"]]
+        self._shards = [_Shard(self.folder / _name(shard), _info(shard)) for shard in self.head["shards"]]
         self._stops = np.cumsum([len(shard.offsets) - 1 for shard in self._shards]).tolist()
 
     def check(self, senses: Senses) -> None:
@@ -72,20 +75,28 @@ class TokenShards:
 
 
 class _Shard:
-    def __init__(self, path: Path, source: str):
-        info = shard_info(path)
-        if info is None or info.source != source:
+    """A shard; its bytes are compared with their checksum when the first sample is read, which reads them anyway."""
+
+    def __init__(self, path: Path, info: ShardInfo):
+        self._path, self._info, self._checked = path, info, False
+        if shard_info(path) != info:
             raise _damaged(path)
         try:
-            batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
-        except (OSError, pa.ArrowInvalid) as error:
+            self._batch = opened(path)
+        except (OSError, ValueError, TypeError, IndexError) as error:
             raise _damaged(path) from error
-        column = batch.column(0)
+        column = self._batch.column(0)
         self.offsets = np.asarray(column.offsets)
         self.ids = column.values.to_numpy()
-        self.mask = batch.column(1).values
+        self.mask = self._batch.column(1).values
+        if self._batch.num_rows != info.samples or len(self.mask) != len(self.ids):
+            raise _damaged(path)
 
     def sample(self, index: int) -> Sample:
+        if not self._checked:
+            if checksum_of(self._batch) != self._info.checksum:
+                raise _damaged(self._path)
+            self._checked = True
         start, stop = self.offsets[index], self.offsets[index + 1]
         mask = self.mask.slice(start, stop - start).to_numpy(zero_copy_only=False)
         return Sample(self.ids[start:stop], mask)
@@ -99,11 +110,47 @@ def _damaged(path: Path) -> InputError:
 
 
 def _read_head(folder: Path) -> dict[str, Any]:
-    try:
-        return json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    path = folder / HEAD_FILE
+    if not is_file(path):
         raise InputError(
             f"{folder} holds no finished token shards ({HEAD_FILE} is missing); run `sensorium data encode` to the end"
-        ) from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"{folder / HEAD_FILE} is damaged; run `sensorium data encode` again") from error
+        )
+    with told(f"{path} is damaged", "; run `sensorium data encode` again"):
+        head = seals.read(path)
+        if head.get("format") != FORMAT:
+            raise InputError(f"it has format {head.get('format')!r:.40}, this version reads {FORMAT}")
+        checked({name: value for name, value in head.items() if name not in OTHERS}, _Head, "it")
+    return head
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prints:
+    text: str
+    codecs: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """What ``shards.json`` says, see `sensorium.data.shards`."""
+
+    samples: Count
+    tokens: Count
+    learned: Count
+    kinds: dict[str, Count]
+    fingerprints: _Prints
+    shards: Annotated[list[dict[str, Any]], Range(1, 2**24)]
+
+
+OTHERS = ("format", seals.CHECKSUMS, seals.SEAL)
+
+
+def _name(shard: dict[str, Any]) -> str:
+    """Of a shard's file, which lies in the folder."""
+    name = checked(shard.get("file"), Annotated[str, Range(1, 100)], "a shard's file")
+    if not re.fullmatch(r"shard-\d{5,}\.arrow", name):
+        raise InputError(f"a shard is called shard-00000.arrow and so on, not {name!r}")
+    return name
+
+
+def _info(shard: dict[str, Any]) -> ShardInfo:
+    return checked({name: value for name, value in shard.items() if name != "file"}, ShardInfo, "a shard")

@@ -8,13 +8,14 @@ can tell where one ends. Legend: N windows, W rows of a window, C columns, Q coe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 
+from sensorium.checked import Range
 from sensorium.codecs import CodecStream
 from sensorium.families import scaling
-from sensorium.families.rows import Gathered, Range, RowsCodec, learned
+from sensorium.families.rows import Columns, Ends, Frames, Gathered, RowsCodec, learned
 from sensorium.types import InputError, Signal
 
 TAIL = 0.999
@@ -42,15 +43,15 @@ class DCTCodec(RowsCodec):
 
     def __init__(
         self,
-        columns: Sequence[str] | int = 1,
+        columns: Columns = 1,
         *,
-        window: int = 16,
-        kept: int = 8,
-        bins: int = 64,
-        limits: Sequence[float] = (),
+        window: Annotated[int, Range(2, 2**10)] = 16,
+        kept: Annotated[int, Range(1, 2**10)] = 8,
+        bins: Annotated[int, Range(3, 2**16)] = 64,
+        limits: Sequence[Annotated[float, Range(1e-30, 1e30)]] = (),
         exact: bool = True,
-        ranges: Sequence[Range | None] = (),
-        max_frames: int = 64,
+        ranges: Sequence[Ends | None] = (),
+        max_frames: Frames = 64,
         **rows: Any,
     ):
         super().__init__(columns, ranges=ranges, **rows)

@@ -10,16 +10,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from sensorium import plugins
+from sensorium.checked import RATE_HZ, Range, checked_arguments
 from sensorium.families.header import Header
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
 
 FEATURES = "sensorium.features"
+Side = Annotated[int, Range(1, 2**13)]
+Rows = Annotated[int, Range(1, 2**24)]
 
 
 class Features(ABC):
@@ -57,7 +60,9 @@ def features(name: str, **settings: Any) -> Features:
     """
     try:
         known = plugins.load(FEATURES, name)
-        return known(**settings) if isinstance(known, type) else Function(known, **settings)
+        kind = known if isinstance(known, type) else Function
+        given = checked_arguments(kind, settings, "settings")
+        return kind(**given) if kind is known else Function(known, **given)
     except (TypeError, ValueError) as error:
         raise InputError(f"features {name!r} cannot be made: {error}") from error
 
@@ -73,7 +78,9 @@ class Function(Features):
 
     writes: ClassVar[bool] = False
 
-    def __init__(self, function: Callable[[Signal], np.ndarray], most_rows: int = 4096, rate_hz: float | None = None):
+    def __init__(
+        self, function: Callable[[Signal], np.ndarray], most_rows: Rows = 4096, rate_hz: RATE_HZ | None = None
+    ):
         self.function = function
         self.facts = {"grid": (None,), "max_frames": most_rows, "frame_rate_hz": rate_hz, "hop": 1}
 
@@ -92,7 +99,7 @@ class Patches(Features):
         patch_px: side of a patch.
     """
 
-    def __init__(self, size_px: int = 64, patch_px: int = 8):
+    def __init__(self, size_px: Side = 64, patch_px: Side = 8):
         if size_px % patch_px:
             raise ValueError(f"patches of {patch_px} px do not tile {size_px} px")
         self.size_px, self.patch_px, side = size_px, patch_px, size_px // patch_px
@@ -130,11 +137,11 @@ class Windows(Features):
 
     def __init__(
         self,
-        rows: int = 8,
-        shape: tuple[int, ...] = (1,),
-        most_rows: int = 4096,
+        rows: Rows = 8,
+        shape: Annotated[tuple[Side, ...], Range(1, 8)] = (1,),
+        most_rows: Rows = 4096,
         floats: bool = True,
-        rate_hz: float | None = None,
+        rate_hz: RATE_HZ | None = None,
         channels: tuple[str, ...] = (),
         units: tuple[str, ...] = (),
     ):

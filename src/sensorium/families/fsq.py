@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, prod
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sensorium.checked import NAME, RATE_HZ, Range
 from sensorium.codecs import Facts, Learning, Media, Use
-from sensorium.families.fsq_net import Axes, FsqNet, stages
+from sensorium.families.fsq_net import Axes, Blocks, FsqNet, Hop, Levels, Side, Space, Steps, Widths, stages
 from sensorium.families.header import Header
 from sensorium.families.net_codec import BATCH, NetCodec, even_batches, later, net_to_pixels, settle, to_net
 from sensorium.families.pool import Pool
@@ -59,24 +60,24 @@ class FSQConfig:
         channel_names, units: of the channels, where media have them.
     """
 
-    name: str = "image"
-    modality: str = "image"
+    name: NAME = "image"
+    modality: NAME = "image"
     use: Use = "both"
-    size_px: int = 64
-    grid: int = 8
-    levels: tuple[int, ...] = (8, 8, 8, 8)
-    patch_px: int = 4
-    encoder_widths: tuple[int, ...] = (64, 128)
-    encoder_blocks: tuple[int, ...] = (1, 2)
-    decoder_widths: tuple[int, ...] = (64, 128)
-    decoder_blocks: tuple[int, ...] = (1, 3)
-    refine_steps: int = 0
-    space: int = later(2)
-    hop: int = later(0)
-    most_steps: int = later(256)
-    inputs: int = later(3)
+    size_px: Side = 64
+    grid: Side = 8
+    levels: Levels = (8, 8, 8, 8)
+    patch_px: Side = 4
+    encoder_widths: Widths = (64, 128)
+    encoder_blocks: Blocks = (1, 2)
+    decoder_widths: Widths = (64, 128)
+    decoder_blocks: Blocks = (1, 3)
+    refine_steps: Annotated[int, Range(0, 2**12)] = 0
+    space: Space = later(2)
+    hop: Hop = later(0)
+    most_steps: Steps = later(256)
+    inputs: Side = later(3)
     floats: bool = later(False)
-    rate_hz: float | None = later(None)
+    rate_hz: RATE_HZ | None = later(None)
     channel_names: tuple[str, ...] = later(())
     units: tuple[str, ...] = later(())
 

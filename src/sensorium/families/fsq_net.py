@@ -12,13 +12,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sensorium.checked import Range
+
 Sizes = tuple[int, ...]
+Side = Annotated[int, Range(1, 2**13)]
+"""Cells, codes or numbers along an axis, or channels."""
+Levels = Annotated[tuple[Annotated[int, Range(2, 2**16)], ...], Range(1, 64)]
+Widths = Annotated[tuple[Side, ...], Range(1, 16)]
+Blocks = Annotated[tuple[Annotated[int, Range(0, 64)], ...], Range(1, 16)]
+Hop = Annotated[int, Range(0, 2**20)]
+Space = Annotated[int, Range(0, 3)]
+Steps = Annotated[int, Range(1, 2**24)]
 CONV: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 NORM: dict[int, Any] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 LAID_OUT = {1: torch.contiguous_format, 2: torch.channels_last, 3: torch.channels_last_3d}

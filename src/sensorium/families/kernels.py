@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch.nn.functional import conv1d
 
+from sensorium.checked import NAME, checked_arguments
 from sensorium.codecs import Codec, Facts
 from sensorium.families.scaling import bumps
 from sensorium.types import InputError, Signal
@@ -39,7 +40,11 @@ class KernelsCodec(Codec):
 
     family: ClassVar[str] = "kernels"
 
-    def __init__(self, mean_D: np.ndarray, weights_DP: np.ndarray, name: str = "series-read", modality: str = "series"):
+    def __init__(
+        self, mean_D: np.ndarray, weights_DP: np.ndarray, name: NAME = "series-read", modality: NAME = "series"
+    ):
+        if weights_DP.ndim != 2 or mean_D.shape != weights_DP.shape[:1] or weights_DP.shape[1] < LOOKED:
+            raise InputError(f"weights of features and kinds {weights_DP.shape} do not go with means {mean_D.shape}")
         self.mean_D, self.weights_DP = mean_D.astype(np.float32), weights_DP.astype(np.float32)
         kinds = tuple((f"kind{rank}", weights_DP.shape[1]) for rank in range(LOOKED))
         self.facts = Facts(
@@ -109,7 +114,7 @@ class KernelsCodec(Codec):
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> KernelsCodec:
-        return cls(tensors["mean"], tensors["weights"], **config)
+        return cls(tensors["mean"], tensors["weights"], **checked_arguments(cls, config, "config"))
 
 
 def stretched(values: np.ndarray, length: int) -> np.ndarray:

@@ -7,13 +7,14 @@ Legend: N rows, D numbers of a row, K centroids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 
 from sensorium import plugins
+from sensorium.checked import NAME, checked, checked_arguments
 from sensorium.codecs import Codec, Facts, Learning, Media, Use
 from sensorium.families.features import FEATURES, Features, features
 from sensorium.families.pool import Pool
@@ -39,9 +40,9 @@ class KMeansCodec(Codec):
     def __init__(
         self,
         centroids: np.ndarray,
-        of: str = "patches",
-        name: str = "image",
-        modality: str = "image",
+        of: NAME = "patches",
+        name: NAME = "image",
+        modality: NAME = "image",
         use: Use = "both",
         **settings: Any,
     ):
@@ -145,7 +146,10 @@ class KMeansCodec(Codec):
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> KMeansCodec:
-        return cls(tensors["centroids"], **config)
+        known = checked(config, Mapping[str, Any], "config")
+        settings = {name: value for name, value in known.items() if name not in ("of", "name", "modality", "use")}
+        named = {name: value for name, value in known.items() if name not in settings}
+        return cls(tensors["centroids"], **checked_arguments(cls, named, "config"), **settings)
 
 
 def _numbers(rows_ND: np.ndarray) -> torch.Tensor:

@@ -6,7 +6,7 @@ Shape legend: B media of a batch, D channels of a medium, N its axes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, field, fields
 from math import prod
 from typing import Any, ClassVar, Self, TypeVar
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sensorium.checked import checked
 from sensorium.codecs import Codec
 
 BATCH = 8
@@ -76,11 +77,19 @@ class NetCodec(Codec):
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> Self:
-        given = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
-        settings = cls.config_class(**given)
+        settings = checked(config, cls.config_class, "config")
+        weights = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
+        fits(settings.net, weights)
         net = settings.net()
-        net.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in tensors.items()})
+        net.load_state_dict(weights)
         return cls(settings, net)
+
+
+def fits(make: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> None:
+    """RuntimeError when weights are not those of the network; made without memory, it may claim to be of any size."""
+    with torch.device("meta"):
+        probe = make()
+    probe.load_state_dict({name: one.to("meta") for name, one in weights.items()}, assign=True)
 
 
 def level_features(levels: Sequence[int]) -> np.ndarray:

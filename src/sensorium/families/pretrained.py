@@ -8,13 +8,15 @@ and X-Codec (arXiv 2408.17175). The weights travel inside the codec's folder, as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 
+from sensorium.checked import NAME, check_sizes, checked, checked_arguments
 from sensorium.codecs import Codec, Facts
 from sensorium.families import pretrained_sources as sources
+from sensorium.families.net_codec import fits
 from sensorium.families.pretrained_models import PictureModel, SoundModel
 from sensorium.types import InputError, Signal
 
@@ -44,7 +46,7 @@ class PretrainedCodec(Codec):
 
     family: ClassVar[str] = "pretrained"
 
-    def __init__(self, vq: Any, name: str | None = None, modality: str | None = None, **settings: Any):
+    def __init__(self, vq: Any, name: NAME | None = None, modality: NAME | None = None, **settings: Any):
         self.kind = vq.config.model_type
         if self.kind not in KINDS:
             raise InputError(f"a model of type {self.kind!r} is no known tokenizer; known: {', '.join(KINDS)}")
@@ -118,12 +120,19 @@ class PretrainedCodec(Codec):
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> PretrainedCodec:
-        left = dict(config)
-        settings, model = _classes(left.pop("kind"))
-        shape = left.pop("vq")
-        vq = model(settings(**{name: shape[name] for name in shape.keys() - {"model_type", "transformers_version"}}))
-        vq.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
-        return cls(vq, **left)
+        left = checked(config, dict[str, Any], "config")
+        kind = checked(left.pop("kind", None), Literal[tuple(KINDS)], "config.kind")
+        shape = checked(left.pop("vq", None), dict[str, Any], "config.vq")
+        check_sizes(shape, "config.vq")
+        settings, model = _classes(kind)
+        given = {name: shape[name] for name in shape.keys() - {"model_type", "transformers_version"}}
+        weights = {name: torch.from_numpy(value) for name, value in tensors.items()}
+        fits(lambda: model(settings(**given)), weights)
+        vq = model(settings(**given))
+        vq.load_state_dict(weights)
+        named = {name: left.pop(name) for name in ("name", "modality") if name in left}
+        named = checked_arguments(cls, named, "config")
+        return cls(vq, **named, **checked_arguments(KINDS[kind][3], left, "config"))
 
 
 def _classes(kind: str) -> tuple[Any, Any]:

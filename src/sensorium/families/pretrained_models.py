@@ -5,12 +5,13 @@ Legend of shapes: 1 medium, 3 colours, S side in pixels, R samples of sound, D i
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sensorium.checked import Range
 from sensorium.families.header import Header
 from sensorium.families.net_codec import net_to_pixels, pixels_to_net
 from sensorium.modalities import Wish
@@ -31,7 +32,7 @@ class PictureModel:
     modality: ClassVar[str] = "image"
     header = Header()
 
-    def __init__(self, vq: Any, size_px: int | None = None):
+    def __init__(self, vq: Any, size_px: Annotated[int, Range(1, 2**13)] | None = None):
         shrink = 2 ** (len(vq.config.channel_multiplier) - 1)
         size_px = size_px or _trained_size_px(vq.config, shrink)
         if size_px % shrink:
@@ -89,7 +90,12 @@ class SoundModel:
 
     modality: ClassVar[str] = "audio"
 
-    def __init__(self, vq: Any, codebooks: int | None = None, most_s: float = 30.0):
+    def __init__(
+        self,
+        vq: Any,
+        codebooks: Annotated[int, Range(1, 2**10)] | None = None,
+        most_s: Annotated[float, Range(1e-3, 1e6)] = 30.0,
+    ):
         config = vq.config
         if getattr(config, "normalize", False) or getattr(config, "chunk_length_s", None):
             raise InputError("this model scales sound or cuts it into chunks, which codes cannot say; take another one")

@@ -16,7 +16,7 @@ def config_of(source: str) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(source)
+        return AutoConfig.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"no VQ model could be loaded from {source!r}: {_first_line(error)}") from error
 
@@ -24,7 +24,7 @@ def config_of(source: str) -> Any:
 def whole(model: Any, source: str) -> Any:
     """A model that stands alone; InputError when its weights are missing."""
     try:
-        return model.from_pretrained(source)
+        return model.from_pretrained(source, use_safetensors=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"the weights of {source!r} could not be fetched: {_first_line(error)}") from error
 

@@ -6,16 +6,21 @@ Legend: T rows, C columns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from sensorium.checked import NAME, RATE_HZ, Range, checked_arguments
 from sensorium.codecs import Codec, Facts, Use
 from sensorium.families import scaling
 from sensorium.modalities import Wish, modality
 from sensorium.types import InputError, Signal
 
-Range = tuple[float, float]
+Ends = tuple[float, float]
+"""Least and greatest number of a column."""
+Columns = Annotated[Sequence[str], Range(1, 2**10)] | Annotated[int, Range(1, 2**10)]
+Measure = Annotated[float, Range(1e-9, 1e9)]
+Frames = Annotated[int, Range(1, 2**24)]
 UNUSED = ("minutes", "checkpoint", "say")
 """Arguments of learning that a family without training has no use for."""
 
@@ -34,15 +39,15 @@ class RowsCodec(Codec):
 
     def __init__(
         self,
-        columns: Sequence[str] | int = 1,
+        columns: Columns = 1,
         *,
-        ranges: Sequence[Range | None] = (),
+        ranges: Sequence[Ends | None] = (),
         shared: bool = False,
         units: Sequence[str] = (),
-        rate_hz: float | None = None,
-        frame: tuple[float, float] | None = None,
-        name: str = "series",
-        modality: str = "series",
+        rate_hz: RATE_HZ | None = None,
+        frame: tuple[Measure, Measure] | None = None,
+        name: NAME = "series",
+        modality: NAME = "series",
         use: Use = "both",
     ):
         self.columns = columns if isinstance(columns, int) else len(columns)
@@ -113,7 +118,7 @@ class RowsCodec(Codec):
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> RowsCodec:
-        return cls(**config)
+        return cls(**checked_arguments(cls, config, "config"))
 
 
 class Gathered:
@@ -161,7 +166,7 @@ def learned(media: Iterable[Signal], names: Mapping[str, Any], codes: int | None
     return told | {name: value for name, value in names.items() if name not in UNUSED}
 
 
-def _check(name: str, columns: int, ranges: Sequence[Range | None], units: Sequence[str]) -> None:
+def _check(name: str, columns: int, ranges: Sequence[Ends | None], units: Sequence[str]) -> None:
     if columns < 1 or len(ranges) != columns or len(units) not in (0, columns):
         raise InputError(
             f"codec {name!r} has {columns} columns, {len(ranges)} ranges and {len(units)} units; give as many, or none"

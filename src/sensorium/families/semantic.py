@@ -16,16 +16,30 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sensorium.checked import NAME, RATE_HZ, Range
 from sensorium.codecs import Facts, Learning, Media
 from sensorium.families.fsq import SETTLED, fsq_levels, media_like, step_rows, taken
-from sensorium.families.fsq_net import Axes, Encoder, Quantiser, lay_out, stages
+from sensorium.families.fsq_net import (
+    Axes,
+    Blocks,
+    Encoder,
+    Hop,
+    Levels,
+    Quantiser,
+    Side,
+    Space,
+    Steps,
+    Widths,
+    lay_out,
+    stages,
+)
 from sensorium.families.header import Header
 from sensorium.families.net_codec import BATCH, NetCodec, even_batches, later, settle, to_net
 from sensorium.families.pool import Pool
@@ -59,23 +73,23 @@ class SemanticConfig:
         rate_hz: rows a second, for media in time.
     """
 
-    name: str = "image-read"
-    modality: str = "image"
-    size_px: int = 64
-    codes: int = 8
-    levels: tuple[int, ...] = (3, 3, 3, 3, 3)
-    patch_px: int = 4
-    widths: tuple[int, ...] = (64, 128, 192)
-    blocks: tuple[int, ...] = (1, 2, 2)
-    channels: int = 96
-    hidden: int = 320
-    space: int = later(2)
-    hop: int = later(0)
-    pool: int = later(1)
-    most_frames: int = later(1)
-    inputs: int = later(3)
+    name: NAME = "image-read"
+    modality: NAME = "image"
+    size_px: Side = 64
+    codes: Annotated[int, Range(1, 2**10)] = 8
+    levels: Levels = (3, 3, 3, 3, 3)
+    patch_px: Side = 4
+    widths: Widths = (64, 128, 192)
+    blocks: Blocks = (1, 2, 2)
+    channels: Side = 96
+    hidden: Side = 320
+    space: Space = later(2)
+    hop: Hop = later(0)
+    pool: Steps = later(1)
+    most_frames: Steps = later(1)
+    inputs: Side = later(3)
     floats: bool = later(False)
-    rate_hz: float | None = later(None)
+    rate_hz: RATE_HZ | None = later(None)
 
     @property
     def axes(self) -> Axes:

@@ -7,15 +7,17 @@ Legend: T rows, C columns, K codebooks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 
+from sensorium.checked import Range
 from sensorium.codecs import CodecStream
 from sensorium.families import scaling
-from sensorium.families.rows import Gathered, Range, RowsCodec, learned
+from sensorium.families.rows import Columns, Ends, Frames, Gathered, RowsCodec, learned
 from sensorium.types import InputError, Signal
 
+Bins = Annotated[int, Range(2, 2**16)]
 Span = tuple[np.ndarray, np.ndarray]
 """Least number and distance of levels of every column, (C,) each."""
 
@@ -37,14 +39,14 @@ class UniformCodec(RowsCodec):
 
     def __init__(
         self,
-        columns: Sequence[str] | int = 1,
+        columns: Columns = 1,
         *,
-        bins: int | Sequence[int] = 64,
-        ranges: Sequence[Range | None] = (),
-        deltas: Sequence[int] = (),
+        bins: Bins | Sequence[Bins] = 64,
+        ranges: Sequence[Ends | None] = (),
+        deltas: Sequence[Annotated[int, Range(0, 2**10)]] = (),
         categories: Sequence[str] = (),
-        max_frames: int = 256,
-        min_frames: int | None = None,
+        max_frames: Frames = 256,
+        min_frames: Frames | None = None,
         **rows: Any,
     ):
         super().__init__(columns, ranges=ranges, **rows)

@@ -10,14 +10,15 @@ import io
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from sensorium import plugins
+from sensorium.checked import RATE_HZ, Range, checked
 from sensorium.files import atomic_file
 from sensorium.opening import apart
 from sensorium.source import MAX_BYTES, Source
@@ -40,9 +41,9 @@ class Wish:
         size: of the axes in space, e.g. (height, width).
     """
 
-    rate_hz: float | None = None
-    channels: int | None = None
-    size: tuple[int, ...] | None = None
+    rate_hz: RATE_HZ | None = None
+    channels: Annotated[int, Range(1, 2**16)] | None = None
+    size: Annotated[tuple[Annotated[int, Range(1, 2**16)], ...], Range(1, 8)] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What is wished; the rest is left out."""
@@ -52,8 +53,10 @@ class Wish:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Wish:
-        size = data.get("size")
-        return cls(rate_hz=data.get("rate_hz"), channels=data.get("channels"), size=tuple(size) if size else None)
+        """The inverse of `to_json`; wishes of later versions are passed over. InputError for one that is none."""
+        known = {field.name for field in fields(cls)}
+        given = checked(data, Mapping[str, Any], "wish")
+        return checked({name: value for name, value in given.items() if name in known}, cls, "wish")
 
 
 class Modality(ABC):

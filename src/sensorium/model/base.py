@@ -7,13 +7,17 @@ import os
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import torch
 
+from sensorium.checked import told
+from sensorium.model.folder import check_plain, tensors_in
 from sensorium.types import InputError
 
 PACKAGE = "package:"
@@ -41,24 +45,17 @@ def load_base(source: str | Path | Base, dtype: torch.dtype = torch.float32) -> 
     """
     if isinstance(source, Base):
         return source
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     name = str(source)
     place, options = _locate(name)
-    if not Path(place).exists():
+    here = _exists(place)
+    if not here:
         options |= _of_the_hub()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **options)
-        lm = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **options)
-    except (SafetensorError, RuntimeError, EOFError) as error:
-        raise InputError(f"the weights in {name} are cut short or damaged ({error}); copy the model again") from error
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        there = "" if Path(place).exists() else " (no such file or folder, so it was taken for a Hub id)"
-        raise InputError(f"no causal language model could be loaded from {name!r}{there}: {reason[:300]}") from error
-    if not tokenizer.is_fast:
-        raise InputError(f"{name!r} has no fast tokenizer, which is needed to place media in text")
+    there = "" if here else " (no such file or folder, so it was taken for a Hub id)"
+    with told(f"no causal language model could be loaded from {name[:200]!r}{there}"):
+        if "gguf_file" not in options:
+            check_plain(place, partial(_file, place, options))
+        tokenizer = load_tokenizer(place, **options)
+        lm = _load_lm(place, dtype, options)
     for owner, mark in (
         (lm, "hf_quantizer"),
         (lm.config, "quantization_config"),
@@ -66,6 +63,81 @@ def load_base(source: str | Path | Base, dtype: torch.dtype = torch.float32) -> 
         with suppress(AttributeError):
             delattr(owner, mark)
     return Base(lm.eval(), tokenizer, name)
+
+
+def load_tokenizer(place: str, **options: Any) -> Any:
+    """The fast tokenizer of a folder or Hub id; none of its code runs.
+
+    Raises:
+        InputError: there is none.
+    """
+    from transformers import AutoTokenizer
+
+    with told(f"the tokenizer in {place} is damaged, or needs what is not here"):
+        tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, trust_remote_code=False, **options)
+        if not tokenizer.is_fast:
+            raise InputError("it is no fast tokenizer, which is needed to place media in text")
+    return tokenizer
+
+
+def _load_lm(place: str, dtype: torch.dtype, options: dict[str, Any]) -> Any:
+    """Of safetensors (or GGUF) alone; every weight must be there."""
+    from transformers import AutoModelForCausalLM
+
+    with told("its weights are missing, cut short or damaged", "; copy the model again"):
+        if Path(place).is_dir() and "gguf_file" not in options:
+            _check_memory(Path(place))
+        lm, info = AutoModelForCausalLM.from_pretrained(
+            place, dtype=dtype, trust_remote_code=False, use_safetensors=True, output_loading_info=True, **options
+        )
+        if info["missing_keys"]:
+            missing = sorted(info["missing_keys"])
+            raise InputError(f"{len(missing)} of them are not there, e.g. {missing[0]!s:.100}")
+    return lm
+
+
+def _check_memory(folder: Path) -> None:
+    """InputError for a config of a model much larger than the files; weights without values would be made up first."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    with torch.device("meta"):
+        probe = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    wanted = sum(one.numel() for one in probe.parameters())
+    there = sum(prod(shape) for shapes in tensors_in(folder).values() for shape in shapes.values())
+    if wanted > 2 * there + 2**20 and not hasattr(config, "quantization_config"):
+        raise InputError(f"config.json describes a model of {wanted} weights, and its files hold {there}")
+
+
+@torch.inference_mode()
+def try_out(lm: Any) -> None:
+    """One step: a config may describe a model that cannot compute, or computes what are no numbers.
+
+    Raises:
+        InputError: it cannot, or does.
+    """
+    with told("the model cannot compute: its config or its weights are damaged", "; copy it again"):
+        first = torch.zeros(1, 2, dtype=torch.long, device=lm.device)
+        if not torch.isfinite(lm(input_ids=first).logits).all():
+            raise InputError("what it computes are no numbers")
+
+
+def _file(place: str, options: dict[str, Any], name: str) -> Path | None:
+    """A file of a folder or Hub id; None where it has none."""
+    from transformers.utils import cached_file
+
+    if _exists(place):
+        path = Path(place) / name
+        return path if os.path.lexists(path) else None
+    found = cached_file(place, name, _raise_exceptions_for_missing_entries=False, **options)
+    return None if found is None else Path(found)
+
+
+def _exists(place: str) -> bool:
+    try:
+        return Path(place).exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _of_the_hub() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from sensorium.files import atomic_folder
-from sensorium.model.base import Base
+from sensorium.model.base import Base, load_tokenizer
 
 END = "<|end|>"
 ROLES = ("user", "assistant", "system")
@@ -53,12 +53,10 @@ def learn_tokenizer(texts: Iterable[str], size: int) -> Any:
 
 def kept_tokenizer(place: Path, texts: Callable[[], Iterable[str]], size: int) -> Any:
     """The tokenizer in a folder; learned, see `learn_tokenizer`, and put there when there is none yet."""
-    from transformers import AutoTokenizer
-
     if not place.exists():
         with atomic_folder(place) as fresh:
             learn_tokenizer(texts(), size).save_pretrained(fresh)
-    return AutoTokenizer.from_pretrained(place)
+    return load_tokenizer(str(place))
 
 
 def fresh_base(

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from sensorium.codecs import Codec
 from sensorium.model import fold
-from sensorium.model.base import Base, fingerprint, load_base
+from sensorium.model.base import Base, fingerprint, load_base, try_out
+from sensorium.model.folder import is_model
 from sensorium.model.head import final_logits
-from sensorium.model.model import Model, is_model
+from sensorium.model.model import Model
 from sensorium.model.rows import Init, SideRows, SplitEmbedding, SplitHead
 from sensorium.senses import HasSenses, Senses
 from sensorium.stream.render import DEFAULT_TEMPLATE
@@ -204,6 +205,8 @@ def grow(
     if isinstance(base, Base) and isinstance(base.lm.get_input_embeddings(), SplitEmbedding):
         raise InputError("this base was grown in place already; load it again, or grow the model that was exported")
     start = base if isinstance(base, (Base, Model)) else Model.load(base) if is_model(base) else load_base(base)
+    if start is not base and not isinstance(start, Model):
+        try_out(start.lm)
     if not codecs and not isinstance(start, Model):
         raise InputError("give at least one codec to grow a model by")
     with torch.random.fork_rng():

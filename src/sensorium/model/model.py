@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import copy
-import json
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 
+from sensorium import seals
+from sensorium.checked import told
 from sensorium.codecs import Codec, load_codec
 from sensorium.files import atomic_folder
 from sensorium.model import fold
-from sensorium.model.base import Base, fingerprint, load_base
+from sensorium.model.base import Base, fingerprint, load_base, load_tokenizer, try_out
+from sensorium.model.folder import (
+    CODECS,
+    FORMAT,
+    HEAD_FILE,
+    ROWS_FILE,
+    BaseName,
+    Head,
+    read_adapter,
+    read_head,
+    resolve,
+)
 from sensorium.senses import HasSenses, Senses
 from sensorium.types import InputError
 from sensorium.vocabulary import Vocabulary
 
-HEAD_FILE = "sensorium.json"
-ROWS_FILE = "rows.safetensors"
-FORMAT = 2
-"""Of `HEAD_FILE`. Format 1 wrote out every fact, with null for a free grid; it is still read."""
-IN_THE_BOX = Path(__file__).resolve().parent.parent / "weights"
+MORE_ROWS = 2**16
+"""Tokens that a tokenizer may have beyond the rows of its model."""
 
 
 class Model(HasSenses):
@@ -113,11 +122,12 @@ class Model(HasSenses):
     def _save_rest(self, out: Path, base: dict[str, str] | None) -> None:
         self.tokenizer.save_pretrained(str(out))
         for name, codec in self.codecs.items():
-            codec.save(out / "codecs" / name)
+            codec.save(out / CODECS / name)
         prints = {name: codec.fingerprint() for name, codec in self.codecs.items()}
         head = {"format": FORMAT, "vocabulary": self.vocabulary.to_json(), "codecs": prints, "base": base}
         head |= {"adapter": "adapter" if self.has_adapter else None, "sampling": self.sampling}
-        (out / HEAD_FILE).write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
+        # A codec's own file has its fingerprint, and may be changed where that stays as it is.
+        seals.write(out / HEAD_FILE, head, seals.sums_of(out, seals.files_in(out, without=[CODECS])))
 
     @classmethod
     def load(cls, name: str | PathLike[str], base: str | Path | Base | None = None) -> Self:
@@ -131,91 +141,37 @@ class Model(HasSenses):
             InputError: nothing is there, a file is cut short, or codecs and model disagree.
         """
         folder = resolve(name)
-        head, vocabulary = _read_head(folder)
-        codecs = _load_codecs(folder, head, vocabulary)
-        if head["base"] is None:
-            loaded, base_name = _load_whole(folder, vocabulary), ""
-        else:
-            loaded, base_name = _load_on_base(folder, head, vocabulary, base), head["base"]["name"]
-        senses = Senses(loaded.tokenizer, vocabulary.text_size, codecs, head.get("sampling", {}))
-        model = cls(loaded.lm, senses, base_name)
-        model.base_fingerprint = head["base"]["fingerprint"] if head["base"] else ""
-        if head.get("adapter"):
-            model.lm.load_adapter(str(_adapter(folder)), adapter_name="media")
-            model.has_adapter = True
-        return model.eval()
+        with told(f"the model in {folder} cannot be loaded", again=False):
+            head, vocabulary = read_head(folder)
+            codecs = _load_codecs(folder, head, vocabulary)
+            loaded = (
+                _load_on_base(folder, head.base, vocabulary, base) if head.base else _load_whole(folder, vocabulary)
+            )
+            senses = Senses(loaded.tokenizer, vocabulary.text_size, codecs, head.samplings())
+            model = cls(loaded.lm, senses, head.base.name if head.base else "")
+            model.base_fingerprint = head.base.fingerprint if head.base else ""
+            if head.adapter:
+                _add_adapter(model.lm, folder)
+                model.has_adapter = True
+            try_out(model.lm)
+            return model.eval()
 
 
-def is_model(name: str | PathLike[str]) -> bool:
-    """Whether a name or folder here is that of a grown model."""
-    return any((folder / HEAD_FILE).is_file() for folder in (Path(name), IN_THE_BOX / str(name)))
-
-
-def resolve(name: str | PathLike[str]) -> Path:
-    """The folder of a model given by name, path or Hub id.
-
-    Raises:
-        InputError: no such model.
-    """
-    for folder in (Path(name), IN_THE_BOX / str(name)):
-        if (folder / HEAD_FILE).is_file():
-            return folder
-    if Path(name).exists():
-        raise InputError(f"{name} is not a Sensorium model: it holds no {HEAD_FILE}; grow it first")
-    from huggingface_hub import snapshot_download
-
-    boxed = sorted(path.parent.name for path in IN_THE_BOX.glob(f"*/{HEAD_FILE}"))
-    unknown = InputError(
-        f"no model named {str(name)!r}: not a folder, not on the Hub, and not one of those in the box "
-        f"({', '.join(boxed) or 'none'})"
-    )
-    if str(name).count("/") != 1:  # not the form OWNER/MODEL: there is no need to ask the Hub
-        raise unknown
-    try:
-        folder = Path(snapshot_download(str(name)))
-    except Exception as error:  # the hub client raises many kinds, all meaning: not to be had
-        raise unknown from error
-    if not (folder / HEAD_FILE).is_file():
-        raise InputError(f"{name} is a model on the Hub but not a Sensorium model; grow it first")
-    return folder
-
-
-def _adapter(folder: Path) -> Path:
-    """Where the adapter lies: never outside the model's folder, and never looked for on the Hub."""
-    if not (folder / "adapter" / "adapter_config.json").is_file():
-        raise InputError(f"the adapter of the model in {folder} is missing; copy the model again as a whole")
-    return folder / "adapter"
-
-
-def _read_head(folder: Path) -> tuple[dict[str, Any], Vocabulary]:
-    try:
-        head = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
-        if head["format"] not in (1, FORMAT):
-            _refuse_format(folder, head["format"])
-        if head["base"] is not None:
-            _ = head["base"]["name"], head["base"]["fingerprint"]
-        return head | {"codecs": dict(head["codecs"])}, Vocabulary.from_json(head["vocabulary"])
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / HEAD_FILE} is damaged ({error}); copy the model again") from error
-
-
-def _refuse_format(folder: Path, version: Any) -> None:
-    raise InputError(
-        f"the model in {folder} has format {version}, this version reads formats 1 to {FORMAT}; update sensorium"
-    )
-
-
-def _load_codecs(folder: Path, head: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Codec]:
+def _load_codecs(folder: Path, head: Head, vocabulary: Vocabulary) -> dict[str, Codec]:
     codecs = {}
     for layout in vocabulary.layouts:
         name = layout.name
-        codec = load_codec(folder / "codecs" / name)
-        if codec.facts.identity() != layout.facts.identity() or codec.fingerprint() != head["codecs"].get(name):
+        codec = load_codec(folder / CODECS / name)
+        if codec.facts.identity() != layout.facts.identity() or codec.fingerprint() != head.codecs.get(name):
             raise InputError(
                 f"codec {name!r} in {folder} is not the one the model was trained with; copy the model again as a whole"
             )
         codecs[name] = codec
     return codecs
+
+
+def _loaded(folder: Path, head: Head, vocabulary: Vocabulary, base: Any) -> Base:
+    return _load_whole(folder, vocabulary) if head.base is None else _load_on_base(folder, head.base, vocabulary, base)
 
 
 def _load_whole(folder: Path, vocabulary: Vocabulary) -> Base:
@@ -226,21 +182,35 @@ def _load_whole(folder: Path, vocabulary: Vocabulary) -> Base:
     return loaded
 
 
-def _load_on_base(folder: Path, head: dict[str, Any], vocabulary: Vocabulary, base: Any) -> Base:
-    from safetensors import SafetensorError
+def _load_on_base(folder: Path, wanted: BaseName, vocabulary: Vocabulary, base: Any) -> Base:
     from safetensors.torch import load_file
-    from transformers import AutoTokenizer
 
-    named = head["base"]["name"]
-    loaded = load_base(base if base is not None else named)
-    if fingerprint(loaded.lm) != head["base"]["fingerprint"]:
-        raise InputError(f"{named!r} is not the base that the rows in {folder} were trained on; give the right one")
-    fold.widen_text_rows(loaded.lm, vocabulary.text_size)
-    try:
+    loaded = load_base(base if base is not None else wanted.name)
+    if fingerprint(loaded.lm) != wanted.fingerprint:
+        raise InputError(
+            f"{wanted.name!r} is not the base that the rows in {folder} were trained on; give the right one"
+        )
+    embedding = loaded.lm.get_input_embeddings()
+    with told(f"the rows in {folder} are damaged", "; copy the model again"):
         rows = load_file(folder / ROWS_FILE)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"the rows in {folder} are cut short or missing ({error}); copy the model again") from error
+        shape = (vocabulary.size - vocabulary.text_size, embedding.weight.shape[1])
+        if {name: tuple(one.shape) for name, one in rows.items()} != {"input": shape, "output": shape}:
+            raise InputError(f"they are not two tables of shape {shape}")
+        more = vocabulary.text_size - len(embedding.weight)
+        if not 0 <= more <= MORE_ROWS:
+            raise InputError(f"the text has {vocabulary.text_size} ids, its base {len(embedding.weight)} rows")
+    fold.widen_text_rows(loaded.lm, vocabulary.text_size)
     embedding, output = loaded.lm.get_input_embeddings(), loaded.lm.get_output_embeddings()
     rows_in, rows_out = fold.joined(embedding.weight, rows["input"]), fold.joined(output.weight, rows["output"])
     lm = fold.with_rows(loaded.lm, embedding, rows_in, rows_out)
-    return Base(lm, AutoTokenizer.from_pretrained(str(folder)), named)
+    return Base(lm, load_tokenizer(str(folder)), wanted.name)
+
+
+def _add_adapter(lm: Any, folder: Path) -> None:
+    """Put a folder's LoRA matrices on a model."""
+    config, tensors = read_adapter(folder)
+    with told(f"the adapter of the model in {folder} does not fit it", "; copy the model again"):
+        info = lm.load_adapter(peft_config=config, adapter_state_dict=tensors, adapter_name="media")
+        wrong = [*info.missing_keys, *info.unexpected_keys, *info.mismatched_keys]
+        if wrong:
+            raise InputError(f"{len(wrong)} of its matrices are missing or are not the model's, e.g. {wrong[0]!s:.100}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from sensorium.checked import Range, checked
 from sensorium.engines import make_engine
 from sensorium.generate import Assistant
 from sensorium.model import resolve
@@ -18,6 +20,7 @@ from sensorium.serve.writing.desk import Desk
 from sensorium.serve.writing.scheduler import Scheduler
 
 T = TypeVar("T")
+MOST_CARD_BYTES = 2**20
 
 
 class Served:
@@ -124,7 +127,9 @@ def languages_of(model: str) -> list[str] | None:
     from huggingface_hub import ModelCard as HubCard
 
     readme = resolve(model) / "README.md"
-    if not readme.is_file():
-        return None
-    found = HubCard(readme.read_text(encoding="utf-8"), ignore_metadata_errors=True).data.get("language")
-    return [found] if isinstance(found, str) else found
+    with suppress(Exception):  # a card is for people: a damaged one tells nothing
+        text = readme.read_text(encoding="utf-8") if readme.stat().st_size < MOST_CARD_BYTES else ""
+        found = HubCard(text, ignore_metadata_errors=True).data.get("language")
+        found = [found] if isinstance(found, str) else found
+        return checked(found, Annotated[list[Annotated[str, Range(1, 64)]], Range(0, 1000)] | None, "language")
+    return None

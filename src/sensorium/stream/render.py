@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from sensorium.stream.template import ChatTemplate
 from sensorium.types import TEXT, Conversation, InputError, Part
 from sensorium.vocabulary import Vocabulary
 
@@ -193,18 +194,20 @@ class Stream:
             {"role": role, "content": "".join(f"{MARK}{number}/{MARK}" for number in numbers)}
             for role, numbers in turns
         ]
-        template = self.tokenizer.chat_template or DEFAULT_TEMPLATE
-        try:
-            text = self.tokenizer.apply_chat_template(
-                messages, chat_template=template, tokenize=False, add_generation_prompt=reply
-            )
-        except Exception as error:  # a template may raise anything, e.g. jinja2's TemplateError
-            raise InputError(f"the model's chat template refuses this conversation: {error}") from error
+        text = self._chat_template.render(messages, reply)
         pieces = PLACEHOLDER.split(text)
         items: list[str | int] = [int(piece) if i % 2 else piece for i, piece in enumerate(pieces)]
         if [item for item in items if isinstance(item, int)] != [n for _, numbers in turns for n in numbers]:
             raise InputError("the model's chat template leaves out or reorders messages of this conversation")
         return [item for item in items if item != ""]
+
+    @cached_property
+    def _chat_template(self) -> ChatTemplate:
+        """The tokenizer's, or one that any model can read."""
+        known = self.tokenizer.chat_template or DEFAULT_TEMPLATE
+        if isinstance(known, dict):  # several by name
+            known = known.get("default", DEFAULT_TEMPLATE)
+        return ChatTemplate(known, self.tokenizer.special_tokens_map)
 
     def _run_ids(self, run: list[_Segment]) -> list[tuple[_Segment, list[int]]]:
         """Ids of segments that are tokenised together, each id given to the segment where it starts."""

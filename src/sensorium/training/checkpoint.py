@@ -4,7 +4,7 @@ A checkpoint is a folder ``step-00001200`` of
 
 - ``weights.safetensors``: what trains, by name, and its moving average as ``ema/<name>``,
 - ``optimizer.safetensors``: the optimiser's tensors as ``<name>/<entry>``,
-- ``state.json``: everything else, and the size and sha256 of the other files.
+- ``state.json``: everything else, with the checksums of the other files and its own, see `sensorium.seals`.
 
 Tensors are stored whole, also by a sharded run: process 0 writes, so a run may go on with another number of
 processes. Random numbers need no state: every step seeds them anew from (seed, step, process).
@@ -12,7 +12,6 @@ processes. Random numbers need no state: every step seeds them anew from (seed, 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -25,12 +24,15 @@ from typing import Any
 
 from torch import Tensor
 
+from sensorium import seals
+from sensorium.checked import checked, read_json, told
 from sensorium.files import atomic_folder
 from sensorium.types import InputError
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
+"""Of ``state.json``. Format 1 had no checksum of itself; it is still read."""
 KEEP = 2
 FILES = ("weights.safetensors", "optimizer.safetensors")
 
@@ -59,9 +61,8 @@ def save(folder: str | PathLike[str], step: int, checkpoint: Checkpoint) -> Path
     with atomic_folder(target) as out:
         for name, tensors in zip(FILES, (checkpoint.weights, checkpoint.optimizer), strict=True):
             save_file({key: value.contiguous() for key, value in tensors.items()}, str(out / name))
-        sums = {name: _sum(out / name) for name in FILES}
-        text = json.dumps({"format": FORMAT, "files": sums, "state": checkpoint.state}, indent=1)
-        (out / "state.json").write_text(text, encoding="utf-8")
+        head = {"format": FORMAT, "state": checkpoint.state}
+        seals.write(out / "state.json", head, seals.sums_of(out, FILES), indent=1)
     for old in _folders(folder)[:-KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return target
@@ -76,17 +77,24 @@ def load(path: str | PathLike[str]) -> Checkpoint:
     from safetensors.torch import load_file
 
     path = Path(path)
-    try:
-        head = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        sums, state, version = head["files"], head["state"], head["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"the checkpoint {path} is damaged: its state.json cannot be read") from error
-    if version != FORMAT:
-        raise InputError(f"the checkpoint {path} has format {version}, this version of Sensorium reads {FORMAT}")
-    for name in FILES:
-        if not (path / name).is_file() or _sum(path / name) != sums.get(name):
-            raise InputError(f"the checkpoint {path} is damaged: {name} is not what was written")
-    return Checkpoint(*(load_file(str(path / name)) for name in FILES), state)
+    with told(f"the checkpoint {path} is damaged"):
+        head = read_json(path / "state.json")
+        version = head.get("format")
+        if version == 1:  # its sums lay elsewhere, and it had none of its own
+            sums = checked(head.get("files"), dict[str, dict[str, Any]], "files")
+            head = head | {seals.CHECKSUMS: {name: [one["bytes"], one["sha256"]] for name, one in sums.items()}}
+        elif version != FORMAT or type(version) is not int:
+            raise InputError(f"it has format {version!r:.40}, this version of Sensorium reads {FORMAT}")
+        elif seals.SEAL not in head:
+            raise InputError("state.json has no checksum")
+        else:
+            seals.check_head(path / "state.json", head)
+        missing = set(FILES) - set(head[seals.CHECKSUMS])
+        if missing:
+            raise InputError(f"state.json has no checksum of {min(missing)}")
+        seals.check(path, head)
+        state = checked(head.get("state"), dict[str, Any], "state")
+        return Checkpoint(*(load_file(str(path / name)) for name in FILES), state)
 
 
 def load_latest(folder: str | PathLike[str]) -> Checkpoint | None:
@@ -164,8 +172,3 @@ def facts_of(grown: Any) -> dict[str, Any]:
 def _folders(folder: str | PathLike[str]) -> list[Path]:
     """Checkpoints from oldest to newest; a folder half written has another name."""
     return sorted(path for path in Path(folder).glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name))
-
-
-def _sum(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

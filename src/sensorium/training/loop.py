@@ -8,17 +8,18 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from sensorium.checked import Range, checked, told
 from sensorium.device import computing, give_back_freed_memory
 from sensorium.train_config import TrainConfig
 from sensorium.training import checkpoint, machine
@@ -33,6 +34,17 @@ from sensorium.types import InputError
 
 AVERAGE = "ema/"
 CHECKPOINTS = "checkpoints"
+STATE: dict[str, Any] = {
+    "made_for": dict[str, Any],
+    "step": Annotated[int, Range(0, 2**53)],
+    "tokens": Annotated[int, Range(0, 2**53)],
+    "seconds": Annotated[float, Range(0, 1e12)],
+    "loader": dict[str, Any],
+    "kinds": tuple[str, ...],
+    "sums": tuple[float, ...],
+    "energy": dict[str, Any],
+}
+"""What a checkpoint tells beside tensors."""
 TIDY_EVERY = 100
 """Steps; batches differ in their number of targets, and free memory would grow by a gigabyte a minute."""
 
@@ -124,14 +136,17 @@ class Run:
         machine.seed_all(config.seed, 0, 0)
         found = checkpoint.load_latest(self.folder)
         if found is not None:
-            trainee.check(found.state["made_for"])
+            with told(f"the checkpoints in {self.folder} do not tell where the run stood", again=False):
+                _check_state(found.state)
+                trainee.check(found.state["made_for"])
             trainee.load({k: v for k, v in found.weights.items() if not k.startswith(AVERAGE)})
         self.module = self._module(loss)
         self.sharded = Trainee.of(self.module.trained)
         self.optimizer = Optimizer(self.sharded, config)
         self.sums: Tensor | None = None
         if found is not None:
-            self._go_on_from(found)
+            with told(f"the run cannot go on from the checkpoints in {self.folder}", again=False):
+                self._go_on_from(found)
         self.first_step = self.step
         self.energy = Energy(**found.state["energy"]) if found else Energy()
         self.meter = Meter(self.energy if world.is_first else None, world.device.index)
@@ -354,6 +369,12 @@ class Run:
         self.meter.close()
         if self.reporter:
             self.reporter.close()
+
+
+def _check_state(state: Mapping[str, Any]) -> None:
+    """InputError for a state that `Run._save` does not write."""
+    for name, hint in STATE.items():
+        checked(state.get(name), hint, f"state.{name}")
 
 
 @contextmanager
