@@ -122,7 +122,7 @@ class RowBatch:
         try:
             told = work()
         except Exception as error:
-            told = [Failed(turn, error) for turn in group.turns]
+            told = list[Token | Failed](Failed(turn, error) for turn in group.turns)
             group.rows = []
         if not group:
             self._groups.remove(group)
@@ -156,7 +156,7 @@ class _Group:
 
     def begin(self) -> list[Token | Failed]:
         """Read the prompts of the rows and write their first ids."""
-        told = [token for row in self.rows for token in _or_failed(row, row.forced)]
+        told = [token for row in self.rows for token in _or_failed(row, row.forced())]
         going = [row for row in self.rows if row.finish is None]
         if going:
             prompts = [prompt for row in going for prompt in row.prompts]
@@ -215,10 +215,9 @@ class _Group:
             logits_BV = self._logits(rows, [places[row] for row in rows], hidden_BH, ranges)
             ids = self._head.ids(ranges)
             for row, row_V in zip(rows, logits_BV, strict=True):
-                told += _or_failed(row, lambda row=row, row_V=row_V: _bar(row, row_V))
+                told += _or_failed(row, _bar(row, row_V))
             for row, choice, row_V in zip(rows, _picks(logits_BV, rows), logits_BV, strict=True):
-                if row.finish is None:
-                    told += _or_failed(row, lambda row=row, i=choice, row_V=row_V: _follow(row, i, row_V, ids))
+                told += _or_failed(row, _follow(row, choice, row_V, ids))
         return told
 
     @torch.inference_mode()
@@ -236,30 +235,31 @@ class _Group:
         return with_BV
 
 
-def _or_failed(row: Row, work: Callable[[], Iterable[Token]]) -> list[Token | Failed]:
+def _or_failed(row: Row, tokens: Iterator[Token]) -> list[Token | Failed]:
     """What a row writes; should its rules not be able to go on, only its turn fails."""
     told: list[Token | Failed] = []
     try:
-        told.extend(work())
+        told.extend(tokens)
     except InputError as error:
         row.finish = "cancelled"
         told.append(Failed(row.turn, error))
     return told
 
 
-@torch.inference_mode()
-def _bar(row: Row, logits_V: torch.Tensor) -> Iterable[Token]:
-    """Rule out what is barred, in place."""
+def _bar(row: Row, logits_V: torch.Tensor) -> Iterator[Token]:
+    """Rule out what is barred, in place; nothing is written."""
     barred_V = row.rules.barred()
     if barred_V is not None:
-        logits_V.masked_fill_(torch.from_numpy(barred_V), -torch.inf)
-    return ()
+        with torch.inference_mode():
+            logits_V.masked_fill_(torch.from_numpy(barred_V), -torch.inf)
+    yield from ()
 
 
 def _follow(row: Row, choice: int, logits_V: torch.Tensor, ids: torch.Tensor) -> Iterator[Token]:
-    """The chosen id, and those that come after it by force."""
-    yield _written(row, choice, logits_V, ids)
-    yield from row.forced()
+    """The chosen id, and those that come after it by force; nothing of a row that has failed."""
+    if row.finish is None:
+        yield _written(row, choice, logits_V, ids)
+        yield from row.forced()
 
 
 @torch.inference_mode()

@@ -149,9 +149,10 @@ class CallReader:
         pieces: list[Piece] = []
         while True:
             before = self._state
-            pieces += {"text": self._text, "head": self._head, "arguments": self._arguments}[before]()
+            more = {"text": self._text, "head": self._head, "arguments": self._arguments}[before]()
+            pieces += [self._noted(piece) for piece in more if piece.text]
             if self._state == before:
-                return [self._noted(piece) for piece in pieces if piece.text]
+                return pieces
 
     def end(self) -> list[Piece]:
         """What was held back, now that no more follows."""

@@ -6,4 +6,16 @@ from sensorium.stream.render import CALL, Piece, Rendered, Stream
 from sensorium.stream.show import show
 from sensorium.stream.spelling import Spelling
 
-__all__ = ["CALL", "Form", "Grammar", "Piece", "Ranges", "Rendered", "Spelling", "Stream", "Want", "show", "wanted_kinds"]
+__all__ = [
+    "CALL",
+    "Form",
+    "Grammar",
+    "Piece",
+    "Ranges",
+    "Rendered",
+    "Spelling",
+    "Stream",
+    "Want",
+    "show",
+    "wanted_kinds",
+]

@@ -29,6 +29,17 @@ WRITING = {
     "coerce_one_of": True,
 }
 """How JSON is written, as most programs do; see llguidance's JsonCompileOptions."""
+LARGEST = 10**15
+"""Numbers that a schema does not bound are written up to here: beyond, readers of JSON lose digits."""
+LIST = {"type": "array", "items": {"$ref": "#/$defs/any"}}
+OBJECT = {"type": "object", "additionalProperties": {"$ref": "#/$defs/any"}}
+ANY = {"anyOf": [{"type": ["string", "boolean", "null", "number"]}, LIST, {"$ref": "#/$defs/object"}]}
+ANY_OBJECT = OBJECT | {"$defs": {"any": ANY, "object": OBJECT}}
+"""Any JSON object, whose numbers are bounded as those of other schemas are."""
+ONE = {"items", "additionalProperties", "additionalItems", "not", "contains", "propertyNames", "if", "then", "else"}
+SEVERAL = {"allOf", "anyOf", "oneOf", "prefixItems", "items"}
+NAMED = {"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"}
+"""Keywords below which there is a schema, a list of schemas, schemas by name."""
 MERGED = {"allOf", "unevaluatedProperties", "$dynamicRef", "$recursiveRef"}
 """Keywords by which one object's keys are said in several places."""
 
@@ -55,8 +66,8 @@ class Form:
         """
         if isinstance(value, Form):
             return value
-        if hasattr(value, "model_json_schema"):
-            return cls.schema(value.model_json_schema())
+        if schema_of := getattr(value, "model_json_schema", None):
+            return cls.schema(schema_of())
         if isinstance(value, str):
             try:
                 value = json.loads(value)
@@ -83,7 +94,7 @@ class Form:
     @classmethod
     def json(cls) -> Form:
         """Any JSON object."""
-        return cls.schema({"type": "object"})
+        return cls(f"start: {json_rule(ANY_OBJECT)}")
 
     @classmethod
     def regex(cls, pattern: str) -> Form:
@@ -108,17 +119,15 @@ def json_rule(schema: Mapping[str, Any], lenient: bool = False) -> str:
         raise InputError(f"the schema is not JSON ({error}); give a JSON schema") from error
     _check_size(text, "the schema")
     schema = json.loads(text)
-    depth, multiples, keywords = 0, set(), set()
-    for level, node in _nodes(schema):
-        depth = max(depth, level)
-        keywords |= node.keys()
-        multiples |= {_digits(node["multipleOf"])} if "multipleOf" in node else set()
-    if depth > MAX_DEPTH:
+    if _depth(schema) > MAX_DEPTH:
         raise InputError(f"the schema is more than {MAX_DEPTH} levels deep; make it flatter, or refer to parts by $ref")
-    if prod(multiples) > MAX_MULTIPLE:
+    nodes = list(_nodes(schema))
+    if prod({_digits(node["multipleOf"]) for node in nodes if "multipleOf" in node}) > MAX_MULTIPLE:
         raise InputError(f"the schema's multipleOf is beyond what can be enforced; ask for {MAX_MULTIPLE} at most")
-    if not keywords & MERGED:
-        _close_objects(schema)
+    if not any(node.keys() & MERGED for node in nodes):
+        for node in nodes:
+            _close_object(node)
+            _bound_number(node)
     return "%json " + json.dumps(schema | {"x-guidance": WRITING | {"lenient": lenient}}, ensure_ascii=False)
 
 
@@ -128,16 +137,32 @@ def _check_size(text: str, what: str) -> None:
         raise InputError(f"{what} has {size} bytes, at most {MAX_BYTES} are allowed")
 
 
-def _nodes(schema: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Every object in a schema, with its depth."""
-    waiting = [(1, schema)]
+def _depth(value: Any) -> int:
+    """Levels of objects and lists."""
+    deepest, waiting = 0, [(1, value)]
     while waiting:
         level, node = waiting.pop()
-        if isinstance(node, dict):
-            yield level, node
         if isinstance(node, dict | list):
-            inside = node.values() if isinstance(node, dict) else node
-            waiting += [(level + 1, one) for one in inside]
+            deepest = max(deepest, level)
+            waiting += [(level + 1, one) for one in (node.values() if isinstance(node, dict) else node)]
+    return deepest
+
+
+def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """A schema and those in it."""
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, dict):
+            continue
+        yield node
+        for keyword, value in node.items():
+            if isinstance(value, list) and keyword in SEVERAL:
+                waiting += value
+            elif isinstance(value, dict) and keyword in NAMED:
+                waiting += value.values()
+            elif keyword in ONE:
+                waiting.append(value)
 
 
 def _digits(multiple: Any) -> int:
@@ -147,9 +172,21 @@ def _digits(multiple: Any) -> int:
     return int("".join(map(str, Decimal(str(multiple)).as_tuple().digits)).rstrip("0") or 1)
 
 
-def _close_objects(schema: Any) -> None:
-    """Objects that do not speak of further keys have none."""
-    for _, node in list(_nodes(schema)):
-        named = isinstance(node.get("properties"), dict) and node.get("type", "object") == "object"
-        if named and not node.keys() & {"additionalProperties", "patternProperties"}:
-            node["additionalProperties"] = False
+def _close_object(node: dict[str, Any]) -> None:
+    """An object that does not speak of further keys has none."""
+    named = isinstance(node.get("properties"), dict) and node.get("type", "object") == "object"
+    if named and not node.keys() & {"additionalProperties", "patternProperties"}:
+        node["additionalProperties"] = False
+
+
+def _bound_number(node: dict[str, Any]) -> None:
+    """A number has bounds that every reader of JSON can hold."""
+    types = node.get("type")
+    if not {"number", "integer"} & set(types if isinstance(types, list) else [types] if isinstance(types, str) else []):
+        return
+    said = [node[one] for one in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum") if one in node]
+    if all(isinstance(one, int | float) and abs(one) < LARGEST for one in said):
+        if not node.keys() & {"minimum", "exclusiveMinimum"}:
+            node["minimum"] = -LARGEST
+        if not node.keys() & {"maximum", "exclusiveMaximum"}:
+            node["maximum"] = LARGEST

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 
@@ -23,7 +23,7 @@ SLACK = 16
 """Ids beside those that complete a text, at which they are written: one free id may call for so many more."""
 LONGEST_END = 512
 """Ids that may complete a text; where more are needed it is not completed by force."""
-ENDS = tuple('"}],01tfn-')
+ENDS = tuple('"}],01tfn-.')
 """What completes JSON soonest, in this order, wherever several may come."""
 
 
@@ -200,19 +200,26 @@ class Spelling:
         return True
 
     def _shortest_end(self, most: int) -> list[int] | None:
-        """Ids that complete the text: not the fewest there are, but few; None where more than ``most`` are needed."""
+        """Ids that complete the text: not the fewest there are, but few; None where more than ``most`` are needed.
+
+        JSON is completed by always taking the first of the ids that end something; if that leads nowhere, as in a
+        regular expression, by those that were not taken yet.
+        """
+        found = self._end(most, lambda likely, _: likely[0])
+        return self._end(most, lambda likely, ids: min(likely, key=ids.count)) if found is None else found
+
+    def _end(self, most: int, choose: Callable[[list[int], list[int]], int]) -> list[int] | None:
         matcher, ids = self._matcher.deep_copy(), []
         while not matcher.is_accepting():
-            more = matcher.compute_ff_tokens() or [self._soonest(_mask(matcher, self._speller))]
-            if more[0] < 0 or len(ids) + len(more) > most or not matcher.consume_tokens(more):
+            more = matcher.compute_ff_tokens()
+            if not more:
+                (may,) = np.nonzero(_mask(matcher, self._speller))
+                likely = [one for one in self._speller.ends if one in may] or may[:256].tolist()
+                more = [choose(likely, ids)] if likely else []
+            if not more or len(ids) + len(more) > most or not matcher.consume_tokens(more):
                 return None
             ids += more
         return ids
-
-    def _soonest(self, mask: np.ndarray) -> int:
-        """Of the ids that may come, the one that completes JSON soonest; -1 for none."""
-        likely = next((one for one in self._speller.ends if mask[one]), None)
-        return int(mask.argmax()) if likely is None and mask.any() else -1 if likely is None else likely
 
 
 def _mask(matcher: Any, speller: Speller) -> np.ndarray:

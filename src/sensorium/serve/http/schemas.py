@@ -16,6 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from sensorium.serve.http.structured import Structured
+from sensorium.serve.http.tools import ToolCall
+
 LARGEST_SEED = 2**63 - 1
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
@@ -38,7 +41,7 @@ Seed = Annotated[int | None, Field(ge=-LARGEST_SEED, le=LARGEST_SEED, descriptio
 Guidance = Annotated[
     float | None, Field(ge=0, le=100, description="Above 1, media keep closer to the request; 1 for none.")
 ]
-RequestRole = Literal["system", "developer", "user", "assistant"]
+RequestRole = Literal["system", "developer", "user", "assistant", "tool"]
 AttemptNumber = Annotated[
     int, Field(ge=0, le=1_000_000, description="Attempts at the same before this one; further ones vary more.")
 ]
@@ -83,6 +86,8 @@ class RequestMessage(BaseModel):
     role: RequestRole
     content: Content | None = None
     parts: list[ContentPart] | None = None
+    tool_calls: Annotated[list[ToolCall], Field(max_length=128)] | None = None
+    tool_call_id: Annotated[String, Field(max_length=200)] | None = None
 
 
 class StreamOptions(BaseModel):
@@ -147,7 +152,7 @@ class _Writing(Sampled):
         return self
 
 
-class ChatRequest(_Writing):
+class ChatRequest(_Writing, Structured):
     """A conversation to answer.
 
     As OpenAI has it for sound, a field named as a modality M asks for its media as ``message.M`` beside ``parts``:
@@ -163,8 +168,6 @@ class ChatRequest(_Writing):
     max_completion_tokens: MaxTokens = Field(None, description="The newer name of max_tokens.")
     logprobs: bool | None = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
-    tools: list[Any] | None = Field(None, description="Not offered; must be empty.")
-    response_format: dict[str, Any] | None = Field(None, description='Only {"type": "text"}.')
 
     @property
     def formats(self) -> dict[str, str | None]:
@@ -177,14 +180,6 @@ class ChatRequest(_Writing):
         if self.max_completion_tokens is not None:
             given["max_tokens"] = self.max_completion_tokens
         return given | ({"logprobs": self.top_logprobs or 0} if self.logprobs else {})
-
-    @model_validator(mode="after")
-    def _check_what_is_not_offered(self) -> Self:
-        if self.tools:
-            raise ValueError("tools are not offered by this server")
-        if self.response_format and self.response_format.get("type") != "text":
-            raise ValueError('only the response_format {"type": "text"} is offered by this server')
-        return self
 
 
 class CompletionRequest(_Writing):
@@ -310,6 +305,7 @@ class ReplyMessage(BaseModel):
     role: Literal["assistant"] = "assistant"
     content: str | None
     refusal: None = None
+    tool_calls: list[ToolCall] | None = None
     parts: list[ContentPart]
 
 
@@ -317,7 +313,7 @@ class ChatChoice(BaseModel):
     index: int
     message: ReplyMessage
     logprobs: ChatLogprobs | None
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "tool_calls"]
 
 
 class ChatReply(BaseModel):
