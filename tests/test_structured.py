@@ -371,6 +371,15 @@ def test_a_call_that_must_come_comes(tiny, several):
             assert set(json.loads(arguments)) == ({"city"} if name == "weather" else set())
 
 
+def test_no_call_begins_that_could_not_end(tiny):
+    form = calls_form([WEATHER], text=None)
+    written = generate(tiny.engine, [turn(tiny, form, number, max_tokens=80 + 5 * number) for number in range(32)])
+    for one in written:
+        reader = CallReader()
+        reader.feed(tiny.reply(one.ids, one.finish).text)
+        assert all(json.loads(arguments) for _, arguments in reader.calls)
+
+
 def test_whether_text_or_a_call_comes_is_the_models_choice(tiny):
     """Whatever it writes before, nothing but a call follows what opens one."""
     rules = turn(tiny, calls_form([WEATHER, CLOCK]), want=TEXT, max_tokens=200).rules

@@ -169,7 +169,7 @@ class Spelling:
         if forced is not None and forced < self._speller.text_stop and self.mask()[forced]:
             return forced
         if left is not None and self._must_complete(left):
-            return self._plan[0]
+            return self._plan[0] if self._plan else self._speller.stop_ids[0]
         mask, may_end, stops = self.mask(), self.may_end, self._speller.stop_ids
         others = np.count_nonzero(mask) - may_end * sum(stop < len(mask) for stop in stops)
         if may_end:
@@ -194,10 +194,10 @@ class Spelling:
             self._slack = min(max(SLACK, len(ends)), max((left - len(ends)) // 2, 0))
         needed = (0 if ends is None else len(ends)) + self._slack
         self._look_at = left - max((left - needed) // 2, 1)
-        if not ends or left > needed:
+        if ends is None or left > needed:
             return False
         self._plan = ends
-        return True
+        return bool(ends) or not self.media  # complete, and what might follow could be cut
 
     def _shortest_end(self, most: int) -> list[int] | None:
         """Ids that complete the text: not the fewest there are, but few; None where more than ``most`` are needed.
