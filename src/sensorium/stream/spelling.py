@@ -126,12 +126,13 @@ class Spelling:
         self._only: tuple[int | None, int | None] | None = None  # ids left, and what `only` said then
         self._plan: list[int] = []
         self._look_at: int | None = None
-        self._slack = SLACK
+        self._slack, self._whole = SLACK, 0  # ids that the shortest text has
 
     def __copy__(self) -> Spelling:
         other = Spelling(self._speller, self._matcher.deep_copy(), self.media)
         other.completed, other._mask = self.completed, self._mask
-        other._plan, other._look_at, other._slack = list(self._plan), self._look_at, self._slack
+        other._plan, other._look_at = list(self._plan), self._look_at
+        other._slack, other._whole = self._slack, self._whole
         return other
 
     @property
@@ -187,17 +188,19 @@ class Spelling:
 
     def _must_complete(self, left: int) -> bool:
         """Whether the text is completed from here on. Looked at the more often, the fewer ids are left."""
-        if self._look_at is not None and left > self._look_at:
+        complete = self.may_end and not self.media
+        if self._look_at is not None and left > self._look_at and not complete:
             return False
         ends = self._shortest_end(min(left, LONGEST_END))
         if self._look_at is None and ends is not None:
             self._slack = min(max(SLACK, len(ends)), max((left - len(ends)) // 2, 0))
-        needed = (0 if ends is None else len(ends)) + self._slack
+            self._whole = len(ends)
+        needed = len(ends) + self._slack if ends else self._whole + SLACK
         self._look_at = left - max((left - needed) // 2, 1)
         if ends is None or left > needed:
             return False
         self._plan = ends
-        return bool(ends) or not self.media  # complete, and what might follow could be cut
+        return bool(ends) or complete  # where it is, what might follow could be cut
 
     def _shortest_end(self, most: int) -> list[int] | None:
         """Ids that complete the text: not the fewest there are, but few; None where more than ``most`` are needed.
