@@ -126,7 +126,8 @@ class Spelling:
         self._only: tuple[int | None, int | None] | None = None  # ids left, and what `only` said then
         self._plan: list[int] = []
         self._look_at: int | None = None
-        self._slack, self._whole = SLACK, 0  # ids that the shortest text has
+        self._slack = SLACK
+        self._whole: int | None = None  # ids that the shortest text has
 
     def __copy__(self) -> Spelling:
         other = Spelling(self._speller, self._matcher.deep_copy(), self.media)
@@ -166,6 +167,8 @@ class Spelling:
     def _the_only(self, left: int | None) -> int | None:
         if self._plan:
             return self._plan[0]
+        if self._whole is None and left is not None:
+            self._whole = len(self._shortest_end(LONGEST_END) or ())
         (forced,) = self._matcher.compute_ff_tokens()[:1] or (None,)
         if forced is not None and forced < self._speller.text_stop and self.mask()[forced]:
             return forced
@@ -194,8 +197,7 @@ class Spelling:
         ends = self._shortest_end(min(left, LONGEST_END))
         if self._look_at is None and ends is not None:
             self._slack = min(max(SLACK, len(ends)), max((left - len(ends)) // 2, 0))
-            self._whole = len(ends)
-        needed = len(ends) + self._slack if ends else self._whole + SLACK
+        needed = len(ends) + self._slack if ends else (self._whole or 0) + SLACK
         self._look_at = left - max((left - needed) // 2, 1)
         if ends is None or left > needed:
             return False
