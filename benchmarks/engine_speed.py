@@ -79,6 +79,9 @@ class Among:
     def allowed(self) -> Ranges:
         return self.ranges
 
+    def barred(self) -> None:
+        return None
+
     def advance(self, token: int) -> None:
         pass
 

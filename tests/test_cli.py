@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -234,6 +235,18 @@ def test_generate_writes_the_medium_that_is_wanted(run, model, tmp_path):
 def test_generate_answers_about_a_picture(run, model, tmp_path):
     picture(tmp_path / "cat.png")
     assert run("generate", "fake", "name it", "--media", "cat.png").stdout.strip() == "1 shown, 0 before: name it"
+
+
+def test_generate_writes_json_that_fits_a_schema(run, monkeypatch, tmp_path):
+    pytest.importorskip("llguidance")
+    from serving import tiny_assistant
+
+    monkeypatch.setattr(options, "load", lambda name, base: tiny_assistant())
+    Path("schema.json").write_text('{"type": "array", "items": {"const": 1}, "minItems": 2, "maxItems": 3}')
+    result = run("generate", "fake", "count", "--schema", "schema.json")
+    assert set(json.loads(result.stdout)) == {1}
+    Path("schema.json").write_text("{")
+    assert run("generate", "fake", "count", "--schema", "schema.json").exit_code == 2
 
 
 def test_train_without_a_codec_can_read_and_write(run, monkeypatch):

@@ -139,6 +139,15 @@ def test_the_run_file_and_the_network_in_the_docs_work(tmp_path, monkeypatch):
     assert names["net"].weight.detach().numpy() == pytest.approx(np.ones((1, 2)), abs=0.2), "it has learned the sum"
 
 
+@pytest.mark.skipif(not (BOX / "nano").is_dir(), reason="the model in the box is not built yet")
+def test_the_examples_of_forms_run():
+    pytest.importorskip("llguidance")
+    names: dict = {}
+    for source in python_of("docs/structured.md"):
+        exec(compile(source, "docs/structured.md", "exec", dont_inherit=True), names)
+    assert names["sighting"].animal in ("cat", "dog", "bird") and isinstance(json.loads(names["anything"].text), dict)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not (BOX / "nano").is_dir(), reason="the model in the box is not built yet")
 def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):

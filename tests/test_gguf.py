@@ -16,7 +16,7 @@ from sensorium.engines import Sampling, TorchEngine, Turn, generate, make_engine
 from sensorium.engines.llamacpp_engine import LlamaCppEngine, start_server
 from sensorium.model import grow, load_base
 from sensorium.model.gguf import VOCABULARY_KEY, export_gguf, export_gguf_adapter
-from sensorium.stream import Grammar
+from sensorium.stream import Form, Grammar
 from sensorium.types import Conversation, InputError, Part, as_message
 from sensorium.vocabulary import Vocabulary
 
@@ -80,6 +80,20 @@ def test_llama_cpp_writes_the_same_ids(tmp_path, serve, kind):
     engine = serve(model, export_gguf(model, tmp_path / "model.gguf"))
     for want in (None, "toy"):
         assert write(engine, model, want) == write(TorchEngine(model.lm), model, want)
+
+
+def test_llama_cpp_writes_what_has_the_form(tmp_path, serve):
+    pytest.importorskip("llguidance")
+    model = grown()
+    engine = serve(model, export_gguf(model, tmp_path / "model.gguf"))
+    form = Form.schema({"type": "array", "items": {"enum": ["red", "blue"]}, "minItems": 1, "maxItems": 2})
+    budget = Grammar(
+        model.vocabulary, model.stream.text_stop, model.stream.stop_ids, "text", 40, model.stream.spelling(form)
+    )
+    turn = Turn(prompt_of(model), budget, Sampling(temperature=0, max_tokens=40))
+    (ours,), (theirs,) = generate(engine, [turn]), generate(TorchEngine(model.lm), [turn])
+    assert ours == theirs and ours.finish == "stop"
+    assert set(json.loads(model.stream.parse(ours.ids)[0].data)) <= {"red", "blue"}
 
 
 def test_llama_cpp_reads_the_same_ids_from_strings(tmp_path, serve):

@@ -107,7 +107,8 @@ def wrong_types() -> Iterator[Case]:
     for fields in (
         {"modalities": []}, {"modalities": ["smell"]}, {"modalities": ["image", "smell"]}, {"modalities": [""]},
         {"best_of": 2, "stream": True}, {"best_of": 1, "n": 2}, {"stop": [""]}, {"stop": ["a"] * 99},
-        {"tools": [{}]}, {"response_format": {"type": "json_object"}}, {"model": "\0"}, {"model": "../tiny"},
+        {"tools": [{}]}, {"response_format": {"type": "json"}}, {"model": "\0"}, {"model": "../tiny"},
+        {"response_format": {"type": "json_schema"}}, {"response_format": "json"}, {"functions": [{"name": "a"}]},
         {"messages": [{"role": "wizard", "content": "a"}]}, {"messages": [{"role": "user"}]},
         {"messages": [{"content": "a"}]}, {"messages": [{"role": "user", "content": None}]},
         {"messages": [{"role": "user", "content": "\ud800"}]}, {"messages": [{"role": "user", "content": "a " * 9999}]},

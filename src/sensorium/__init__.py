@@ -21,11 +21,13 @@ from sensorium.types import Conversation, InputError, Message, Part, Reply, Sign
 if TYPE_CHECKING:
     from sensorium.api import codec, grow, load, register, train
     from sensorium.generate import Assistant
+    from sensorium.stream import Form
 
 __version__ = version("sensorium")
 __all__ = [
     "Assistant",
     "Conversation",
+    "Form",
     "Image",
     "InputError",
     "Message",
@@ -39,7 +41,11 @@ __all__ = [
     "train",
 ]
 
-_LAZY = {"load": "api", "grow": "api", "train": "api", "codec": "api", "register": "api", "Assistant": "generate"}
+_LAZY = {
+    **dict.fromkeys(("load", "grow", "train", "codec", "register"), "api"),
+    "Assistant": "generate",
+    "Form": "stream",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,7 @@ ENABLES = {
     "fast": "writing several times faster on a CPU, with ONNX Runtime",
     "llamacpp": "running an exported model in llama.cpp, from Python",
     "eval": "the intervals and tests in tables of results",
+    "structured": "answers of a given form: JSON schemas, tools",
     "serve": "the OpenAI-compatible server and its web page",
     "dev": "the tests, the linter and the type checker",
 }

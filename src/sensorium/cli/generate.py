@@ -18,6 +18,9 @@ def generate(
     ] = None,
     want: Annotated[str | None, typer.Option(help='"text", or the kind of medium to be written.')] = None,
     out: Annotated[Path | None, typer.Option(help="File for the medium that is written.")] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="File with a JSON schema; the answer is JSON that fits it.", exists=True)
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens written.")] = None,
     base: options.Base = None,
     seed: options.Seed = None,
@@ -32,6 +35,7 @@ def generate(
     Text goes to stdout, a medium to the file given with --out."""
     from sensorium.cli.media import save_media
     from sensorium.modalities import modality_of
+    from sensorium.stream import Form
     from sensorium.types import InputError, Part
 
     if want not in (None, "text") and out is None:
@@ -40,7 +44,8 @@ def generate(
         seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance, max_tokens=max_tokens
     )
     content = [*(Part(modality_of(path).name, path) for path in media or []), prompt]
-    reply = options.load(model, base).chat(content, want=want, best_of=best_of, **sampling)
+    form = None if schema is None else Form.of(schema.read_text(encoding="utf-8"))
+    reply = options.load(model, base).chat(content, want=want, form=form, best_of=best_of, **sampling)
     if reply.text.strip():
         typer.echo(reply.text.strip())
     for path in save_media(reply, out):

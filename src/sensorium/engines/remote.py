@@ -30,7 +30,7 @@ from sensorium.engines.adapter import Adapter
 from sensorium.engines.engine import ranked
 from sensorium.engines.rows import Row
 from sensorium.engines.sampling import Sampling
-from sensorium.engines.turn import Failed, Ids, Rules, Scored, Token, Turn, Unreachable
+from sensorium.engines.turn import Failed, Ids, Rules, Scored, Token, Turn, Unreachable, exactly
 from sensorium.stream import Ranges
 from sensorium.types import InputError
 
@@ -65,6 +65,8 @@ class Run:
             mixed: inside a medium, take steps together that allow different ids, as those of its codebooks; what is
                 written must then be checked.
         """
+        if rules.barred() is not None:  # after any id, others may be barred
+            return cls(exactly(rules), 1, frozenset())
         first, probe = rules.allowed(), copy.copy(rules)
         ranges: dict[tuple[int, int], None] = {}
         last: set[int] = set()
@@ -147,7 +149,7 @@ class RemoteEngine(ABC):
     def _checked(self, made: Written, row: Row, run: Run) -> Iterator[Token]:
         """What the server writes, up to the end of the run or to the first id that is not allowed where it stands."""
         for number, one in enumerate(made, start=1):
-            if not _among(row.rules.allowed(), one):
+            if not _among(exactly(row.rules), one):
                 return
             yield row.write(one)
             if one in run.last or number == run.count:

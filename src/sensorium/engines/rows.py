@@ -18,6 +18,7 @@ from sensorium.engines.output_head import OutputHead
 from sensorium.engines.sampling import pick
 from sensorium.engines.turn import Failed, Finish, Ids, Token, Turn
 from sensorium.stream import Ranges
+from sensorium.types import InputError
 
 Start = Callable[[list[Ids], bool], Any]
 
@@ -116,12 +117,12 @@ class RowBatch:
             group.drop(unwanted)
         self._groups = [group for group in self._groups if group]
 
-    def _safely(self, group: _Group, work: Callable[[], list[Token]]) -> list[Token | Failed]:
+    def _safely(self, group: _Group, work: Callable[[], list[Token | Failed]]) -> list[Token | Failed]:
         """What a group writes; should the model fail, whatever the reason, the other groups go on."""
         try:
-            told: list[Token | Failed] = [*work()]
+            told = work()
         except Exception as error:
-            told = [Failed(turn, error) for turn in group.turns]
+            told = list[Token | Failed](Failed(turn, error) for turn in group.turns)
             group.rows = []
         if not group:
             self._groups.remove(group)
@@ -153,9 +154,9 @@ class _Group:
     def turns(self) -> list[Turn]:
         return [row.turn for row in dict.fromkeys(self.rows)]
 
-    def begin(self) -> list[Token]:
+    def begin(self) -> list[Token | Failed]:
         """Read the prompts of the rows and write their first ids."""
-        told = [token for row in self.rows for token in row.forced()]
+        told = [token for row in self.rows for token in _or_failed(row, row.forced())]
         going = [row for row in self.rows if row.finish is None]
         if going:
             prompts = [prompt for row in going for prompt in row.prompts]
@@ -168,7 +169,7 @@ class _Group:
         self._leave()
         return told
 
-    def step(self) -> list[Token]:
+    def step(self) -> list[Token | Failed]:
         told = self._choose(self._read())
         self._leave()
         return told
@@ -202,19 +203,21 @@ class _Group:
             del row.known[:count]
         return self.decoder.read(torch.tensor(ids, device=self._device))
 
-    def _choose(self, hidden_BH: torch.Tensor) -> list[Token]:
+    def _choose(self, hidden_BH: torch.Tensor) -> list[Token | Failed]:
         """Write the next id, and those that follow by force, of every row whose written ids have all been read."""
         places = {row: place for place, row in reversed(list(enumerate(self.rows)))}
         alike: dict[Ranges, list[Row]] = {}
         for row in dict.fromkeys(self.rows):
             if not row.known:
                 alike.setdefault(row.rules.allowed(), []).append(row)
-        told: list[Token] = []
+        told: list[Token | Failed] = []
         for ranges, rows in alike.items():
             logits_BV = self._logits(rows, [places[row] for row in rows], hidden_BH, ranges)
             ids = self._head.ids(ranges)
+            for row, row_V in zip(rows, logits_BV, strict=True):
+                told += _or_failed(row, _bar(row, row_V))
             for row, choice, row_V in zip(rows, _picks(logits_BV, rows), logits_BV, strict=True):
-                told += [_written(row, choice, row_V, ids), *row.forced()]
+                told += _or_failed(row, _follow(row, choice, row_V, ids))
         return told
 
     @torch.inference_mode()
@@ -230,6 +233,33 @@ class _Group:
         scale_B1 = torch.tensor([[rows[number].turn.sampling.guidance] for number in guided])
         with_BV[guided] = without_BV + scale_B1 * (with_BV[guided] - without_BV)
         return with_BV
+
+
+def _or_failed(row: Row, tokens: Iterator[Token]) -> list[Token | Failed]:
+    """What a row writes; should its rules not be able to go on, only its turn fails."""
+    told: list[Token | Failed] = []
+    try:
+        told.extend(tokens)
+    except InputError as error:
+        row.finish = "cancelled"
+        told.append(Failed(row.turn, error))
+    return told
+
+
+def _bar(row: Row, logits_V: torch.Tensor) -> Iterator[Token]:
+    """Rule out what is barred, in place; nothing is written."""
+    barred_V = row.rules.barred()
+    if barred_V is not None:
+        with torch.inference_mode():
+            logits_V.masked_fill_(torch.from_numpy(barred_V), -torch.inf)
+    yield from ()
+
+
+def _follow(row: Row, choice: int, logits_V: torch.Tensor, ids: torch.Tensor) -> Iterator[Token]:
+    """The chosen id, and those that come after it by force; nothing of a row that has failed."""
+    if row.finish is None:
+        yield _written(row, choice, logits_V, ids)
+        yield from row.forced()
 
 
 @torch.inference_mode()
@@ -255,6 +285,6 @@ def _written(row: Row, choice: int, logits_V: torch.Tensor, ids: torch.Tensor) -
     if count is None:
         return row.write(token)
     logs_V = logits_V.log_softmax(-1)
-    best = logs_V.topk(min(count, len(logs_V)))
+    best = logs_V.topk(min(count, int(logs_V.isfinite().sum())))
     top = tuple(zip(ids[best.indices].tolist(), best.values.tolist(), strict=True))
     return row.write(token, top, float(logs_V[choice]))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+import numpy as np
+
 from sensorium.engines.sampling import Sampling
 from sensorium.stream import Ranges
 from sensorium.types import InputError
@@ -37,9 +39,29 @@ class Rules(Protocol):
         """Contiguous (start, stop) ranges of ids, not empty until `done`."""
         ...
 
+    def barred(self) -> np.ndarray | None:
+        """Of the ids in `allowed`, in their order, True for those that may not come after all; None: all may.
+
+        Turns whose `allowed` are alike are chosen for together, whatever is barred in each.
+
+        Raises:
+            InputError: what may come cannot be told any more; the turn fails.
+        """
+        ...
+
     def advance(self, token: int) -> None:
         """Take note of a written id."""
         ...
+
+
+def exactly(rules: Rules) -> Ranges:
+    """(start, stop) ranges of the ids that may come, without those that are barred."""
+    ranges, barred = rules.allowed(), rules.barred()
+    if barred is None:
+        return ranges
+    ids = np.concatenate([np.arange(start, stop) for start, stop in ranges])[~barred]
+    pieces = np.split(ids, np.flatnonzero(np.diff(ids) != 1) + 1)
+    return tuple((int(piece[0]), int(piece[-1]) + 1) for piece in pieces)
 
 
 @dataclass(frozen=True, kw_only=True)

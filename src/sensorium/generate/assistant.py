@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -13,12 +13,14 @@ import numpy as np
 from sensorium.engines import Attempts, Engine, Sampling, Scored, TorchEngine, Turn, generate
 from sensorium.generate.attempts import Plan, different, plan
 from sensorium.generate.best_of import best_of as choose_best
+from sensorium.generate.tools import Tool, told_of
 from sensorium.modalities import named_by
 from sensorium.model import Model
-from sensorium.stream import Grammar, Want, wanted_kinds
+from sensorium.stream import Form, Grammar, Spelling, Want, wanted_kinds
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, as_message
 
 Content = str | Part | Sequence[str | Part] | Conversation
+FormLike = Form | Mapping[str, Any] | type | str
 Scorer = Callable[[Reply], float]
 
 
@@ -36,6 +38,7 @@ class Assistant(Model):
         want: Want = None,
         *,
         history: Sequence[Message] = (),
+        form: FormLike | None = None,
         best_of: int = 1,
         attempt: int = 0,
         scorer: Scorer | None = None,
@@ -48,6 +51,9 @@ class Assistant(Model):
             want: ``"text"``, a modality to be written, ``"text"`` and some modalities to choose from, or None to leave
                 it to the model.
             history: earlier messages.
+            form: that the answer's text has: a JSON schema, a pydantic model or a `Form`; needs the extra
+                ``structured``. A text that would not be complete within ``max_tokens`` is completed shortly before, if
+                they are enough for it at all.
             best_of: write this many answers and return the best.
             attempt: 0, or the number of further attempts at the same before this one: it has another seed and, where
                 the model says so (see `Senses`) and the caller says no other, the temperature of further attempts.
@@ -56,9 +62,9 @@ class Assistant(Model):
             sampling: fields of `Sampling`. Text is greedy by default, media are sampled at temperature 1.
 
         Raises:
-            InputError: a medium cannot be read, or the model has no codec for what is asked.
+            InputError: a medium cannot be read, the model has no codec for what is asked, or the form is no good.
         """
-        options: dict[str, Any] = dict(count=1, best_of=best_of, attempt=attempt, scorer=scorer)
+        options: dict[str, Any] = dict(form=form, count=1, best_of=best_of, attempt=attempt, scorer=scorer)
         return self.candidates(content, want, history=history, **options, **sampling)[0]
 
     def candidates(
@@ -67,6 +73,7 @@ class Assistant(Model):
         want: Want = None,
         *,
         history: Sequence[Message] = (),
+        form: FormLike | None = None,
         count: int = 4,
         best_of: int | None = None,
         attempt: int = 0,
@@ -80,11 +87,11 @@ class Assistant(Model):
         Args:
             count: how many are returned.
             best_of: how many are written; by default as many as the model says.
-            content, want, history, attempt, scorer, sampling: see `chat`.
+            content, want, history, form, attempt, scorer, sampling: see `chat`.
         """
         if count < 1 or (best_of is not None and best_of < count):
             raise InputError(f"at least 1 answer must be asked for and written, not {count} of {best_of or count}")
-        turn = self.turn(_conversation(content, history), want, **sampling)
+        turn = self.turn(_conversation(content, history), want, form=form, **sampling)
         planned = plan(turn, count, best_of=best_of, attempt=attempt)
         made = generate(self.engine, planned.turns)
         replies = [self.reply(generation.ids, generation.finish) for generation in made]
@@ -96,27 +103,40 @@ class Assistant(Model):
         rest = choose_best(varied[len(first) :], scorer or (lambda one: judge(turn, one.ids)))
         return [*first, *rest, *copies][:count]
 
-    def turn(self, conversation: Conversation, want: Want = None, most: int | None = None, **sampling: Any) -> Turn:
+    def turn(
+        self,
+        conversation: Conversation,
+        want: Want = None,
+        most: int | None = None,
+        form: FormLike | Spelling | None = None,
+        tools: Sequence[Tool] = (),
+        **sampling: Any,
+    ) -> Turn:
         """The next turn of a conversation, ready for an engine.
 
         Args:
             most: tokens that it may have at most, whatever ``sampling`` says.
-            want, sampling: see `chat`.
+            tools: that the model is told of; see `sensorium.generate.tools` for the form of their calls.
+            want, form, sampling: see `chat`; a form may be compiled already.
 
         Raises:
             InputError: see `chat`.
         """
+        if form is not None and not isinstance(form, Spelling):
+            form = self.stream.spelling(Form.of(form))
+        want = TEXT if want is None and form is not None and not form.media else want
         options, attempts = self.options(want, sampling)
-        conversation = self.senses.encode(conversation)
-        prompt = self.stream.render(conversation, reply=True).ids.tolist()
-        blank = self.stream.render(without_request(conversation), reply=True).ids.tolist()
+        by_template = [tool.to_json() for tool in tools] if self.stream.tells_tools else []
+        conversation = self.senses.encode(conversation if by_template else told_of(tools, conversation))
+        prompt = self.stream.render(conversation, True, by_template).ids.tolist()
+        blank = self.stream.render(without_request(conversation), True, by_template).ids.tolist()
         options = replace(options, max_tokens=self.budget(prompt, min(options.max_tokens, most or options.max_tokens)))
-        rules = self.grammar(want, options.max_tokens)
+        rules = self.grammar(want, options.max_tokens, form)
         return Turn(prompt, rules, options, blank, self._about_media(conversation, want), attempts)
 
-    def grammar(self, want: Want = None, budget: int | None = None) -> Grammar:
+    def grammar(self, want: Want = None, budget: int | None = None, form: Spelling | None = None) -> Grammar:
         """What may be written in one answer."""
-        return Grammar(self.vocabulary, self.stream.text_stop, self.stream.stop_ids, want=want, budget=budget)
+        return Grammar(self.vocabulary, self.stream.text_stop, self.stream.stop_ids, want, budget, form)
 
     def score(
         self,

@@ -1,7 +1,21 @@
 """Conversations to token ids and back: `Stream`, and `Grammar` for what may be sampled."""
 
+from sensorium.stream.form import Form
 from sensorium.stream.grammar import Grammar, Ranges, Want, wanted_kinds
-from sensorium.stream.render import Piece, Rendered, Stream
+from sensorium.stream.render import CALL, Piece, Rendered, Stream
 from sensorium.stream.show import show
+from sensorium.stream.spelling import Spelling
 
-__all__ = ["Grammar", "Piece", "Ranges", "Rendered", "Stream", "Want", "show", "wanted_kinds"]
+__all__ = [
+    "CALL",
+    "Form",
+    "Grammar",
+    "Piece",
+    "Ranges",
+    "Rendered",
+    "Spelling",
+    "Stream",
+    "Want",
+    "show",
+    "wanted_kinds",
+]

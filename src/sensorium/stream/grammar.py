@@ -7,9 +7,13 @@ compute just those rows of the output head.
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import copy
 from dataclasses import dataclass
 
+import numpy as np
+
 from sensorium.codecs import Layout, Ranges
+from sensorium.stream.spelling import Spelling
 from sensorium.types import TEXT, InputError
 from sensorium.vocabulary import Vocabulary
 
@@ -29,10 +33,11 @@ class Grammar:
         want: see `Want`.
         budget: most tokens that may be written, or None. A medium is opened only if its end fits, and one of
             variable length is closed in time, so a medium is never cut.
+        form: of the text, at its beginning, or None for any text. With it no medium is written, unless it says so.
 
     Raises:
-        InputError: no codec writes one of the modalities wanted, several are wanted without text, or the shortest
-            medium exceeds the budget.
+        InputError: no codec writes one of the modalities wanted, several are wanted without text, the shortest medium
+            exceeds the budget, or media are wanted with a form that is text alone.
     """
 
     vocabulary: Vocabulary
@@ -40,6 +45,7 @@ class Grammar:
     stop_ids: tuple[int, ...]
     want: Want = None
     budget: int | None = None
+    form: Spelling | None = None
 
     def __post_init__(self) -> None:
         self.written = 0
@@ -52,6 +58,16 @@ class Grammar:
         self._writers = sorted(writers, key=lambda layout: layout.open_id)
         if kinds is not None and TEXT not in kinds:
             self._target = self._one_medium()
+        if self.form is not None and not self.form.media:
+            if self._writers and kinds is not None:
+                raise InputError("an answer of a given form is text alone; ask for no media, or leave the form out")
+            self._writers = []
+
+    def __copy__(self) -> Grammar:
+        other = object.__new__(type(self))
+        other.__dict__ |= self.__dict__
+        other.form = copy(self.form)
+        return other
 
     def _one_medium(self) -> Layout:
         names = [layout.facts.modality for layout in self._writers]
@@ -75,7 +91,7 @@ class Grammar:
         return None if self.budget is None else self.budget - self.written
 
     def allowed(self) -> Ranges:
-        """Contiguous (start, stop) ranges of the ids that may come next; empty only when `done`."""
+        """Contiguous (start, stop) ranges of the ids that may come next, see `barred`; empty only when `done`."""
         if self.done:
             return ()
         if self._layout is not None:
@@ -83,8 +99,18 @@ class Grammar:
         if self._target is not None:
             one = self._target.open_id if self.written == 0 else self.stop_ids[0]
             return ((one, one + 1),)
-        opens = (layout.open_id for layout in self._writers if self._fits(layout.min_tokens))
-        return (*self._text(), *((open_id, open_id + 1) for open_id in opens))
+        if self.form is not None and (only := self.form.only(self.left)) is not None:
+            return ((only, only + 1),)
+        return (*self._text(), *((open_id, open_id + 1) for open_id in self._opens()))
+
+    def barred(self) -> np.ndarray | None:
+        """Of the ids in `allowed`, in their order, True for those that may not come after all; None: all may."""
+        if self.form is None or self.done or self._layout is not None or self._target is not None:
+            return None
+        if self.form.only(self.left) is not None:
+            return None
+        ends = len(self._ends()) * [not self.form.may_end]
+        return np.concatenate([~self.form.mask(), np.array([*ends, *(False for _ in self._opens())], dtype=bool)])
 
     def advance(self, token: int) -> None:
         """Take note of a sampled id.
@@ -100,8 +126,16 @@ class Grammar:
             self.done = True
         else:
             self._open(token)
-        if self.left == 0:
+            if self.form is not None and self._layout is None:
+                self.form.advance(token)
+        if self.left == 0 or (self.form is not None and self.form.completed):
             self.done = True
+
+    def _opens(self) -> list[int]:
+        """The markers of the media that may begin."""
+        if self.form is not None and not self.form.may_end:
+            return []
+        return [layout.open_id for layout in self._writers if self._fits(layout.min_tokens)]
 
     def _open(self, token: int) -> None:
         self._layout = next((layout for layout in self.vocabulary.layouts if layout.open_id == token), None)
@@ -121,8 +155,10 @@ class Grammar:
 
     def _text(self) -> Ranges:
         """Text ids and the ids that end the turn, which usually lie among them."""
-        extra = sorted(stop for stop in self.stop_ids if stop >= self.text_stop)
-        return ((0, self.text_stop), *((stop, stop + 1) for stop in extra))
+        return ((0, self.text_stop), *((stop, stop + 1) for stop in self._ends()))
+
+    def _ends(self) -> list[int]:
+        return sorted(stop for stop in self.stop_ids if stop >= self.text_stop)
 
     def _fits(self, tokens: int) -> bool:
         return self.left is None or tokens <= self.left

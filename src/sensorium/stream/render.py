@@ -7,6 +7,7 @@ template of the base model's tokenizer is used as it is, so a text-only conversa
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from sensorium.stream.form import Form
+from sensorium.stream.spelling import Speller, Spelling
 from sensorium.stream.template import ChatTemplate
 from sensorium.types import TEXT, Conversation, InputError, Part
 from sensorium.vocabulary import Vocabulary
@@ -22,6 +25,8 @@ from sensorium.vocabulary import Vocabulary
 # Private-use characters stand for the parts while the chat template is applied. Should they occur in a
 # user's text, nothing is confused: the template never sees that text.
 MARK = "\ue0f0"
+CALL = "<tool_call>"
+"""What opens the call of a tool, in the form that most templates tell (Hermes, Qwen, SmolLM3)."""
 PLACEHOLDER = re.compile(f"{MARK}(\\d+)/{MARK}")
 
 DEFAULT_TEMPLATE = (
@@ -101,11 +106,27 @@ class Stream:
     def _added_ids(self) -> set[int]:
         return set(self.tokenizer.get_added_vocab().values())
 
-    def render(self, conversation: Conversation, reply: bool = False) -> Rendered:
+    @cached_property
+    def speller(self) -> Speller:
+        """What compiles forms of text; InputError if its library is missing."""
+        return Speller(self.tokenizer, self.text_stop, self.stop_ids)
+
+    def spelling(self, form: Form) -> Spelling:
+        """A text of a form, at its beginning; see `Speller.spelling`."""
+        return self.speller.spelling(form)
+
+    @property
+    def tells_tools(self) -> bool:
+        """Whether the chat template tells the model of tools, and to call them in the form of `CALL`."""
+        template = self.tokenizer.chat_template
+        return isinstance(template, str) and CALL in template and "tools" in template
+
+    def render(self, conversation: Conversation, reply: bool = False, tools: Sequence[Any] = ()) -> Rendered:
         """Ids of a conversation whose media already have codes.
 
         Args:
             reply: end with the template's opening of an assistant's turn, ready for an answer.
+            tools: that the model is told of, as OpenAI describes them, where the template `tells_tools`.
 
         Raises:
             InputError: a medium has no codes or codes of a codec that this model does not have, or the
@@ -114,7 +135,7 @@ class Stream:
         ids: list[int] = []
         mask: list[bool] = []
         pieces: list[Piece] = []
-        for run in _runs(self._segments(conversation, reply)):
+        for run in _runs(self._segments(conversation, reply, tools)):
             for segment, segment_ids in self._run_ids(run):
                 if segment.piece is not None:
                     pieces.append(Piece(*segment.piece, len(ids), len(ids) + len(segment_ids)))
@@ -168,7 +189,7 @@ class Stream:
         kept = [id_ for id_ in ids if id_ < size and (id_ not in dropped or id_ >= text_size)]
         return self.tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
-    def _segments(self, conversation: Conversation, reply: bool) -> list[_Segment]:
+    def _segments(self, conversation: Conversation, reply: bool, tools: Sequence[Any]) -> list[_Segment]:
         messages = conversation.messages
         parts = [(m, p, part) for m, message in enumerate(messages) for p, part in enumerate(message.parts)]
         numbers = iter(range(len(parts)))
@@ -177,7 +198,7 @@ class Stream:
         ]
         segments: list[_Segment] = []
         after_answer = False
-        for item in self._template(turns, reply):
+        for item in self._template(turns, reply, tools):
             if isinstance(item, str):
                 segments.append(_Segment(item, None, None, learn=after_answer))
                 after_answer = False
@@ -188,13 +209,15 @@ class Stream:
             segments.append(_Segment(text, None if part.is_text else part, (message, index), after_answer))
         return segments
 
-    def _template(self, turns: list[tuple[str, list[int]]], reply: bool) -> list[str | int]:
+    def _template(self, turns: list[tuple[str, list[int]]], reply: bool, tools: Sequence[Any] = ()) -> list[str | int]:
         """The chat template applied to numbered placeholders: template text and part numbers, in order."""
         messages = [
             {"role": role, "content": "".join(f"{MARK}{number}/{MARK}" for number in numbers)}
             for role, numbers in turns
         ]
-        text = self._chat_template.render(messages, reply)
+        if (found := self._special_strings.search(json.dumps(list(tools), ensure_ascii=False))) is not None:
+            raise InputError(f"a tool's description spells the special token {found[0]!r}; write it otherwise")
+        text = self._chat_template.render(messages, reply, tools)
         pieces = PLACEHOLDER.split(text)
         items: list[str | int] = [int(piece) if i % 2 else piece for i, piece in enumerate(pieces)]
         if [item for item in items if isinstance(item, int)] != [n for _, numbers in turns for n in numbers]:

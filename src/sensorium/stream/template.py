@@ -301,11 +301,12 @@ class ChatTemplate:
             raise InputError(f"the model's chat template has more than {MOST_SOURCE} characters")
         return partial(Bounded().from_string(self.source).render, **self.names)
 
-    def render(self, messages: Sequence[Mapping[str, str]], reply: bool) -> str:
+    def render(self, messages: Sequence[Mapping[str, str]], reply: bool, tools: Sequence[Any] = ()) -> str:
         """The messages in the template's form.
 
         Args:
             reply: end with the opening of an assistant's turn.
+            tools: that the template may tell the model of, as JSON.
 
         Raises:
             InputError: it refuses them, is damaged, or goes beyond the bounds.
@@ -313,7 +314,7 @@ class ChatTemplate:
         given = [dict(message) for message in messages]
         token = _spent.set(_Spent())
         try:
-            return self._render(messages=given, tools=None, documents=None, add_generation_prompt=reply)
+            return self._render(messages=given, tools=list(tools) or None, documents=None, add_generation_prompt=reply)
         except InputError:
             raise
         except Exception as error:  # a template may raise anything

@@ -15,17 +15,21 @@ from sensorium.serve.http.schemas import (
     ChatLogprobs,
     ChatReply,
     ChatRequest,
+    ContentPart,
     Likely,
     ReplyMessage,
     TokenLogprob,
 )
 from sensorium.serve.http.server import EventStream, Server, Shared, client_of, new_id
+from sensorium.serve.http.structured import compiled
 from sensorium.serve.http.tokens import readable
+from sensorium.serve.http.tool_messages import plain
+from sensorium.serve.http.tools import CallDeltas, finish_of, read_calls
 from sensorium.serve.media.messages import check_formats, media_by_name, part_to_json
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Step, Writing, Written
 from sensorium.serve.writing.transcript import UNFINISHED, Event, Medium, Text
-from sensorium.types import Part
+from sensorium.types import TEXT, Part
 
 router = APIRouter(route_class=JsonRoute)
 STREAMED: dict[int | str, dict[str, Any]] = {
@@ -46,11 +50,12 @@ async def chat(body: ChatRequest, request: Request, server: Shared) -> Any:
 async def _start(body: ChatRequest, request: Request, server: Server, served: Served) -> Writing:
     sampling = body.sampling()
     server.check(body.answers, sampling.get("max_tokens"))
-    served.model.grammar(body.modalities)  # refuses what cannot be written before media are read
+    form = await compiled(body, served)
+    served.model.grammar(body.modalities, form=form)  # refuses what cannot be written before media are read
     check_formats(body.formats)
-    conversation = await server.reader.conversation(body.messages, served, client_of(request))
-    most = server.settings.max_tokens
-    turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, most, **sampling))
+    conversation = await server.reader.conversation(plain(body.messages), served, client_of(request))
+    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": body.offered(), **sampling}
+    turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, **options))
     return server.attempt(request, served, turn, body, stops=body.stops)
 
 
@@ -61,12 +66,15 @@ async def _whole(body: ChatRequest, server: Server, served: Served, writing: Wri
 
 
 def _choice(index: int, written: Written, served: Served, body: ChatRequest) -> ChatChoice:
-    parts = [part_to_json(part) for part in written.parts]
-    content = written.text if written.text or all(part.is_text for part in written.parts) else None
+    text, calls = read_calls(written.text) if body.calls else (written.text, [])
+    parts = [part_to_json(part) for part in written.parts if not calls or not part.is_text]
+    parts = [ContentPart(type=TEXT, text=text), *parts] if calls and text else parts
+    content = text if text or (not calls and all(part.is_text for part in written.parts)) else None
     logs = ChatLogprobs(content=[_logprob(token, served) for token in written.tokens]) if body.logprobs else None
     named: Any = media_by_name(written.parts, body.formats)
-    message = ReplyMessage(content=content, parts=parts, **named)
-    return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=written.finish)
+    message = ReplyMessage(content=content, tool_calls=calls or None, parts=parts, **named)
+    finish: Any = finish_of(written.finish, calls)
+    return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=finish)
 
 
 def _logprob(token: Token, served: Served) -> TokenLogprob:
@@ -90,8 +98,9 @@ async def _chunks(body: ChatRequest, server: Server, served: Served, writing: Wr
     nothing_yet = {"usage": None} if body.wants_usage else {}
     for index in range(body.answers):
         yield head | {"choices": [_delta(index, {"role": "assistant", "content": ""})]} | nothing_yet
+    texts = [CallDeltas(body.calls) for _ in range(body.answers)]
     async for step in writing.steps():
-        for choice in await _deltas(step, served, body):
+        for choice in await _deltas(step, served, body, texts[step.answer]):
             yield head | {"choices": [choice]} | nothing_yet
     usage = writing.usage()
     server.metrics.count(served.name, usage)
@@ -99,24 +108,26 @@ async def _chunks(body: ChatRequest, server: Server, served: Served, writing: Wr
         yield head | {"choices": [], "usage": usage.model_dump()}
 
 
-async def _deltas(step: Step, served: Served, body: ChatRequest) -> list[dict[str, Any]]:
-    deltas = [await _told(event, served, body) for event in step.events]
+async def _deltas(step: Step, served: Served, body: ChatRequest, texts: CallDeltas) -> list[dict[str, Any]]:
+    deltas = [delta for event in step.events for delta in await _told(event, served, body, texts)]
+    rest, finish = texts.end(step.finish) if step.finish else ([], None)
+    deltas += rest
     if body.logprobs and not deltas:
         deltas.append({})
     choices = [_delta(step.answer, delta) for delta in deltas]
     if body.logprobs:
         choices[0]["logprobs"] = {"content": [_logprob(step.token, served).model_dump()], "refusal": None}
-    if step.finish:
-        choices.append(_delta(step.answer, {}, step.finish))
+    if finish:
+        choices.append(_delta(step.answer, {}, finish))
     return choices
 
 
-async def _told(event: Event, served: Served, body: ChatRequest) -> dict[str, Any]:
+async def _told(event: Event, served: Served, body: ChatRequest, texts: CallDeltas) -> list[dict[str, Any]]:
     if isinstance(event, Text):
-        return {"content": event.text}
+        return texts.feed(event.text)
     if isinstance(event, Medium):
-        return await served.at_desk(_medium_told, event.part, served, body)
-    return {"progress": {"modality": event.modality, "done": event.done, "total": event.total}}
+        return [await served.at_desk(_medium_told, event.part, served, body)]
+    return [{"progress": {"modality": event.modality, "done": event.done, "total": event.total}}]
 
 
 def _medium_told(written: Part, served: Served, body: ChatRequest) -> dict[str, Any]:

@@ -52,7 +52,7 @@ async def draw(body: ImageRequest, request: Request, server: Shared) -> Any:
     size = _size(body.size)
     server.check(body.answers, None)
     conversation = Conversation((as_message("user", body.prompt),))
-    room = {"max_tokens": served.model.vocabulary.writer(IMAGE).max_tokens + 1}
+    room: dict[str, Any] = {"max_tokens": served.model.vocabulary.writer(IMAGE).max_tokens + 1}
     turn = await served.at_desk(lambda: served.model.turn(conversation, IMAGE, **room, **body.sampling()))
     writing = server.attempt(request, served, turn, body)
     return await server.finish(request, _whole(body, server, served, writing, size))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,24 +14,12 @@ from pydantic import (
     model_validator,
 )
 
+from sensorium.serve.http.fields import Name, String, items
+from sensorium.serve.http.structured import Structured
+from sensorium.serve.http.tools import ToolCall
+
 LARGEST_SEED = 2**63 - 1
-HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
-
-def _whole_characters(text: str) -> str:
-    """JSON can spell half of a character (a lone surrogate), which no tokenizer takes."""
-    if not text.isascii() and HALF_CHARACTER.search(text):
-        raise ValueError("holds half of a character (a lone surrogate); write the text again as UTF-8")
-    return text
-
-
-def items(most: int, least: int = 0) -> Any:
-    """How long a list may be; it ends at its first wrong item, since each would make an error of its own."""
-    return Field(max_length=most, min_length=least, fail_fast=True)
-
-
-String = Annotated[str, AfterValidator(_whole_characters)]
-Name = Annotated[String, StringConstraints(min_length=1, max_length=500)]
 Stop = Annotated[String, StringConstraints(min_length=1, max_length=200)]
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Temperature = Annotated[float | None, Field(ge=0, le=100, description="0 takes the likeliest; default: the model's.")]
@@ -43,7 +29,7 @@ Seed = Annotated[int | None, Field(ge=-LARGEST_SEED, le=LARGEST_SEED, descriptio
 Guidance = Annotated[
     float | None, Field(ge=0, le=100, description="Above 1, media keep closer to the request; 1 for none.")
 ]
-RequestRole = Literal["system", "developer", "user", "assistant"]
+RequestRole = Literal["system", "developer", "user", "assistant", "tool"]
 AttemptNumber = Annotated[
     int, Field(ge=0, le=1_000_000, description="Attempts at the same before this one; further ones vary more.")
 ]
@@ -90,6 +76,8 @@ class RequestMessage(BaseModel):
     role: RequestRole
     content: Content | None = None
     parts: Parts | None = None
+    tool_calls: Annotated[list[ToolCall], items(128)] | None = None
+    tool_call_id: Annotated[String, Field(max_length=200)] | None = None
 
 
 Messages = Annotated[list[RequestMessage], items(1000, least=1)]
@@ -157,7 +145,7 @@ class _Writing(Sampled):
         return self
 
 
-class ChatRequest(_Writing):
+class ChatRequest(_Writing, Structured):
     """A conversation to answer.
 
     As OpenAI has it for sound, a field named as a modality M asks for its media as ``message.M`` beside ``parts``:
@@ -173,8 +161,6 @@ class ChatRequest(_Writing):
     max_completion_tokens: MaxTokens = Field(None, description="The newer name of max_tokens.")
     logprobs: bool | None = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
-    tools: Annotated[list[Any], items(128)] | None = Field(None, description="Not offered; must be empty.")
-    response_format: dict[str, Any] | None = Field(None, description='Only {"type": "text"}.')
 
     @property
     def formats(self) -> dict[str, str | None]:
@@ -187,14 +173,6 @@ class ChatRequest(_Writing):
         if self.max_completion_tokens is not None:
             given["max_tokens"] = self.max_completion_tokens
         return given | ({"logprobs": self.top_logprobs or 0} if self.logprobs else {})
-
-    @model_validator(mode="after")
-    def _check_what_is_not_offered(self) -> Self:
-        if self.tools:
-            raise ValueError("tools are not offered by this server")
-        if self.response_format and self.response_format.get("type") != "text":
-            raise ValueError('only the response_format {"type": "text"} is offered by this server')
-        return self
 
 
 class CompletionRequest(_Writing):
@@ -320,6 +298,7 @@ class ReplyMessage(BaseModel):
     role: Literal["assistant"] = "assistant"
     content: str | None
     refusal: None = None
+    tool_calls: list[ToolCall] | None = None
     parts: list[ContentPart]
 
 
@@ -327,7 +306,7 @@ class ChatChoice(BaseModel):
     index: int
     message: ReplyMessage
     logprobs: ChatLogprobs | None
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "tool_calls"]
 
 
 class ChatReply(BaseModel):

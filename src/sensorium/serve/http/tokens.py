@@ -17,6 +17,7 @@ from sensorium.serve.http.schemas import (
     TokenizeRequest,
 )
 from sensorium.serve.http.server import Shared, client_of
+from sensorium.serve.http.tool_messages import plain
 from sensorium.serve.media.messages import part_to_json
 from sensorium.serve.registry import Served
 from sensorium.types import Conversation, InputError, Part
@@ -30,7 +31,7 @@ async def tokenize(body: TokenizeRequest, request: Request, server: Shared) -> T
     served = server.registry.get(body.model)
 
     async def work() -> TokenizeReply:
-        conversation = await server.reader.conversation(body.turns, served, client_of(request))
+        conversation = await server.reader.conversation(plain(body.turns), served, client_of(request))
         return await served.at_desk(_tokenized, conversation, served)
 
     return await server.finish(request, work())

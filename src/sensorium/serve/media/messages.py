@@ -78,6 +78,7 @@ class Reader:
 
 
 def _role(name: RequestRole) -> Role:
+    assert name != "tool", "results of tools have become the user's text"
     return "system" if name == "developer" else name
 
 
