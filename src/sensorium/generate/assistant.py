@@ -16,7 +16,7 @@ from sensorium.generate.best_of import best_of as choose_best
 from sensorium.modalities import named_by
 from sensorium.model import Model
 from sensorium.stream import Grammar, Want, wanted_kinds
-from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, as_message
+from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, TooLong, as_message
 
 Content = str | Part | Sequence[str | Part] | Conversation
 Scorer = Callable[[Reply], float]
@@ -221,14 +221,14 @@ class Assistant(Model):
         """Tokens that may be written: the request's limit, bounded by the model's context.
 
         Raises:
-            InputError: the context has no room after the prompt.
+            TooLong: the context has no room after the prompt.
         """
         context = getattr(self.lm.config.get_text_config(), "max_position_embeddings", None)
         room = max_tokens if context is None else min(max_tokens, context - len(prompt))
         if room < 1:
-            raise InputError(
-                f"the conversation takes {len(prompt)} tokens, the model's context holds {context}; "
-                "shorten the conversation"
+            raise TooLong(
+                f"this model's maximum context length is {context} tokens, the conversation takes {len(prompt)} and "
+                "leaves no room for an answer; shorten the conversation"
             )
         return room
 

@@ -191,6 +191,18 @@ class Modality(ABC):
             return value.get("url", value.get("path")) if isinstance(value, Mapping) else value
         return None
 
+    def in_reply(self, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Fields of a chat message in which other programs look for media of this kind, beside ``parts``.
+
+        Args:
+            parts: media of this modality as ``parts`` has them, at least one.
+        """
+        return {}
+
+    def from_reply(self, fields: Mapping[str, Any]) -> Sequence[Any]:
+        """The inverse: parts in the fields of a message that was sent back without its ``parts``."""
+        return ()
+
 
 def viewer_file(kind: Modality) -> Path | None:
     """The JavaScript module of a modality; None where it names none, or there is none beside the file of its class."""

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from sensorium.engines import Token
+from sensorium.serve.http.errors import ApiError
 from sensorium.serve.http.schemas import (
     ChatChoice,
     ChatLogprobs,
@@ -20,11 +21,11 @@ from sensorium.serve.http.schemas import (
 )
 from sensorium.serve.http.server import EventStream, Server, Shared, new_id
 from sensorium.serve.http.tokens import readable
-from sensorium.serve.media.messages import check_formats, media_by_name, part_to_json
+from sensorium.serve.media.messages import check_format, media_fields, part_to_json
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Step, Writing, Written
 from sensorium.serve.writing.transcript import UNFINISHED, Event, Medium, Text
-from sensorium.types import Part
+from sensorium.types import InputError, Part
 
 router = APIRouter()
 STREAMED: dict[int | str, dict[str, Any]] = {
@@ -46,11 +47,21 @@ async def _start(body: ChatRequest, request: Request, server: Server, served: Se
     sampling = body.sampling()
     server.check(body.answers, sampling.get("max_tokens"))
     served.model.grammar(body.modalities)  # refuses what cannot be written before media are read
-    check_formats(body.formats)
+    _check_formats(body, served)
     conversation = await server.reader.conversation(body.messages, served)
     most = server.settings.max_tokens
     turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, most, **sampling))
     return server.attempt(request, served, turn, body, stops=body.stops)
+
+
+def _check_formats(body: ChatRequest, served: Served) -> None:
+    """Refuse fields that are named as modalities where the model, or the modality, does not write what they ask for."""
+    for name, format_ in body.formats.items():
+        try:
+            served.model.vocabulary.writer(name)
+            check_format(name, format_)
+        except InputError as error:
+            raise ApiError(400, str(error), param=name, code="unsupported_value") from error
 
 
 async def _whole(body: ChatRequest, server: Server, served: Served, writing: Writing) -> ChatReply:
@@ -62,13 +73,14 @@ async def _whole(body: ChatRequest, server: Server, served: Served, writing: Wri
 def _choice(index: int, written: Written, served: Served, body: ChatRequest) -> ChatChoice:
     parts = [part_to_json(part) for part in written.parts]
     content = written.text if written.text or all(part.is_text for part in written.parts) else None
-    logs = ChatLogprobs(content=[_logprob(token, served) for token in written.tokens]) if body.logprobs else None
-    named: Any = media_by_name(written.parts, body.formats)
+    logs = ChatLogprobs(content=[logprob_of(token, served) for token in written.tokens]) if body.logprobs else None
+    named: Any = media_fields(written.parts, parts, body.formats)
     message = ReplyMessage(content=content, parts=parts, **named)
     return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=written.finish)
 
 
-def _logprob(token: Token, served: Served) -> TokenLogprob:
+def logprob_of(token: Token, served: Served) -> TokenLogprob:
+    """A written token with its log-probability, and the likeliest of those that were allowed in its place."""
     top = [Likely(**_likely(id_, logprob, served)) for id_, logprob in token.top]
     return TokenLogprob(**_likely(token.id, token.logprob or 0.0, served), top_logprobs=top)
 
@@ -104,7 +116,7 @@ async def _deltas(step: Step, served: Served, body: ChatRequest) -> list[dict[st
         deltas.append({})
     choices = [_delta(step.answer, delta) for delta in deltas]
     if body.logprobs:
-        choices[0]["logprobs"] = {"content": [_logprob(step.token, served).model_dump()], "refusal": None}
+        choices[0]["logprobs"] = {"content": [logprob_of(step.token, served).model_dump()], "refusal": None}
     if step.finish:
         choices.append(_delta(step.answer, {}, step.finish))
     return choices
@@ -120,8 +132,8 @@ async def _told(event: Event, served: Served, body: ChatRequest) -> dict[str, An
 
 def _medium_told(written: Part, served: Served, body: ChatRequest) -> dict[str, Any]:
     decoded = served.model.senses.decode([written])
-    parts = [part_to_json(part).model_dump() for part in decoded]
-    return {"parts": parts, **media_by_name(decoded, body.formats)}
+    parts = [part_to_json(part) for part in decoded]
+    return {"parts": [part.model_dump() for part in parts], **media_fields(decoded, parts, body.formats)}
 
 
 def _delta(index: int, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:

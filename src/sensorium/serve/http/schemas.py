@@ -1,9 +1,9 @@
-"""Requests and replies. Fields that OpenAI's clients may send and that change nothing here are let through."""
+"""Requests and replies. What becomes of OpenAI's parameters that are no fields here, `parameters` says."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,10 @@ from pydantic import (
     model_validator,
 )
 
+from sensorium.modalities import modality_names
+from sensorium.serve.http.errors import ApiError
+from sensorium.serve.http.parameters import CHAT, COMPLETIONS, Parameters
+
 LARGEST_SEED = 2**63 - 1
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
@@ -25,6 +29,11 @@ def _whole_characters(text: str) -> str:
     if HALF_CHARACTER.search(text):
         raise ValueError("holds half of a character (a lone surrogate); write the text again as UTF-8")
     return text
+
+
+def wrong(param: str, message: str, code: str = "invalid_value") -> ApiError:
+    """What a validator raises about a field that is wrong beside another one."""
+    return ApiError(400, message, param=param, code=code)
 
 
 String = Annotated[str, AfterValidator(_whole_characters)]
@@ -78,28 +87,65 @@ Content = String | list[ContentPart]
 
 
 class RequestMessage(BaseModel):
-    """One turn. ``parts``, as replies have them, stand in for ``content``."""
+    """One turn. ``parts``, as replies have them, stand in for ``content``.
 
+    A message of the assistant may hold its media in other fields, as `Modality.in_reply` has them.
+    """
+
+    model_config = ConfigDict(extra="allow")
     role: RequestRole
     content: Content | None = None
     parts: list[ContentPart] | None = None
 
 
 class StreamOptions(BaseModel):
+    """``include_obfuscation`` would hide how long pieces are; it changes no answer, and nothing is hidden here."""
+
+    model_config = ConfigDict(extra="forbid")
     include_usage: bool | None = False
+    include_obfuscation: bool | None = False
 
 
-class Sampled(BaseModel):
-    """How answers are chosen."""
+class Asked(BaseModel):
+    """How an answer is chosen; the requests of OpenAI's endpoints.
 
-    n: Count = Field(1, description="How many answers.")
-    best_of: Count = Field(None, description="Write so many and return the best n.")
+    Attributes:
+        parameters: what becomes of those that are no fields.
+    """
+
+    parameters: ClassVar[Parameters] = Parameters()
     temperature: Temperature = None
     top_p: TopP = None
     top_k: TopK = None
     guidance: Guidance = None
     seed: Seed = None
     attempt: AttemptNumber = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, data: Any) -> Any:
+        """What would be left out in silence is refused by its name."""
+        for name, value in data.items() if isinstance(data, dict) else ():
+            if name not in cls.model_fields and not cls.takes(name, value, data):
+                cls.parameters.check(name, value)
+        return data
+
+    @classmethod
+    def takes(cls, name: str, value: Any, data: dict[str, Any]) -> bool:
+        """Whether a field that has no name of its own here is one of this request."""
+        return False
+
+    def sampling(self) -> dict[str, Any]:
+        """The fields of `sensorium.engines.Sampling` that were given."""
+        names = ("temperature", "top_p", "top_k", "guidance", "seed", "max_tokens")
+        return {name: value for name in names if (value := getattr(self, name, None)) is not None}
+
+
+class Sampled(Asked):
+    """One answer or several."""
+
+    n: Count = Field(1, description="How many answers.")
+    best_of: Count = Field(None, description="Write so many and return the best n.")
 
     @property
     def wanted(self) -> int:
@@ -111,15 +157,10 @@ class Sampled(BaseModel):
         """How many are written."""
         return self.best_of or self.wanted
 
-    def sampling(self) -> dict[str, Any]:
-        """The fields of `sensorium.engines.Sampling` that were given."""
-        names = ("temperature", "top_p", "top_k", "guidance", "seed", "max_tokens")
-        return {name: value for name in names if (value := getattr(self, name, None)) is not None}
-
     @model_validator(mode="after")
     def _check_best_of(self) -> Self:
         if self.best_of is not None and self.best_of < self.wanted:
-            raise ValueError(f"best_of is {self.best_of}, less than the {self.wanted} answers asked for")
+            raise wrong("best_of", f"best_of is {self.best_of}, less than the {self.wanted} answers asked for")
         return self
 
 
@@ -143,7 +184,9 @@ class _Writing(Sampled):
     @model_validator(mode="after")
     def _check_stream(self) -> Self:
         if (self.best_of or 1) > 1 and self.stream:
-            raise ValueError("best_of cannot be streamed: the best is known only at the end")
+            raise wrong("best_of", "best_of cannot be streamed: the best is known only at the end")
+        if self.stream_options is not None and not self.stream:
+            raise wrong("stream_options", "stream_options go with stream only: say stream: true as well")
         return self
 
 
@@ -155,6 +198,7 @@ class ChatRequest(_Writing):
     """
 
     model_config = ConfigDict(extra="allow")
+    parameters: ClassVar[Parameters] = CHAT
     messages: list[RequestMessage] = Field(min_length=1, max_length=1000)
     modalities: Annotated[list[Name], Field(min_length=1, max_length=50)] | None = Field(
         None,
@@ -169,8 +213,14 @@ class ChatRequest(_Writing):
     @property
     def formats(self) -> dict[str, str | None]:
         """The kind of file that is asked for by modality, None for its own; see above."""
-        asked = {name: value for name, value in (self.model_extra or {}).items() if name in (self.modalities or ())}
-        return {name: value.get("format") for name, value in asked.items() if isinstance(value, dict)}
+        asked = {name: value for name, value in (self.model_extra or {}).items() if isinstance(value, dict)}
+        kinds = modality_names() if self.modalities is None else self.modalities
+        return {name: value.get("format") for name, value in asked.items() if name in kinds}
+
+    @classmethod
+    def takes(cls, name: str, value: Any, data: dict[str, Any]) -> bool:
+        kinds = data.get("modalities") or modality_names()
+        return isinstance(value, dict) and isinstance(kinds, list | tuple) and name in kinds
 
     def sampling(self) -> dict[str, Any]:
         given = super().sampling()
@@ -180,21 +230,25 @@ class ChatRequest(_Writing):
 
     @model_validator(mode="after")
     def _check_what_is_not_offered(self) -> Self:
+        if self.top_logprobs and not self.logprobs:
+            raise wrong("top_logprobs", "top_logprobs go with logprobs only: say logprobs: true as well")
         if self.tools:
-            raise ValueError("tools are not offered by this server")
+            raise wrong("tools", "tools are not offered by this server", "unsupported_parameter")
         if self.response_format and self.response_format.get("type") != "text":
-            raise ValueError('only the response_format {"type": "text"} is offered by this server')
+            message = 'only the response_format {"type": "text"} is offered by this server'
+            raise wrong("response_format", message, "unsupported_value")
         return self
 
 
 class CompletionRequest(_Writing):
+    parameters: ClassVar[Parameters] = COMPLETIONS
     prompt: (
         String
         | Annotated[list[String], Field(min_length=1, max_length=64)]
         | Annotated[list[TokenId], Field(min_length=1)]
         | Annotated[list[list[TokenId]], Field(min_length=1, max_length=64)]
     )
-    max_tokens: MaxTokens = 16
+    max_tokens: int | None = Field(16, ge=0, description="Most ids to write; 0 for the prompt alone, with echo.")
     echo: bool | None = False
     logprobs: int | None = Field(None, ge=0, le=20)
 

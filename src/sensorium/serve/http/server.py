@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.responses import StreamingResponse
@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from sensorium.engines import Turn
 from sensorium.generate import plan
 from sensorium.serve.http.errors import ApiError, as_api_error
-from sensorium.serve.http.schemas import Sampled, Usage
+from sensorium.serve.http.schemas import Usage
 from sensorium.serve.media.messages import Reader
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.metrics import Metrics
@@ -34,6 +34,18 @@ LATE_S = 1
 """After a request's time is over: in it, the error is told."""
 
 log = logging.getLogger("sensorium.serve")
+
+
+class Answered(Protocol):
+    """A request for so many answers, of which the best are wanted, after so many attempts at the same."""
+
+    attempt: int
+
+    @property
+    def wanted(self) -> int: ...
+
+    @property
+    def best_of(self) -> int | None: ...
 
 
 @dataclass
@@ -59,7 +71,7 @@ class Server:
         client, started = client_of(request), started_at(request)
         return Writing(served, turns, self.settings, client=client, started=started, on_first=on_first, **options)
 
-    def attempt(self, request: Request, served: Served, turn: Turn, body: Sampled, **options: Any) -> Writing:
+    def attempt(self, request: Request, served: Served, turn: Turn, body: Answered, **options: Any) -> Writing:
         """Queue the answers to one prompt, and what more has to be written so that they differ and are good.
 
         Of a stream nothing can be taken back, so no more is written for one.
@@ -148,7 +160,8 @@ class EventStream(StreamingResponse):
 async def _events(chunks: AsyncIterator[Any]) -> AsyncIterator[str]:
     try:
         async for chunk in chunks:
-            yield f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
+            name = f"event: {chunk['type']}\n" if "type" in chunk else ""  # where OpenAI's events have names
+            yield f"{name}data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
     except Exception as error:  # the status has been sent: the error is the last event
         told = as_api_error(error)
         yield f"data: {json.dumps({'error': told.body['error'] | {'status': told.status}})}\n\n"
