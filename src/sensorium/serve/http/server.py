@@ -142,19 +142,20 @@ class EventStream(StreamingResponse):
     Whatever ends it, a client that has gone included, ends the writing.
     """
 
-    def __init__(self, writing: Writing, chunks: AsyncIterator[BaseModel | dict[str, Any]]):
+    def __init__(self, writing: Writing | None, chunks: AsyncIterator[BaseModel | dict[str, Any]]):
         self._writing = writing
         super().__init__(_events(chunks), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        left = self._writing.deadline - time.monotonic()
+        left = self._writing.deadline - time.monotonic() if self._writing else LATE_S  # None: all is there already
         try:
             async with asyncio.timeout(max(left, 0) + LATE_S):
                 await super().__call__(scope, receive, send)
         except TimeoutError:  # the client does not read, or the engine hangs, so nothing can be told
             log.warning("an answer was cut off: it took longer than a request may")
         finally:
-            self._writing.cancel()
+            if self._writing:
+                self._writing.cancel()
 
 
 async def _events(chunks: AsyncIterator[Any]) -> AsyncIterator[str]:
