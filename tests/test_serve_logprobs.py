@@ -150,6 +150,7 @@ def harness(tmp_path, kind: str, arguments: str) -> dict[tuple[int, int], tuple[
     command = [
         sys.executable, "-m", "lm_eval", "--model", kind, "--model_args", arguments, "--tasks", "tiny_choices",
         "--include_path", str(tmp_path), "--log_samples", "--output_path", str(out), "--batch_size", "4",
+        "--device", "cpu",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -172,7 +173,7 @@ def test_the_evaluation_harness_gets_what_it_gets_from_transformers(tmp_path):
     with running({"nano": model}) as server:
         url = f"model=nano,base_url={server.url}/v1/completions,tokenizer_backend=huggingface,tokenizer={folder}"
         served = harness(tmp_path, "local-completions", f"{url},num_concurrent=1,max_length=512")
-    own = harness(tmp_path, "hf", f"pretrained={folder},dtype=float32,device=cpu,max_length=512")
+    own = harness(tmp_path, "hf", f"pretrained={folder},dtype=float32,max_length=512")
     assert served.keys() == own.keys() and len(own) == sum(len(one["choices"]) for one in QUESTIONS)
     for key, (likelihood, greedy) in own.items():
         assert served[key][0] == pytest.approx(likelihood, abs=1e-3)

@@ -116,6 +116,9 @@ def test_a_drawing_is_an_item_that_can_be_sent_back(client):
     bare = [history[0], {"type": item.type, "id": item.id, "result": item.result, "status": "completed"}, history[2]]
     again = client.responses.create(model="tiny", input=bare, max_output_tokens=4, extra_body=WORDS)
     assert again.usage.input_tokens == more.usage.input_tokens, "a client that keeps OpenAI's fields alone"
+    named = [history[0], {"type": item.type, "id": item.id}, history[2]]
+    empty = client.responses.create(model="tiny", input=named, max_output_tokens=4, extra_body=WORDS)
+    assert "image" not in empty.usage.modality_tokens["prompt"], "one that counts on its being stored"
 
 
 def test_streamed_events_make_the_whole(client):

@@ -81,7 +81,7 @@ class Image(Modality):
         Pillow.fromarray(signal.array).save(buffer, format=format_)
         return buffer.getvalue()
 
-    def in_reply(self, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def in_reply(self, parts: Sequence[Mapping[str, Any]], text: str = "") -> dict[str, Any]:
         """As LiteLLM and OpenRouter have it."""
         return {"images": [{**part, "index": index} for index, part in enumerate(parts)]}
 

@@ -31,7 +31,8 @@ Event = dict[str, Any]
 class InputItem(BaseModel):
     """What was said before: a message, or an item of an earlier reply as it came.
 
-    Items of tools are not read yet; what a model only thought (``reasoning``) is skipped.
+    Items of tools are not read yet; what a model only thought (``reasoning``) is skipped. A medium that is named by its
+    id alone is an empty turn, as in a chat.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -70,10 +71,12 @@ def _message(item: InputItem, number: int) -> RequestMessage | None:
             )
         return RequestMessage(role=item.role, content=item.content)
     if match := CALL.fullmatch(item.type):
-        return RequestMessage(role="assistant", parts=[_written(match[1], item)])
+        named_only = item.result is None and item.codes is None  # by a client that counts on its being stored
+        return RequestMessage(role="assistant", parts=[] if named_only else [_written(match[1], item)])
     if item.type == "reasoning":
         return None
-    instead = "send the item itself: nothing is stored here" if item.type == "item_reference" else "leave it out"
+    stored = "say store: false to send the item itself, nothing is stored here"
+    instead = stored if item.type == "item_reference" else "leave it out"
     message = f"{where}: items of the type {item.type[:100]!r} are not read here; {instead}"
     raise ApiError(400, message, param=f"{where}.type", code="unsupported_value")
 

@@ -145,7 +145,9 @@ def media_fields(
     for part, one in zip(parts, told, strict=True):
         if not part.is_text:
             by_kind.setdefault(part.modality, []).append(one.model_dump())
-    fields = {key: value for name, some in by_kind.items() for key, value in modality(name).in_reply(some).items()}
+    text, fields = "".join(part.data for part in parts if part.is_text), {}
+    for name, some in by_kind.items():
+        fields |= modality(name).in_reply(some, text)
     return fields | media_by_name(parts, formats)
 
 
