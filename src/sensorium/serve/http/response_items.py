@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sensorium.engines import Token
 from sensorium.modalities import modality
@@ -41,7 +41,7 @@ class InputItem(BaseModel):
     content: Content | None = None
     result: str | None = None
     codec: Name | None = None
-    codes: list[TokenId] | None = None
+    codes: Annotated[list[TokenId], Field(max_length=100_000, fail_fast=True)] | None = None
 
 
 def messages(items: Iterable[InputItem]) -> list[RequestMessage]:
@@ -138,7 +138,7 @@ class Items:
         if self._open is None or self._open["type"] == MESSAGE:
             yield from self.close()
             kind = f"{name}_generation_call"
-            yield from self._add({"type": kind, "result": None}, name[:2] + "g")
+            yield from self._add({"type": kind, "result": None}, "gen")
             yield self._of_item(f"{kind}.in_progress")
             yield self._of_item(f"{kind}.generating")
 

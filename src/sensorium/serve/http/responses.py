@@ -41,16 +41,16 @@ class ResponseRequest(Asked):
 
     parameters: ClassVar[Parameters] = RESPONSES
     model: Name
-    input: String | Annotated[list[InputItem], Field(min_length=1, max_length=1000)]
+    input: String | Annotated[list[InputItem], Field(min_length=1, max_length=1000, fail_fast=True)]
     instructions: String | None = Field(None, description="A system message before the input.")
     max_output_tokens: MaxTokens = None
-    modalities: Annotated[list[Name], Field(min_length=1, max_length=50)] | None = Field(
+    modalities: Annotated[list[Name], Field(min_length=1, max_length=50, fail_fast=True)] | None = Field(
         None, description='Kinds of answer, e.g. ["text"]; default: any that the model writes.'
     )
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     text: dict[str, Any] | None = Field(None, description='Only {"format": {"type": "text"}}.')
-    include: Annotated[list[Name], Field(max_length=50)] | None = Field(
+    include: Annotated[list[Name], Field(max_length=50, fail_fast=True)] | None = Field(
         None, description=f"With {LOGPROBS!r}, text has its log-probabilities; what else may be named is never there."
     )
     top_logprobs: int | None = Field(None, ge=0, le=20)

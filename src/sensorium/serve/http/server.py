@@ -30,6 +30,8 @@ from sensorium.serve.writing.scheduler import TOO_LATE
 from sensorium.types import InputError
 
 T = TypeVar("T")
+READ_S = 60
+"""For a client to read a stream of which all is there already."""
 LATE_S = 1
 """After a request's time is over: in it, the error is told."""
 
@@ -139,7 +141,7 @@ def new_id(kind: str) -> str:
 class EventStream(StreamingResponse):
     """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of an answer.
 
-    Whatever ends it, a client that has gone included, ends the writing.
+    Whatever ends it, a client that has gone included, ends the writing; where nothing is written, there is none.
     """
 
     def __init__(self, writing: Writing | None, chunks: AsyncIterator[BaseModel | dict[str, Any]]):
@@ -147,7 +149,7 @@ class EventStream(StreamingResponse):
         super().__init__(_events(chunks), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        left = self._writing.deadline - time.monotonic() if self._writing else LATE_S  # None: all is there already
+        left = self._writing.deadline - time.monotonic() if self._writing else READ_S
         try:
             async with asyncio.timeout(max(left, 0) + LATE_S):
                 await super().__call__(scope, receive, send)

@@ -22,6 +22,7 @@ from sensorium.serve.settings import Settings
 from sensorium.source import data_uri
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Role
 
+MOST_KEPT = 1000
 TYPE = re.compile(r"(?:input_)?(\w{1,100}?)(?:_url)?")
 
 
@@ -109,6 +110,8 @@ def _kept(message: RequestMessage, served: Served) -> list[ContentPart]:
     if message.role != "assistant" or not message.model_extra:
         return []
     found = [one for name in served.writes for one in modality(name).from_reply(message.model_extra)]
+    if len(found) > MOST_KEPT:
+        raise InputError(f"a message of the assistant holds {len(found)} media, at most {MOST_KEPT} are allowed")
     try:
         return [ContentPart.model_validate(one) for one in found]
     except ValidationError as error:
