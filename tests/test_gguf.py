@@ -117,6 +117,14 @@ def test_llama_cpp_scores_as_torch_does(tmp_path, serve):
     assert engine.best(prompt_of(model), continuations, 1)[0].index == int(np.argmax(exact))
 
 
+def test_llama_cpp_knows_a_given_text_as_torch_does(tmp_path, serve):
+    model = grown()
+    engine, ids = serve(model, export_gguf(model, tmp_path / "model.gguf")), prompt_of(model)[:12]
+    for own, torchs in zip(engine.known(ids, 2), TorchEngine(model.lm).known(ids, 2), strict=True):
+        assert own.id == torchs.id and own.logprob == pytest.approx(torchs.logprob, abs=0.02)  # as above
+        assert [likely for _, likely in own.top] == pytest.approx([likely for _, likely in torchs.top], abs=0.02)
+
+
 def test_samples_of_llama_cpp_follow_the_distribution(tmp_path, serve):
     model, draws = grown(), 150
     engine = serve(model, export_gguf(model, tmp_path / "model.gguf"))

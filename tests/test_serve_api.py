@@ -13,11 +13,13 @@ import weakref
 from dataclasses import replace
 
 import httpx
+import numpy as np
 import openai
 import PIL.Image
 import pytest
 from serving import Greys, Running, as_uri, ask, picture, png, running, tiny_assistant
 
+from sensorium.modalities import modality
 from sensorium.serve.http.schemas import ContentPart, RequestMessage
 from sensorium.serve.http.server import EventStream
 from sensorium.serve.media.messages import Reader
@@ -216,7 +218,7 @@ def test_completions_continue_text_and_ids(client, model):
     reply = client.completions.create(model="tiny", prompt=["hello", "what"], max_tokens=6, n=2, echo=True, logprobs=1)
     assert [choice.text[:4] for choice in reply.choices] == ["hell", "hell", "what", "what"]
     assert reply.choices[0].text == reply.choices[1].text, "greedy"
-    assert len(reply.choices[0].logprobs.tokens) == 6
+    assert len(reply.choices[0].logprobs.tokens) == len(model.tokenizer("hello")["input_ids"]) + 6
     ids = model.tokenizer("hello")["input_ids"]
     assert "hello" + client.completions.create(model="tiny", prompt=ids, max_tokens=6).choices[0].text == (
         reply.choices[0].text
@@ -563,3 +565,76 @@ def test_a_data_uri_may_be_percent_encoded(server):
     bodies = [{"model": "tiny", "content": [{"type": "image_url", "image_url": {"url": one}}]} for one in (plain, url)]
     first, second = [server.post("/v1/tokenize", body).json() for body in bodies]
     assert first == second
+
+
+def test_a_streamed_picture_is_shown_on_its_way(client):
+    options = dict(model="tiny", prompt="a heart", extra_body={"seed": 3}, size="64x32", output_format="webp")
+    whole = client.images.generate(**options)
+    events = list(client.images.generate(**options, stream=True, partial_images=3))
+    assert [event.type for event in events] == [
+        *["image_generation.partial_image"] * 3,
+        "image_generation.completed",
+    ]
+    assert [event.partial_image_index for event in events[:3]] == [0, 1, 2]
+    assert events[-1].b64_json == whole.data[0].b64_json
+    assert (events[-1].size, events[-1].output_format) == ("64x32", "webp")
+    assert events[-1].usage.output_tokens == whole.usage.output_tokens == 19
+    pictures = [PIL.Image.open(io.BytesIO(base64.b64decode(event.b64_json))) for event in events]
+    assert {(one.format, one.size) for one in pictures} == {("WEBP", (64, 32))}
+    assert len({event.b64_json for event in events}) == 4, "each shows more than the one before"
+    assert [event.type for event in client.images.generate(**options, stream=True)] == ["image_generation.completed"]
+
+
+def test_what_is_not_written_yet_is_blank(client, model):
+    """Of 16 greys of 4 x 4, the last 4 are missing in the third of three sketches."""
+    event = list(client.images.generate(model="tiny", prompt="a heart", stream=True, partial_images=3))[2]
+    sketch = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(event.b64_json))))
+    assert (sketch[12:] == sketch[12:].max()).all() and not (sketch[:12] == sketch[12:].max()).all()
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [({"n": 2}, "n"), ({"best_of": 2}, "best_of"), ({"stream": False, "partial_images": 1}, "partial_images")],
+    ids=str,
+)
+def test_a_streamed_picture_is_one(server, fields, param):
+    error = server.post("/v1/images/generations", {"prompt": "a heart", "stream": True, **fields}).json()["error"]
+    assert error["param"] == param
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_written_picture_is_where_other_programs_look_for_it(client, stream):
+    """In `images`, as LiteLLM and OpenRouter have it; sent back there, it is taken as it was written."""
+    options = dict(model="tiny", messages=say("draw"), modalities=["image"], seed=5)
+    if stream:
+        deltas = [chunk.choices[0].delta for chunk in client.chat.completions.create(**options, stream=True)]
+        (images,) = [delta.images for delta in deltas if getattr(delta, "images", None)]
+    else:
+        images = client.chat.completions.create(**options).choices[0].message.images
+    (shown,) = images
+    assert (shown["type"], shown["index"]) == ("image_url", 0)
+    assert shown["image_url"]["url"].startswith("data:image/png;base64,")
+
+    def asked(message):
+        history = [*say("draw"), {"role": "assistant", "content": None, **message}, *say("so?")]
+        return client.chat.completions.create(model="tiny", messages=history, max_tokens=4).usage.modality_tokens
+
+    assert asked({"images": images})["prompt"]["image"] == 16
+    bare = [{"type": "image_url", "image_url": shown["image_url"]}]
+    assert asked({"images": bare})["prompt"]["image"] == 16, "without the codes too"
+    assert "image" not in asked({})["prompt"]
+    with pytest.raises(openai.BadRequestError, match="no parts"):
+        asked({"images": [7]})
+
+
+def test_any_other_medium_is_where_openai_has_sound():
+    """Under its modality's name, and taken from there when it is sent back."""
+    waves = modality("series")
+    part = {"type": "series_url", "series_url": {"url": as_uri(b"a,b", "text/csv")}}
+    told = waves.in_reply([part], "the words")["series"]
+    assert base64.b64decode(told["data"]) == b"a,b" and told["transcript"] == "the words"
+    (back,) = waves.from_reply({"series": told})
+    assert waves.part_data(back).partition(",")[2] == told["data"]
+    assert waves.in_reply([{"type": "series_url"}]) == {}, "of a codec that only reads"
+    for nothing in ({}, {"series": None}, {"series": {"id": "series-1"}}):
+        assert list(waves.from_reply(nothing)) == []

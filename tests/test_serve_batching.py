@@ -423,6 +423,23 @@ def test_long_prompts_join_one_by_one_between_steps(scheduler, monkeypatch):
     assert inboxes[0].ids == whole[2]
 
 
+def test_calls_run_one_by_one_between_steps(scheduler):
+    """As prompts of evaluations are read: the answers in the making wait for one of them only."""
+    model, happened = tiny_assistant(), []
+    queue, inbox = scheduler(model), Inbox()
+    step = queue._batch.step
+    queue._batch.step = lambda: (happened.append("step"), step())[1]
+    with held(queue):
+        queue.submit("a", order(model, 4, inbox))
+        wait_until(lambda: queue.writing)
+        calls = [queue.call(lambda: happened.append("call")) for _ in range(5)]
+    for call in calls:
+        call.result(60)
+    assert inbox.over.wait(60)
+    first = happened.index("call")
+    assert happened[first : first + 9] == ["call", "step"] * 4 + ["call"]
+
+
 def test_clients_take_turns():
     queue: FairQueue[str] = FairQueue(9)
     assert queue.put("a", ["a1", "a2", "a3"])

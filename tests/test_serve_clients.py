@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -9,9 +10,44 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import InferenceClient
-from serving import picture, running, tiny_assistant
+from serving import picture, png, running, tiny_assistant
 
 NODE_PACKAGE = "openai@6"
+AI_SDK = ("ai@6", "@ai-sdk/openai@3", "@ai-sdk/openai-compatible@2")
+AI_SCRIPT = """
+import { APICallError, generateText, generateImage, streamText } from "ai";
+import { createOpenAI } from "@ai-sdk/openai";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import assert from "node:assert/strict";
+
+const [baseURL, png] = [process.argv[2], Buffer.from(process.argv[3], "base64")];
+const fetchFor = (kind) => (url, options) =>
+  fetch(url, { ...options, body: JSON.stringify({ ...JSON.parse(options.body), modalities: [kind] }) });
+const [words, draws] = ["text", "image"].map((kind) => createOpenAI({ baseURL, apiKey: "any", fetch: fetchFor(kind) }));
+const compatible = createOpenAICompatible({ name: "own", baseURL, apiKey: "any", fetch: fetchFor("text") });
+const brief = { maxRetries: 0, maxOutputTokens: 5 };
+const messages = [{ role: "user", content: [{ type: "text", text: "What?" }, { type: "image", image: png }] }];
+
+const { text, response, usage } = await generateText({ model: words("tiny"), messages, ...brief });
+assert.ok(usage.inputTokens > 20);
+let streamed = "";
+for await (const piece of streamText({ model: words("tiny"), messages, ...brief }).textStream) streamed += piece;
+assert.equal(streamed, text);
+assert.equal((await generateText({ model: compatible("tiny"), messages, ...brief })).text, text);
+
+const more = [...messages, ...response.messages, { role: "user", content: "so?" }];
+const again = { model: words("tiny"), messages: more, ...brief };
+await generateText({ ...again, providerOptions: { openai: { store: false } } });
+await assert.rejects(generateText(again), (error) => APICallError.isInstance(error) && /store: false/.test(error));
+
+const drawn = await generateText({ model: draws("tiny"), prompt: "draw", maxRetries: 0 });
+const [call] = drawn.toolResults;
+assert.equal(Buffer.from(call.output.result, "base64").subarray(1, 4).toString(), "PNG");
+const plain = createOpenAI({ baseURL, apiKey: "any" });
+const { image } = await generateImage({ model: plain.image("tiny"), prompt: "a heart", maxRetries: 0 });
+assert.equal(image.mediaType, "image/png");
+console.log("done");
+"""
 NODE_SCRIPT = """
 import OpenAI, { BadRequestError, NotFoundError } from "openai";
 import assert from "node:assert/strict";
@@ -65,13 +101,23 @@ def test_the_client_of_hugging_face(server, monkeypatch):
     assert "".join(p.choices[0].delta.content or "" for p in pieces if p.choices) == whole.choices[0].message.content
 
 
+def in_node(folder: Path, packages: tuple[str, ...], script: str, *arguments: str) -> None:
+    """Run a script that needs packages, and says "done" at its end."""
+    subprocess.run(["npm", "install", "--silent", "--no-fund", *packages], cwd=folder, check=True, timeout=200)
+    Path(folder, "client.mjs").write_text(script)
+    command = ["node", "client.mjs", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "done", done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("npm") is None, reason="there is no Node here")
 def test_the_client_for_node(server, tmp_path):
-    subprocess.run(["npm", "install", "--silent", "--no-fund", NODE_PACKAGE], cwd=tmp_path, check=True, timeout=200)
-    script = Path(tmp_path, "client.mjs")
-    script.write_text(NODE_SCRIPT)
+    in_node(tmp_path, (NODE_PACKAGE,), NODE_SCRIPT, f"{server.url}/v1", json.dumps(picture()))
 
-    command = ["node", str(script), f"{server.url}/v1", json.dumps(picture())]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.stdout.strip() == "done", done.stderr
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("npm") is None, reason="there is no Node here")
+def test_the_ai_sdk_over_responses(server, tmp_path):
+    """Its default provider asks `/v1/responses`; a drawing is the result of OpenAI's own tool."""
+    in_node(tmp_path, AI_SDK, AI_SCRIPT, f"{server.url}/v1", base64.b64encode(png()).decode())

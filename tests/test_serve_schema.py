@@ -34,7 +34,7 @@ def document():
 
 
 PATHS = {  # those that change the server are left out
-    "/v1/chat/completions", "/v1/completions", "/v1/images/generations", "/v1/timeseries/forecast",
+    "/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/images/generations", "/v1/timeseries/forecast",
     "/v1/tokenize", "/v1/detokenize",
     "/v1/models", "/v1/models/{model}", "/v1/modalities", "/health", "/metrics",
 }  # fmt: skip
@@ -60,6 +60,7 @@ def test_the_document_names_every_endpoint(document):
     described = {f"{method.upper()} {path}" for path, item in document.raw_schema["paths"].items() for method in item}
     assert described == {
         "POST /v1/chat/completions",
+        "POST /v1/responses",
         "POST /v1/completions",
         "POST /v1/images/generations",
         "POST /v1/timeseries/forecast",

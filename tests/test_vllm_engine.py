@@ -53,7 +53,9 @@ class FakeVllm(BaseHTTPRequestHandler):
         if body["model"] not in ("tiny", "media"):
             return self._json({"error": {"message": f"The model `{body['model']}` does not exist."}}, 404)
         if "prompt_logprobs" in body:
-            return self._json({"choices": [{"prompt_logprobs": self._prompt_logprobs(body["prompt"])}]})
+            return self._json(
+                {"choices": [{"prompt_logprobs": self._prompt_logprobs(body["prompt"], body["prompt_logprobs"])}]}
+            )
         self.send_response(200)
         self.end_headers()
         with suppress(BrokenPipeError, ConnectionResetError):  # who has what was wanted does not wait for the end
@@ -78,10 +80,16 @@ class FakeVllm(BaseHTTPRequestHandler):
                 return
 
     @torch.inference_mode()
-    def _prompt_logprobs(self, ids: list[int]) -> list[dict[str, Any] | None]:
+    def _prompt_logprobs(self, ids: list[int], top: int) -> list[dict[str, Any] | None]:
         logs = self.server.lm(torch.tensor([ids])).logits[0].log_softmax(-1)
-        told = [{str(one): {"logprob": float(logs[place, one]), "rank": 1}} for place, one in enumerate(ids[1:])]
-        return [None, *told]
+        likeliest = [{one, *place.topk(top).indices.tolist()} for one, place in zip(ids[1:], logs[:-1], strict=True)]
+        return [
+            None,
+            *(
+                {str(one): {"logprob": float(place[one])} for one in some}
+                for some, place in zip(likeliest, logs, strict=False)
+            ),
+        ]
 
     def _event(self, event: dict[str, Any]) -> None:
         self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
@@ -236,6 +244,14 @@ def test_scores_equal_those_of_torch(lm, server):
     assert [one.index for one in engine.best(PROMPTS[0], continuations[:2], 2)] == (
         [0, 1] if exact[0] > exact[1] else [1, 0]
     )
+
+
+def test_a_given_text_is_known_as_torch_knows_it(lm, server):
+    for own, torchs in zip(
+        VllmEngine(lm, server.url).known(PROMPTS[2], 3), TorchEngine(lm).known(PROMPTS[2], 3), strict=True
+    ):
+        assert own.id == torchs.id and own.logprob == pytest.approx(torchs.logprob, abs=1e-4)
+        assert [one for one, _ in own.top] == [one for one, _ in torchs.top]
 
 
 def test_answers_come_and_go_in_a_batch(lm, server):

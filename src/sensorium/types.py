@@ -24,6 +24,10 @@ class InputError(ValueError):
     """Bad input from a user: one plain sentence that says what, where, and what to do."""
 
 
+class TooLong(InputError):
+    """A conversation, or a prompt, that the model's context has no room for."""
+
+
 @dataclass(frozen=True, eq=False)
 class Signal:
     """The canonical array of a medium, with what an array cannot say.

@@ -1,7 +1,7 @@
 """What writes: engines on PyTorch, ONNX Runtime, llama.cpp and vLLM. Ids in, ids out."""
 
 from sensorium.engines.choose import ENGINES, make_engine
-from sensorium.engines.engine import Batch, Engine, generate, stream
+from sensorium.engines.engine import Batch, Engine, Known, generate, stream
 from sensorium.engines.sampling import Sampling, pick
 from sensorium.engines.torch_engine import TorchEngine
 from sensorium.engines.turn import Attempts, Failed, Finish, Generation, Ids, Rules, Scored, Token, Turn, Unreachable
@@ -15,6 +15,7 @@ __all__ = [
     "Finish",
     "Generation",
     "Ids",
+    "Known",
     "Rules",
     "Sampling",
     "Scored",

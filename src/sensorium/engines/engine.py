@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Protocol
 
 from sensorium.engines.turn import Failed, Finish, Generation, Ids, Scored, Token, Turn
@@ -32,6 +33,21 @@ class Batch(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Known:
+    """An id of a given text, as the plain model sees it: no grammar bounds what might stand in its place.
+
+    Args:
+        id: the id.
+        logprob: its log-probability (nats) after all ids before it, over the whole vocabulary; None for the first.
+        top: the likeliest ids in its place, each with its log-probability.
+    """
+
+    id: int
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
+
+
 class Engine(Protocol):
     """Writes turns, and tells how likely continuations are."""
 
@@ -41,6 +57,14 @@ class Engine(Protocol):
 
     def score(self, prompt: Ids, continuations: Sequence[Ids], adapter: bool = True) -> list[float]:
         """Summed log-probability (nats) of each continuation after the prompt, over the whole vocabulary.
+
+        Args:
+            adapter: see `Turn`.
+        """
+        ...
+
+    def known(self, ids: Ids, top: int = 0, adapter: bool = True) -> list[Known]:
+        """How likely each of the ids is after those before it, with the ``top`` likeliest in its place.
 
         Args:
             adapter: see `Turn`.

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from sensorium.engines.adapter import Adapter
+from sensorium.engines.engine import Known
 from sensorium.engines.remote import RemoteEngine, Run, Written
 from sensorium.engines.sampling import Sampling
 from sensorium.engines.turn import Ids
@@ -64,18 +65,30 @@ class LlamaCppEngine(RemoteEngine):
             for one in continuations
         ]
 
+    def known(self, ids: Ids, top: int = 0, adapter: bool = True) -> list[Known]:
+        """See `Engine.known`; an id costs a request, as in `score`."""
+        later = [self._forced(list(ids[:place]), ids[place], adapter, max(top, 1)) for place in range(1, len(ids))]
+        return [Known(ids[0]), *(Known(told["id"], float(told["logprob"]), _likeliest(told, top)) for told in later)]
+
     def _step(self, ids: list[int], token: int, adapter: bool) -> float:
-        """Log-probability of an id after others: the server writes it by force and tells what it would have been."""
+        return float(self._forced(ids, token, adapter, 1)["logprob"])
+
+    def _forced(self, ids: list[int], token: int, adapter: bool, top: int) -> dict[str, Any]:
+        """What is told of an id after others: the server writes it by force and says how likely it would have been."""
         body = {
             "prompt": ids,
             "n_predict": 1,
             "logit_bias": [[token, FORCE]],
             "temperature": 0,
-            "n_probs": 1,
+            "n_probs": top,
             **self._lora(adapter),
         }
         (told,) = self._post("/completion", body)["completion_probabilities"]
-        return float(told["logprob"])
+        return told
+
+
+def _likeliest(told: dict[str, Any], top: int) -> tuple[tuple[int, float], ...]:
+    return tuple((one["id"], float(one["logprob"])) for one in told.get("top_logprobs", ())[:top])
 
 
 def start_server(

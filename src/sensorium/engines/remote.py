@@ -27,7 +27,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from sensorium.engines.adapter import Adapter
-from sensorium.engines.engine import ranked
+from sensorium.engines.engine import Known, ranked
 from sensorium.engines.rows import Row
 from sensorium.engines.sampling import Sampling
 from sensorium.engines.turn import Failed, Ids, Rules, Scored, Token, Turn, Unreachable, exactly
@@ -168,6 +168,10 @@ class RemoteEngine(ABC):
     @abstractmethod
     def score(self, prompt: Ids, continuations: Sequence[Ids], adapter: bool = True) -> list[float]:
         """See `Engine.score`."""
+
+    def known(self, ids: Ids, top: int = 0, adapter: bool = True) -> list[Known]:
+        """See `Engine.known`; InputError where a server does not tell it."""
+        raise InputError("log-probabilities of given text need another engine, e.g. torch; leave them out")
 
     def best(self, prompt: Ids, continuations: Sequence[Ids], wanted: int = 1, adapter: bool = True) -> list[Scored]:
         """See `Engine.best`."""

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
-from sensorium.engines.engine import ranked
+from sensorium.engines.engine import Known, ranked
 from sensorium.engines.output_head import OutputHead
 from sensorium.engines.trie import Node, blocks, grow
 from sensorium.engines.turn import Ids, Scored
@@ -167,6 +167,21 @@ def score_naively(lm: Any, head: OutputHead, prompt: Ids, continuations: Sequenc
             logs = head.full(row[: len(one)]).log_softmax(-1)
             scores.append(float(logs[range(len(one)), list(one)].sum()) if len(one) else 0.0)
     return scores
+
+
+def know(lm: Any, head: OutputHead, ids: Ids, top: int) -> list[Known]:
+    """See `Engine.known`; logits are made for a few places at a time."""
+    read = torch.tensor([list(ids)], device=lm.device)
+    hidden_TH = lm.base_model(input_ids=read, use_cache=False).last_hidden_state[0, :-1]
+    found = [Known(ids[0])]
+    for first in range(0, len(hidden_TH), BLOCK):
+        logs_NV = head.full(hidden_TH[first : first + BLOCK]).log_softmax(-1)
+        here = read[0, first + 1 : first + 1 + len(logs_NV)]
+        own_N, best = logs_NV.gather(-1, here[:, None])[:, 0], logs_NV.topk(min(top, logs_NV.shape[-1]))
+        likeliest = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        tops = [tuple(zip(some, values, strict=True)) for some, values in likeliest]
+        found += map(Known, here.tolist(), own_N.tolist(), tops)
+    return found
 
 
 class BestFirst:

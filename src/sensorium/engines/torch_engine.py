@@ -14,10 +14,11 @@ import torch
 
 from sensorium.engines.adapter import Adapter
 from sensorium.engines.decoder import PlainDecoder
+from sensorium.engines.engine import Known
 from sensorium.engines.lean_decoder import LeanDecoder, is_lean
 from sensorium.engines.output_head import OutputHead
 from sensorium.engines.rows import RowBatch
-from sensorium.engines.scoring import best_few, score_all
+from sensorium.engines.scoring import best_few, know, score_all
 from sensorium.engines.turn import Ids, Scored
 
 
@@ -45,6 +46,12 @@ class TorchEngine:
         """See `Engine.score`."""
         with Adapter(self.lm).switched(adapter):
             return score_all(self.lm, self.head, prompt, continuations)
+
+    @torch.inference_mode()
+    def known(self, ids: Ids, top: int = 0, adapter: bool = True) -> list[Known]:
+        """See `Engine.known`."""
+        with Adapter(self.lm).switched(adapter):
+            return know(self.lm, self.head, ids, top)
 
     @torch.inference_mode()
     def best(self, prompt: Ids, continuations: Sequence[Ids], wanted: int = 1, adapter: bool = True) -> list[Scored]:

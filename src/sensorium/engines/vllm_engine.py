@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sensorium.engines.engine import Known
 from sensorium.engines.remote import RemoteEngine, Run, Written
 from sensorium.engines.sampling import Sampling
 from sensorium.engines.turn import Ids
@@ -58,15 +59,29 @@ class VllmEngine(RemoteEngine):
         """See `Engine.score`."""
         return [self._score(list(prompt), list(one), adapter) for one in continuations]
 
+    def known(self, ids: Ids, top: int = 0, adapter: bool = True) -> list[Known]:
+        """See `Engine.known`."""
+        told = self._told(list(ids), top, adapter)
+        later = zip(ids[1:], told[1:], strict=True)
+        return [
+            Known(ids[0]),
+            *(Known(one, place[str(one)]["logprob"], _likeliest(place, top)) for one, place in later),
+        ]
+
+    def _told(self, ids: list[int], top: int, adapter: bool) -> list[Any]:
+        """What the server says of each id and of the likeliest in its place, by id; null for the first."""
+        body = {"model": self._model(adapter), "prompt": ids, "max_tokens": 1, "prompt_logprobs": top}
+        return self._post("/v1/completions", body)["choices"][0]["prompt_logprobs"]
+
     def _score(self, prompt: list[int], continuation: list[int], adapter: bool) -> float:
         if not continuation:
             return 0.0
-        body = {
-            "model": self._model(adapter),
-            "prompt": prompt + continuation,
-            "max_tokens": 1,
-            "prompt_logprobs": 0,
-        }
-        told = self._post("/v1/completions", body)["choices"][0]["prompt_logprobs"]
+        told = self._told(prompt + continuation, 0, adapter)
         pairs = zip(told[len(prompt) :], continuation, strict=True)
         return sum(position[str(one)]["logprob"] for position, one in pairs)
+
+
+def _likeliest(place: dict[str, Any], top: int) -> tuple[tuple[int, float], ...]:
+    """By rank; the id itself is among them in any case."""
+    ranked = sorted(((int(one), said["logprob"]) for one, said in place.items()), key=lambda pair: -pair[1])
+    return tuple(ranked[:top])

@@ -17,7 +17,7 @@ from sensorium.generate.tools import Tool, told_of
 from sensorium.modalities import named_by
 from sensorium.model import Model
 from sensorium.stream import Form, Grammar, Spelling, Want, wanted_kinds
-from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, as_message
+from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, TooLong, as_message
 
 Content = str | Part | Sequence[str | Part] | Conversation
 FormLike = Form | Mapping[str, Any] | type | str
@@ -241,14 +241,14 @@ class Assistant(Model):
         """Tokens that may be written: the request's limit, bounded by the model's context.
 
         Raises:
-            InputError: the context has no room after the prompt.
+            TooLong: the context has no room after the prompt.
         """
         context = getattr(self.lm.config.get_text_config(), "max_position_embeddings", None)
         room = max_tokens if context is None else min(max_tokens, context - len(prompt))
         if room < 1:
-            raise InputError(
-                f"the conversation takes {len(prompt)} tokens, the model's context holds {context}; "
-                "shorten the conversation"
+            raise TooLong(
+                f"this model's maximum context length is {context} tokens, the conversation takes {len(prompt)} and "
+                "leaves no room for an answer; shorten the conversation"
             )
         return room
 

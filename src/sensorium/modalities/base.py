@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
+from uuid import uuid4
 
 import numpy as np
 
@@ -208,6 +209,26 @@ class Modality(ABC):
         if part.get("type") in (self.name, f"{self.name}_url"):
             return value.get("url", value.get("path")) if isinstance(value, Mapping) else value
         return None
+
+    def in_reply(self, parts: Sequence[Mapping[str, Any]], text: str = "") -> dict[str, Any]:
+        """Fields of a chat message in which other programs look for media of this kind, beside ``parts``.
+
+        By default the last one under the modality's name, as OpenAI has it for sound.
+
+        Args:
+            parts: media of this modality as ``parts`` has them, at least one.
+            text: of the whole message.
+        """
+        address = (parts[-1].get(f"{self.name}_url") or {}).get("url")
+        if address is None:
+            return {}
+        data = address.partition(",")[2]
+        return {self.name: {"id": f"{self.name}-{uuid4().hex[:24]}", "data": data, "expires_at": 0, "transcript": text}}
+
+    def from_reply(self, fields: Mapping[str, Any]) -> Sequence[Any]:
+        """The inverse: parts in the fields of a message that was sent back without its ``parts``."""
+        found, kind = fields.get(self.name), f"input_{self.name}"
+        return [{"type": kind, kind: found}] if isinstance(found, Mapping) and "data" in found else []
 
 
 def viewer_file(kind: Modality) -> Path | None:

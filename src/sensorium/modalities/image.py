@@ -87,6 +87,14 @@ class Image(Modality):
         Pillow.fromarray(signal.array).save(buffer, format=format_)
         return buffer.getvalue()
 
+    def in_reply(self, parts: Sequence[Mapping[str, Any]], text: str = "") -> dict[str, Any]:
+        """As LiteLLM and OpenRouter have it."""
+        return {"images": [{**part, "index": index} for index, part in enumerate(parts)]}
+
+    def from_reply(self, fields: Mapping[str, Any]) -> Sequence[Any]:
+        found = fields.get("images")
+        return found if isinstance(found, list) else ()
+
     def preview(self, signal: Signal, size_px: int = 256) -> np.ndarray:
         """The picture, shrunk if its longer side exceeds ``size_px``."""
         picture = Pillow.fromarray(signal.array)

@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from sensorium import plugins
 from sensorium.generate import Assistant
-from sensorium.serve.http import chat, completions, doors, errors, models, tokens
+from sensorium.serve.http import chat, completions, doors, errors, models, responses, tokens
 from sensorium.serve.http.guard import Guard
 from sensorium.serve.http.reading import JsonReader
 from sensorium.serve.http.schemas import ErrorReply
@@ -68,7 +68,7 @@ def create_app(models_by_name: Mapping[str, Assistant | str], settings: Settings
     app.state.server = server
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     errors.install(app)
-    for topic in (chat, completions, tokens, models, doors):
+    for topic in (chat, responses, completions, tokens, models, doors):
         app.include_router(topic.router)
     for name in plugins.names(plugins.ROUTES):
         app.include_router(plugins.load(plugins.ROUTES, name))

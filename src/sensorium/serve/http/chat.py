@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from sensorium.engines import Token
+from sensorium.serve.http.errors import ApiError
 from sensorium.serve.http.reading import JsonRoute
 from sensorium.serve.http.schemas import (
     ChatChoice,
@@ -25,11 +26,11 @@ from sensorium.serve.http.structured import compiled
 from sensorium.serve.http.tokens import readable
 from sensorium.serve.http.tool_messages import plain
 from sensorium.serve.http.tools import CallDeltas, finish_of, read_calls
-from sensorium.serve.media.messages import check_formats, media_by_name, part_to_json
+from sensorium.serve.media.messages import check_format, media_fields, part_to_json
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Step, Writing, Written
 from sensorium.serve.writing.transcript import UNFINISHED, Event, Medium, Text
-from sensorium.types import TEXT, Part
+from sensorium.types import TEXT, InputError, Part
 
 router = APIRouter(route_class=JsonRoute)
 STREAMED: dict[int | str, dict[str, Any]] = {
@@ -52,11 +53,21 @@ async def _start(body: ChatRequest, request: Request, server: Server, served: Se
     server.check(body.answers, sampling.get("max_tokens"))
     form = await compiled(body, served)
     served.model.grammar(body.modalities, form=form)  # refuses what cannot be written before media are read
-    check_formats(body.formats)
+    _check_formats(body, served)
     conversation = await server.reader.conversation(plain(body.messages), served, client_of(request))
     options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": body.offered(), **sampling}
     turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, **options))
     return server.attempt(request, served, turn, body, stops=body.stops)
+
+
+def _check_formats(body: ChatRequest, served: Served) -> None:
+    """Refuse fields that are named as modalities where the model, or the modality, does not write what they ask for."""
+    for name, format_ in body.formats.items():
+        try:
+            served.model.vocabulary.writer(name)
+            check_format(name, format_)
+        except InputError as error:
+            raise ApiError(400, str(error), param=name, code="unsupported_value") from error
 
 
 async def _whole(body: ChatRequest, server: Server, served: Served, writing: Writing) -> ChatReply:
@@ -67,17 +78,19 @@ async def _whole(body: ChatRequest, server: Server, served: Served, writing: Wri
 
 def _choice(index: int, written: Written, served: Served, body: ChatRequest) -> ChatChoice:
     text, calls = read_calls(written.text) if body.calls else (written.text, [])
-    parts = [part_to_json(part) for part in written.parts if not calls or not part.is_text]
+    parts = [part_to_json(part) for part in written.parts]
+    named: Any = media_fields(written.parts, parts, body.formats)
+    parts = [part for part in parts if not calls or part.type != TEXT]
     parts = [ContentPart(type=TEXT, text=text), *parts] if calls and text else parts
     content = text if text or (not calls and all(part.is_text for part in written.parts)) else None
-    logs = ChatLogprobs(content=[_logprob(token, served) for token in written.tokens]) if body.logprobs else None
-    named: Any = media_by_name(written.parts, body.formats)
+    logs = ChatLogprobs(content=[logprob_of(token, served) for token in written.tokens]) if body.logprobs else None
     message = ReplyMessage(content=content, tool_calls=calls or None, parts=parts, **named)
     finish: Any = finish_of(written.finish, calls)
     return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=finish)
 
 
-def _logprob(token: Token, served: Served) -> TokenLogprob:
+def logprob_of(token: Token, served: Served) -> TokenLogprob:
+    """A written token with its log-probability, and the likeliest of those that were allowed in its place."""
     top = [Likely(**_likely(id_, logprob, served)) for id_, logprob in token.top]
     return TokenLogprob(**_likely(token.id, token.logprob or 0.0, served), top_logprobs=top)
 
@@ -116,7 +129,7 @@ async def _deltas(step: Step, served: Served, body: ChatRequest, texts: CallDelt
         deltas.append({})
     choices = [_delta(step.answer, delta) for delta in deltas]
     if body.logprobs:
-        choices[0]["logprobs"] = {"content": [_logprob(step.token, served).model_dump()], "refusal": None}
+        choices[0]["logprobs"] = {"content": [logprob_of(step.token, served).model_dump()], "refusal": None}
     if finish:
         choices.append(_delta(step.answer, {}, finish))
     return choices
@@ -132,8 +145,8 @@ async def _told(event: Event, served: Served, body: ChatRequest, texts: CallDelt
 
 def _medium_told(written: Part, served: Served, body: ChatRequest) -> dict[str, Any]:
     decoded = served.model.senses.decode([written])
-    parts = [part_to_json(part).model_dump() for part in decoded]
-    return {"parts": parts, **media_by_name(decoded, body.formats)}
+    parts = [part_to_json(part) for part in decoded]
+    return {"parts": [part.model_dump() for part in parts], **media_fields(decoded, parts, body.formats)}
 
 
 def _delta(index: int, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Requests and replies. Fields that OpenAI's clients may send and that change nothing here are let through."""
+"""Requests and replies. What becomes of OpenAI's parameters that are no fields here, `parameters` says."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -14,11 +14,20 @@ from pydantic import (
     model_validator,
 )
 
+from sensorium.modalities import modality_names
+from sensorium.serve.http.errors import ApiError
 from sensorium.serve.http.fields import Name, String, items
+from sensorium.serve.http.parameters import CHAT, COMPLETIONS, Parameters
 from sensorium.serve.http.structured import Structured
 from sensorium.serve.http.tools import ToolCall
 
 LARGEST_SEED = 2**63 - 1
+
+
+def wrong(param: str, message: str, code: str = "invalid_value") -> ApiError:
+    """What a validator raises about a field that is wrong beside another one."""
+    return ApiError(400, message, param=param, code=code)
+
 
 Stop = Annotated[String, StringConstraints(min_length=1, max_length=200)]
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
@@ -71,8 +80,12 @@ Content = String | Parts
 
 
 class RequestMessage(BaseModel):
-    """One turn. ``parts``, as replies have them, stand in for ``content``."""
+    """One turn. ``parts``, as replies have them, stand in for ``content``.
 
+    A message of the assistant may hold its media in other fields, as `Modality.in_reply` has them.
+    """
+
+    model_config = ConfigDict(extra="allow")
     role: RequestRole
     content: Content | None = None
     parts: Parts | None = None
@@ -84,20 +97,53 @@ Messages = Annotated[list[RequestMessage], items(1000, least=1)]
 
 
 class StreamOptions(BaseModel):
+    """``include_obfuscation`` would hide how long pieces are; it changes no answer, and nothing is hidden here."""
+
+    model_config = ConfigDict(extra="forbid")
     include_usage: bool | None = False
+    include_obfuscation: bool | None = False
 
 
-class Sampled(BaseModel):
-    """How answers are chosen."""
+class Asked(BaseModel):
+    """How an answer is chosen; the requests of OpenAI's endpoints.
 
-    n: Count = Field(1, description="How many answers.")
-    best_of: Count = Field(None, description="Write so many and return the best n.")
+    Attributes:
+        parameters: what becomes of those that are no fields.
+    """
+
+    parameters: ClassVar[Parameters] = Parameters()
     temperature: Temperature = None
     top_p: TopP = None
     top_k: TopK = None
     guidance: Guidance = None
     seed: Seed = None
     attempt: AttemptNumber = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, data: Any) -> Any:
+        """What would be left out in silence is refused by its name."""
+        for name, value in data.items() if isinstance(data, dict) else ():
+            if name not in cls.model_fields and not cls.takes(name, value, data):
+                cls.parameters.check(name, value)
+        return data
+
+    @classmethod
+    def takes(cls, name: str, value: Any, data: dict[str, Any]) -> bool:
+        """Whether a field that has no name of its own here is one of this request."""
+        return False
+
+    def sampling(self) -> dict[str, Any]:
+        """The fields of `sensorium.engines.Sampling` that were given."""
+        names = ("temperature", "top_p", "top_k", "guidance", "seed", "max_tokens")
+        return {name: value for name in names if (value := getattr(self, name, None)) is not None}
+
+
+class Sampled(Asked):
+    """One answer or several."""
+
+    n: Count = Field(1, description="How many answers.")
+    best_of: Count = Field(None, description="Write so many and return the best n.")
 
     @property
     def wanted(self) -> int:
@@ -109,15 +155,10 @@ class Sampled(BaseModel):
         """How many are written."""
         return self.best_of or self.wanted
 
-    def sampling(self) -> dict[str, Any]:
-        """The fields of `sensorium.engines.Sampling` that were given."""
-        names = ("temperature", "top_p", "top_k", "guidance", "seed", "max_tokens")
-        return {name: value for name in names if (value := getattr(self, name, None)) is not None}
-
     @model_validator(mode="after")
     def _check_best_of(self) -> Self:
         if self.best_of is not None and self.best_of < self.wanted:
-            raise ValueError(f"best_of is {self.best_of}, less than the {self.wanted} answers asked for")
+            raise wrong("best_of", f"best_of is {self.best_of}, less than the {self.wanted} answers asked for")
         return self
 
 
@@ -141,7 +182,9 @@ class _Writing(Sampled):
     @model_validator(mode="after")
     def _check_stream(self) -> Self:
         if (self.best_of or 1) > 1 and self.stream:
-            raise ValueError("best_of cannot be streamed: the best is known only at the end")
+            raise wrong("best_of", "best_of cannot be streamed: the best is known only at the end")
+        if self.stream_options is not None and not self.stream:
+            raise wrong("stream_options", "stream_options go with stream only: say stream: true as well")
         return self
 
 
@@ -153,6 +196,7 @@ class ChatRequest(_Writing, Structured):
     """
 
     model_config = ConfigDict(extra="allow")
+    parameters: ClassVar[Parameters] = CHAT
     messages: Messages
     modalities: Annotated[list[Name], items(50, least=1)] | None = Field(
         None,
@@ -165,8 +209,14 @@ class ChatRequest(_Writing, Structured):
     @property
     def formats(self) -> dict[str, str | None]:
         """The kind of file that is asked for by modality, None for its own; see above."""
-        asked = {name: value for name, value in (self.model_extra or {}).items() if name in (self.modalities or ())}
-        return {name: value.get("format") for name, value in asked.items() if isinstance(value, dict)}
+        asked = {name: value for name, value in (self.model_extra or {}).items() if isinstance(value, dict)}
+        kinds = modality_names() if self.modalities is None else self.modalities
+        return {name: value.get("format") for name, value in asked.items() if name in kinds}
+
+    @classmethod
+    def takes(cls, name: str, value: Any, data: dict[str, Any]) -> bool:
+        kinds = data.get("modalities") or modality_names()
+        return isinstance(value, dict) and isinstance(kinds, list | tuple) and name in kinds
 
     def sampling(self) -> dict[str, Any]:
         given = super().sampling()
@@ -174,15 +224,22 @@ class ChatRequest(_Writing, Structured):
             given["max_tokens"] = self.max_completion_tokens
         return given | ({"logprobs": self.top_logprobs or 0} if self.logprobs else {})
 
+    @model_validator(mode="after")
+    def _check_top_logprobs(self) -> Self:
+        if self.top_logprobs and not self.logprobs:
+            raise wrong("top_logprobs", "top_logprobs go with logprobs only: say logprobs: true as well")
+        return self
+
 
 class CompletionRequest(_Writing):
+    parameters: ClassVar[Parameters] = COMPLETIONS
     prompt: (
         String
         | Annotated[list[String], items(64, least=1)]
         | Annotated[list[TokenId], items(100_000, least=1)]
         | Annotated[list[Ids], items(64, least=1)]
     )
-    max_tokens: MaxTokens = 16
+    max_tokens: int | None = Field(16, ge=0, description="Most ids to write; 0 for the prompt alone, with echo.")
     echo: bool | None = False
     logprobs: int | None = Field(None, ge=0, le=20)
 

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.responses import StreamingResponse
@@ -20,7 +20,7 @@ from sensorium.engines import Turn
 from sensorium.generate import plan
 from sensorium.serve.http.errors import ApiError, as_api_error
 from sensorium.serve.http.reading import JsonReader
-from sensorium.serve.http.schemas import Sampled, Usage
+from sensorium.serve.http.schemas import Usage
 from sensorium.serve.media.messages import Reader
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.metrics import Metrics
@@ -31,10 +31,24 @@ from sensorium.serve.writing.scheduler import TOO_LATE
 from sensorium.types import InputError
 
 T = TypeVar("T")
+READ_S = 60
+"""For a client to read a stream of which all is there already."""
 LATE_S = 1
 """After a request's time is over: in it, the error is told."""
 
 log = logging.getLogger("sensorium.serve")
+
+
+class Answered(Protocol):
+    """A request for so many answers, of which the best are wanted, after so many attempts at the same."""
+
+    attempt: int
+
+    @property
+    def wanted(self) -> int: ...
+
+    @property
+    def best_of(self) -> int | None: ...
 
 
 @dataclass
@@ -61,7 +75,7 @@ class Server:
         client, started = client_of(request), started_at(request)
         return Writing(served, turns, self.settings, client=client, started=started, on_first=on_first, **options)
 
-    def attempt(self, request: Request, served: Served, turn: Turn, body: Sampled, **options: Any) -> Writing:
+    def attempt(self, request: Request, served: Served, turn: Turn, body: Answered, **options: Any) -> Writing:
         """Queue the answers to one prompt, and what more has to be written so that they differ and are good.
 
         Of a stream nothing can be taken back, so no more is written for one.
@@ -128,28 +142,30 @@ def new_id(kind: str) -> str:
 class EventStream(StreamingResponse):
     """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of an answer.
 
-    Whatever ends it, a client that has gone included, ends the writing.
+    Whatever ends it, a client that has gone included, ends the writing; where nothing is written, there is none.
     """
 
-    def __init__(self, writing: Writing, chunks: AsyncIterator[BaseModel | dict[str, Any]]):
+    def __init__(self, writing: Writing | None, chunks: AsyncIterator[BaseModel | dict[str, Any]]):
         self._writing = writing
         super().__init__(_events(chunks), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        left = self._writing.deadline - time.monotonic()
+        left = self._writing.deadline - time.monotonic() if self._writing else READ_S
         try:
             async with asyncio.timeout(max(left, 0) + LATE_S):
                 await super().__call__(scope, receive, send)
         except TimeoutError:  # the client does not read, or the engine hangs, so nothing can be told
             log.warning("an answer was cut off: it took longer than a request may")
         finally:
-            self._writing.cancel()
+            if self._writing:
+                self._writing.cancel()
 
 
 async def _events(chunks: AsyncIterator[Any]) -> AsyncIterator[str]:
     try:
         async for chunk in chunks:
-            yield f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
+            name = f"event: {chunk['type']}\n" if "type" in chunk else ""  # where OpenAI's events have names
+            yield f"{name}data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
     except Exception as error:  # the status has been sent: the error is the last event
         told = as_api_error(error)
         yield f"data: {json.dumps({'error': told.body['error'] | {'status': told.status}})}\n\n"

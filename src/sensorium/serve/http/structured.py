@@ -96,14 +96,9 @@ class Structured(BaseModel):
         None, description='Whether it may or must call; "auto" unless said otherwise.'
     )
     parallel_tool_calls: bool | None = Field(None, description="Whether an answer may call several; default true.")
-    functions: Any = Field(None, description="Not offered: the old form of tools.")
-    function_call: Any = Field(None, description="Not offered: the old form of tool_choice.")
 
     @model_validator(mode="after")
     def _check_tools(self) -> Self:
-        for old, new in (("functions", "tools"), ("function_call", "tool_choice")):
-            if getattr(self, old) is not None:
-                raise ValueError(f"{old} is not offered, it is the old form of {new}; send {new}")
         names = [one.function.name for one in self.tools or ()]
         if len(set(names)) < len(names):
             raise ValueError("tools: two functions have one name")

@@ -9,16 +9,20 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from sensorium.modalities import modality
 from sensorium.senses import Senses
 from sensorium.serve.http.schemas import ContentPart, RequestMessage, RequestRole
 from sensorium.serve.media.fetch import Fetcher
+from sensorium.serve.media.spellings import usual
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.registry import Served
 from sensorium.serve.settings import Settings
 from sensorium.source import data_uri
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Role
 
+MOST_KEPT = 1000
 TYPE = re.compile(r"(?:input_)?(\w{1,100}?)(?:_url)?")
 
 
@@ -38,7 +42,7 @@ class Reader:
             InputError: a part is malformed, not allowed, too large, or of a modality the model does not have.
             ApiError: 429, too many media of this client wait.
         """
-        pieces = [_pieces(message) for message in messages]
+        pieces = [_pieces(message, served) for message in messages]
         count = sum(map(len, pieces))
         if count > self._settings.max_parts:
             raise InputError(f"the messages have {count} parts, at most {self._settings.max_parts} are allowed")
@@ -55,6 +59,7 @@ class Reader:
     async def _part(self, part: ContentPart, role: RequestRole, served: Served, client: str, where: str) -> Part:
         senses = served.model.senses
         try:
+            part = usual(part)
             if part.type == TEXT:
                 if part.text is None:
                     raise InputError('is a text part without "text"')
@@ -95,13 +100,27 @@ def check_characters(texts: Iterable[str], settings: Settings) -> None:
         raise InputError(f"the text has {characters} characters, at most {settings.max_characters} are allowed")
 
 
-def _pieces(message: RequestMessage) -> list[ContentPart]:
-    content = message.parts if message.parts is not None else message.content
-    if isinstance(content, str):
-        return [ContentPart(type=TEXT, text=content)]
-    if content is None:
+def _pieces(message: RequestMessage, served: Served) -> list[ContentPart]:
+    if message.parts is not None:
+        return message.parts
+    content = message.content
+    if content is None and message.role != "assistant":
         raise InputError(f"a message of the {message.role} has no content; write a string or a list of parts")
-    return content
+    said = [ContentPart(type=TEXT, text=content)] if isinstance(content, str) else content or []
+    return [*said, *_kept(message, served)]
+
+
+def _kept(message: RequestMessage, served: Served) -> list[ContentPart]:
+    """Media of an answer that another program sends back where it looks for them; often there are none left."""
+    if message.role != "assistant" or not message.model_extra:
+        return []
+    found = [one for name in served.writes for one in modality(name).from_reply(message.model_extra)]
+    if len(found) > MOST_KEPT:
+        raise InputError(f"a message of the assistant holds {len(found)} media, at most {MOST_KEPT} are allowed")
+    try:
+        return [ContentPart.model_validate(one) for one in found]
+    except ValidationError as error:
+        raise InputError("a message of the assistant holds media that are no parts; send them as parts") from error
 
 
 def part_to_json(part: Part) -> ContentPart:
@@ -120,10 +139,29 @@ def media_uri(part: Part) -> str:
     return data_uri(kind.to_bytes(part.data), kind.media_types[0])
 
 
-def check_formats(formats: Mapping[str, str | None]) -> None:
+def media_fields(
+    parts: Sequence[Part], told: Sequence[ContentPart], formats: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """Fields of a message, or of a delta, that hold its media once more, where other programs look for them.
+
+    Args:
+        parts: of a reply, media with their signals.
+        told: the same as `part_to_json` has them.
+        formats: see `media_by_name`.
+    """
+    by_kind: dict[str, list[dict[str, Any]]] = {}
+    for part, one in zip(parts, told, strict=True):
+        if not part.is_text:
+            by_kind.setdefault(part.modality, []).append(one.model_dump())
+    text, fields = "".join(part.data for part in parts if part.is_text), {}
+    for name, some in by_kind.items():
+        fields |= modality(name).in_reply(some, text)
+    return fields | media_by_name(parts, formats)
+
+
+def check_format(name: str, format_: str | None) -> None:
     """InputError when a modality does not write the kind of file that is asked for."""
-    for name, format_ in formats.items():
-        _media_type(name, format_)
+    _media_type(name, format_)
 
 
 def media_by_name(parts: Sequence[Part], formats: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:

@@ -190,17 +190,26 @@ class Writing:
     def usage(self) -> Usage:
         """Of all answers so far; a prompt that several answers share counts once."""
         model, written = self._served.model, list(self._written.values())
-        read = count_modalities(model.vocabulary, (one.turn.prompt for one in written[:: self._answers]))
-        wrote = count_modalities(model.vocabulary, (one.transcript.ids for one in written))
+        prompts, ids = (one.turn.prompt for one in written[:: self._answers]), (one.transcript.ids for one in written)
         on_cpu = model.lm.device.type == "cpu"
-        energy_wh = self._order.cpu_s * CPU_WATTS / 3600 if on_cpu else None
-        return Usage(
-            prompt_tokens=sum(read.values()),
-            completion_tokens=sum(wrote.values()),
-            total_tokens=sum(read.values()) + sum(wrote.values()),
-            modality_tokens=ModalityTokens(prompt=read, completion=wrote),
-            energy_wh=energy_wh,
-        )
+        return usage_of(model.vocabulary, prompts, ids, self._order.cpu_s * CPU_WATTS / 3600 if on_cpu else None)
+
+
+def usage_of(
+    vocabulary: Vocabulary,
+    prompts: Iterable[Sequence[int]],
+    written: Iterable[Sequence[int]],
+    energy_wh: float | None = None,
+) -> Usage:
+    """What was read and written."""
+    read, wrote = count_modalities(vocabulary, prompts), count_modalities(vocabulary, written)
+    return Usage(
+        prompt_tokens=sum(read.values()),
+        completion_tokens=sum(wrote.values()),
+        total_tokens=sum(read.values()) + sum(wrote.values()),
+        modality_tokens=ModalityTokens(prompt=read, completion=wrote),
+        energy_wh=energy_wh,
+    )
 
 
 def count_modalities(vocabulary: Vocabulary, lists: Iterable[Sequence[int]]) -> dict[str, int]:

@@ -96,7 +96,7 @@ class Scheduler:
             self._changed.notify()
 
     def call(self, function: Callable[[], Any]) -> Future[Any]:
-        """Run a function of the model between two steps."""
+        """Run a function of the model between two steps; of several, each between two of their own."""
         future: Future[Any] = Future()
         with self._changed:
             if self._closed:
@@ -121,7 +121,7 @@ class Scheduler:
                 self._changed.wait_for(lambda: self._closed or self._writing or self._calls or len(self._waiting))
                 if self._closed:
                     break
-                calls, self._calls = self._calls, []
+                calls, self._calls = self._calls[:1], self._calls[1:]  # one: answers in the making wait for no more
                 self._give_up()
                 joining = self._admit()
             for function, future in calls:

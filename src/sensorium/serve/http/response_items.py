@@ -1,0 +1,182 @@
+"""The items of OpenAI's Responses API: those of a request as messages, those of a reply as they are written.
+
+A medium of a modality M is an item ``M_generation_call`` with its file as ``result`` in base64, as OpenAI has it for
+pictures; ``codec`` and ``codes`` stand beside it, so that it can be sent back exactly.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sensorium.engines import Token
+from sensorium.modalities import modality
+from sensorium.serve.http.errors import ApiError
+from sensorium.serve.http.schemas import Content, ContentPart, Name, RequestMessage, RequestRole, TokenId
+from sensorium.serve.http.server import new_id
+from sensorium.serve.media.spellings import medium
+from sensorium.serve.writing.answers import Step
+from sensorium.serve.writing.transcript import Text
+from sensorium.types import InputError, Part
+
+CALL = re.compile(r"(\w{1,100})_generation_call")
+MESSAGE = "message"
+Event = dict[str, Any]
+
+
+class InputItem(BaseModel):
+    """What was said before: a message, or an item of an earlier reply as it came.
+
+    Items of tools are not read yet; what a model only thought (``reasoning``) is skipped. A medium that is named by its
+    id alone is an empty turn, as in a chat.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    type: Name = MESSAGE
+    role: RequestRole | None = None
+    content: Content | None = None
+    result: str | None = None
+    codec: Name | None = None
+    codes: Annotated[list[TokenId], Field(max_length=100_000, fail_fast=True)] | None = None
+
+
+def messages(items: Iterable[InputItem]) -> list[RequestMessage]:
+    """The messages that items are; what the assistant said in several items in a row is one message.
+
+    Raises:
+        ApiError: 400, an item of a kind that is not read here.
+    """
+    found: list[RequestMessage] = []
+    for number, item in enumerate(items):
+        message = _message(item, number)
+        if message is None:
+            continue
+        if found and message.role == found[-1].role == "assistant":
+            found[-1].parts = [*_parts(found[-1]), *_parts(message)]
+        else:
+            found.append(message)
+    return found
+
+
+def _message(item: InputItem, number: int) -> RequestMessage | None:
+    where = f"input[{number}]"
+    if item.type == MESSAGE:
+        if item.role is None:
+            raise ApiError(
+                400, f"{where} is a message without a role", param=f"{where}.role", code="missing_required_parameter"
+            )
+        return RequestMessage(role=item.role, content=item.content)
+    if match := CALL.fullmatch(item.type):
+        named_only = item.result is None and item.codes is None  # by a client that counts on its being stored
+        return RequestMessage(role="assistant", parts=[] if named_only else [_written(match[1], item)])
+    if item.type == "reasoning":
+        return None
+    stored = "say store: false to send the item itself, nothing is stored here"
+    instead = stored if item.type == "item_reference" else "leave it out"
+    message = f"{where}: items of the type {item.type[:100]!r} are not read here; {instead}"
+    raise ApiError(400, message, param=f"{where}.type", code="unsupported_value")
+
+
+def _written(name: str, item: InputItem) -> ContentPart:
+    """A medium of an earlier reply."""
+    part = ContentPart(type=f"{name}_url", codec=item.codec, codes=item.codes)
+    if item.result is None:
+        return part
+    try:
+        kind = modality(name)
+    except (InputError, ValueError):
+        return part  # whoever reads it says what is wrong
+    return medium(name, f"data:{kind.media_types[0]};base64,{item.result}", part)
+
+
+def _parts(message: RequestMessage) -> list[ContentPart]:
+    if message.parts is not None:
+        return message.parts
+    content = message.content or []
+    return [ContentPart(type="text", text=content)] if isinstance(content, str) else content
+
+
+class Items:
+    """The items of a reply, and the events that tell of them, as an answer is written.
+
+    Args:
+        event: makes an event of its kind and fields, with its place in the stream.
+        logprobs: a token's log-probability as replies have it; None to leave them out.
+
+    Attributes:
+        output: what is there so far.
+    """
+
+    def __init__(self, event: Callable[..., Event], logprobs: Callable[[Token], Any] | None):
+        self._event, self._logprobs = event, logprobs
+        self.output: list[dict[str, Any]] = []
+        self._open: dict[str, Any] | None = None
+        self._likely: list[Any] = []
+
+    def text(self, text: str) -> Iterator[Event]:
+        """More text; it opens a message where none is open."""
+        if self._open is None or self._open["type"] != MESSAGE:
+            yield from self.close()
+            content: list[Any] = []
+            yield from self._add({"type": MESSAGE, "role": "assistant", "content": content}, "msg")
+            piece = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+            yield self._of_item("content_part.added", content_index=0, part=piece)
+            content.append(dict(piece, logprobs=[]))
+        assert self._open is not None
+        (piece,) = self._open["content"]
+        piece["text"] += text
+        likely, self._likely = self._likely, []
+        piece["logprobs"] += likely
+        yield self._of_item("output_text.delta", content_index=0, delta=text, logprobs=likely)
+
+    def progress(self, name: str) -> Iterator[Event]:
+        """A medium is being written; told once."""
+        if self._open is None or self._open["type"] == MESSAGE:
+            yield from self.close()
+            kind = f"{name}_generation_call"
+            yield from self._add({"type": kind, "result": None}, "gen")
+            yield self._of_item(f"{kind}.in_progress")
+            yield self._of_item(f"{kind}.generating")
+
+    def medium(self, part: Part) -> Iterator[Event]:
+        """A medium is finished; its data are a signal."""
+        yield from self.progress(part.modality)
+        assert self._open is not None
+        item, kind = self._open, modality(part.modality)
+        item["result"] = base64.b64encode(kind.to_bytes(part.data)).decode("ascii")
+        item["output_format"] = kind.media_types[0].rpartition("/")[2]
+        item |= {"codec": part.codec, "codes": None if part.codes is None else part.codes.tolist()}
+        yield self._of_item(f"{item['type']}.completed")
+        yield from self.close()
+
+    def note(self, step: Step) -> None:
+        """Take note of a token's log-probability, before the text that it spells."""
+        if self._logprobs is not None and all(isinstance(event, Text) for event in step.events):
+            self._likely.append(self._logprobs(step.token))
+
+    def close(self, status: str = "completed") -> Iterator[Event]:
+        """End the item that is open, if one is."""
+        if self._open is None:
+            return
+        if self._open["type"] == MESSAGE:
+            (piece,) = self._open["content"]
+            told = {"text": piece["text"], "logprobs": piece["logprobs"]}
+            yield self._of_item("output_text.done", content_index=0, **told)
+            yield self._of_item("content_part.done", content_index=0, part=piece)
+        self._open["status"] = status
+        index, item, self._open = len(self.output) - 1, self._open, None
+        yield self._event("output_item.done", output_index=index, item=item)
+
+    def _add(self, item: dict[str, Any], kind: str) -> Iterator[Event]:
+        self._open = {"id": new_id(kind).replace("-", "_"), "status": "in_progress", **item}
+        self.output.append(self._open)
+        told = self._open | ({"content": []} if "content" in item else {})
+        yield self._event("output_item.added", output_index=len(self.output) - 1, item=told)
+
+    def _of_item(self, kind: str, **fields: Any) -> Event:
+        assert self._open is not None
+        return self._event(kind, item_id=self._open["id"], output_index=len(self.output) - 1, **fields)
