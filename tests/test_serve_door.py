@@ -160,6 +160,11 @@ def test_values_are_counted_as_a_slow_count_does(value):
 def test_what_lies_in_strings_does_not_count():
     reading.check_shape(json.dumps({"text": '[{,:"\\' * 100_000}).encode(), 10)
     reading.check_shape(b"[" * 64 + b"]" * 64, 1000)
+    long = b'["' + b"a" * 5_000_000
+    reading.check_shape(long + b'", "' + "é".encode() + b'"]', 10)
+    for wide in (long + 'é"]'.encode(), '["é'.encode() + long[2:] + b'"]', b'["' + "é".encode() * 2_200_000):
+        with pytest.raises(ApiError, match="not ASCII"):
+            reading.check_shape(wide, 10)
     with pytest.raises(ApiError, match="levels"):
         reading.check_shape(b"[" * 65 + b"]" * 65, 1000)
 

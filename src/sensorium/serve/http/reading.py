@@ -29,6 +29,7 @@ DEEPEST = 64
 LONGEST_NUMBER = 100
 """Digits; the time to read a whole number grows with their square."""
 MOST_ESCAPES = 4_000_000
+LONGEST_WIDE_BYTES = 2**22
 DEPTH = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in DEPTH)
 ONLY_DIGITS = bytes(byte if byte in b"0123456789" else ord(" ") for byte in range(256))
@@ -155,17 +156,28 @@ def _values(json_text: bytes | bytearray) -> int:
 
 
 def _between_strings(body: bytes | bytearray) -> Iterator[bytes]:
-    """The bytes that are in no string, a piece at a time: between two, other threads have their turn."""
-    start = inside = 0
+    """The bytes that are in no string, a piece at a time: between two, other threads have their turn.
+
+    Raises:
+        ApiError: 413, a string is very long and not ASCII, so that each of its characters would take four bytes.
+    """
+    start = inside = length = 0
+    is_ascii = True
     while start < len(body):
         piece = bytes(body[start : start + PIECE_BYTES])
         if (len(piece) - len(piece.rstrip(b"\\"))) % 2:  # the last one escapes what the next piece begins with
             piece = bytes(body[start : start + PIECE_BYTES + 1])
         start += len(piece)
-        if inside and b'"' not in piece:
-            continue
-        parts = piece.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')
-        yield b"".join(parts[inside::2])
+        parts = piece.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"') if b'"' in piece else [piece]
+        if inside:
+            length, is_ascii = length + len(parts[0]), is_ascii and parts[0].isascii()
+            if length > LONGEST_WIDE_BYTES and not is_ascii:
+                raise _too_much(f"a text of more than {LONGEST_WIDE_BYTES} bytes that is not ASCII; media go as base64")
+        if len(parts) > 1:
+            length, is_ascii = len(parts[-1]), parts[-1].isascii()
+            yield b"".join(parts[inside::2])
+        elif not inside:
+            yield piece
         inside = (inside + len(parts) - 1) % 2
 
 
