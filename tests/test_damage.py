@@ -131,23 +131,24 @@ def damages(sound: Path) -> Iterator[Damage]:
 
 
 def json_damages(name: str, sound: Any) -> Iterator[Damage]:
-    def write(text: str) -> Callable[[Path], None]:
-        return lambda folder: (folder / name).write_text(text)
+    def write(change: Callable[[Any, Any], None], path: tuple[Any, ...]) -> Callable[[Path], None]:
+        return lambda folder: _write(folder / name, json.dumps(put(unsealed(sound), path, change)))
 
     for text in FILES:
-        yield f"{name} = {text[:12]}", write(text)
-    sound = unsealed(sound)
-    for path in leaves(sound):
+        yield f"{name} = {text[:12]}", lambda folder, text=text: _write(folder / name, text)
+    for path in leaves(unsealed(sound)):
         if not path:
             continue
         where = f"{name} {'.'.join(map(str, path))}"
         for what, value in VALUES.items():
-            changed = put(sound, path, lambda inside, key, value=value: inside.__setitem__(key, value))
-            yield f"{where} {what}", write(json.dumps(changed))
-        yield f"{where} missing", write(json.dumps(put(sound, path, lambda inside, key: inside.__delitem__(key))))
+            yield f"{where} {what}", write(lambda inside, key, value=value: inside.__setitem__(key, value), path)
+        yield f"{where} missing", write(lambda inside, key: inside.__delitem__(key), path)
         if isinstance(path[-1], str):
-            more = put(sound, path, lambda inside, key: inside.__setitem__(f"{key}_more", 1))
-            yield f"{where} and more", write(json.dumps(more))
+            yield f"{where} and more", write(lambda inside, key: inside.__setitem__(f"{key}_more", 1), path)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
 
 
 def _as_folder(path: Path) -> None:

@@ -173,11 +173,23 @@ def check_plain(place: str, file: Any) -> None:
     if path is None:
         raise InputError("it has no config.json")
     config = read_json(path, infinite=True)
+    if "auto_map" in config and not _is_known(config.get("model_type")):
+        raise InputError(
+            'it needs code of its own ("auto_map" in config.json), which is never run; take a model of a class that '
+            "transformers has"
+        )
     layers = sum(len(shapes) for shapes in tensors_in(Path(place)).values())
     check_sizes(config, "config.json", max(64, layers) if layers else 2**10)
     for key, value in config.items():
         if "implementation" in key and isinstance(value, str) and "/" in value:
             raise InputError(f"config.json has {key!r}: {value!r:.80}, which is code of the Hub; delete it")
+
+
+def _is_known(kind: Any) -> bool:
+    """Whether transformers itself has such models."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    return isinstance(kind, str) and kind in CONFIG_MAPPING
 
 
 def tensors_in(folder: Path) -> dict[str, dict[str, tuple[int, ...]]]:

@@ -147,6 +147,7 @@ class Model(HasSenses):
             loaded = (
                 _load_on_base(folder, head.base, vocabulary, base) if head.base else _load_whole(folder, vocabulary)
             )
+            _check_ids(loaded, folder)
             senses = Senses(loaded.tokenizer, vocabulary.text_size, codecs, head.samplings())
             model = cls(loaded.lm, senses, head.base.name if head.base else "")
             model.base_fingerprint = head.base.fingerprint if head.base else ""
@@ -172,6 +173,14 @@ def _load_codecs(folder: Path, head: Head, vocabulary: Vocabulary) -> dict[str, 
 
 def _loaded(folder: Path, head: Head, vocabulary: Vocabulary, base: Any) -> Base:
     return _load_whole(folder, vocabulary) if head.base is None else _load_on_base(folder, head.base, vocabulary, base)
+
+
+def _check_ids(loaded: Base, folder: Path) -> None:
+    """InputError for a tokenizer with ids beyond the model's rows."""
+    known = loaded.tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False)
+    rows, most = loaded.lm.get_input_embeddings().weight.shape[0], max(known.values(), default=0)
+    if most >= rows:
+        raise InputError(f"the tokenizer in {folder} has the id {most}, the model {rows} rows; copy the model again")
 
 
 def _load_whole(folder: Path, vocabulary: Vocabulary) -> Base:
