@@ -80,6 +80,7 @@ class Stream:
         self.tokenizer = tokenizer
         self.vocabulary = vocabulary
         self._opens = {layout.open_id: layout for layout in vocabulary.layouts}
+        self._template_read: ChatTemplate | None = None
 
     @cached_property
     def text_stop(self) -> int:
@@ -224,13 +225,15 @@ class Stream:
             raise InputError("the model's chat template leaves out or reorders messages of this conversation")
         return [item for item in items if item != ""]
 
-    @cached_property
+    @property
     def _chat_template(self) -> ChatTemplate:
         """The tokenizer's, or one that any model can read."""
         known = self.tokenizer.chat_template or DEFAULT_TEMPLATE
         if isinstance(known, dict):  # several by name
             known = known.get("default", DEFAULT_TEMPLATE)
-        return ChatTemplate(known, self.tokenizer.special_tokens_map)
+        if self._template_read is None or self._template_read.source != known:
+            self._template_read = ChatTemplate(known, self.tokenizer.special_tokens_map)
+        return self._template_read
 
     def _run_ids(self, run: list[_Segment]) -> list[tuple[_Segment, list[int]]]:
         """Ids of segments that are tokenised together, each id given to the segment where it starts."""

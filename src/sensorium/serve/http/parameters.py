@@ -87,7 +87,7 @@ CHAT = Parameters(
         **CHANCES,
         **EFFORT,
         "functions": Refused("it is the old form of tools; send tools", neutral=([],)),
-        "function_call": Refused("it is the old form of tool_choice; send tool_choice", neutral=("none", "auto")),
+        "function_call": Refused("it is the old form of tool_choice; send tool_choice"),
         "web_search_options": Refused("this server asks nothing of the internet"),
         "moderation": Refused("nothing here judges texts"),
     },
