@@ -16,18 +16,12 @@ The exit code is 1 when a promise does not hold.
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import os
-import platform
 import resource
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from benchmarks.hostile.report import as_json, as_markdown, promises
+from benchmarks.hostile.report import as_json, as_markdown, facts, promises, write_json
 from benchmarks.hostile.storm import GENERATORS, Storm
 
 
@@ -42,20 +36,6 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", default=[], choices=names, metavar="NAME", help="of: " + ", ".join(names))
     parser.add_argument("--out", type=Path, help="folder for hostile.md, hostile.json and the server's log")
     return parser.parse_args()
-
-
-def finite(value: Any) -> Any:
-    """JSON has no infinity: what never came is null."""
-    if isinstance(value, dict):
-        return {name: finite(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def commit() -> str:
-    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    return asked.stdout.strip()
 
 
 def main() -> None:
@@ -75,9 +55,7 @@ def main() -> None:
     print(table)
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)
-        facts = {"command": command, "commit": commit(), "cores": os.cpu_count(), "machine": platform.processor()}
-        told = finite(as_json(findings, kept, facts))
-        (given.out / "hostile.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        write_json(given.out / "hostile.json", as_json(findings, kept, facts(command)))
         (given.out / "hostile.md").write_text(table, encoding="utf-8")
         (given.out / "server.log").write_bytes(log[-1_000_000:])
     sys.exit(not all(one.holds for one in kept))

@@ -124,6 +124,16 @@ def _some(names: list[str], size_mb: int, short: bool) -> list[str]:
     return names if size_mb <= 2 else [*worst, *(name for name in names if name not in worst)][:12]
 
 
+async def large_bodies(attack: Attack, count: int) -> None:
+    """Bodies of all shapes and up to the first of the large sizes."""
+    chance, known = attack.chance, shapes(attack.model)
+    async with attack.client() as client:
+        for _ in range(count):
+            name, size = chance.choice(list(known)), chance.randrange(SIZES_MB[0] * MEBIBYTE)
+            path, body = known[name]
+            await attack.send(client, f"{name}, {size} bytes", path, body(size))
+
+
 IMPOSSIBLE: tuple[Any, ...] = (
     None, True, -1, 0.5, 10**30, -(10**25), 1e308, "", "\0", "\ud800", "x" * 5000, [], {}, [None], [[[[]]]],
     {"\0": {}}, {"a": {"a": {"a": []}}}, {"$ref": "#"}, "../../etc/passwd", "1" * 5000,

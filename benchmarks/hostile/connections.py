@@ -139,17 +139,15 @@ async def disconnects(attack: Attack, count: int) -> None:
     known = [words(attack.model, "heart"), drawing(attack.model, "red", "heart")]
 
     async def one(number: int) -> None:
-        chance = attack.chance
-        question = known[number % 2]
+        chance, question = attack.chance, known[number % 2]
         data = attack.request(question, stream=chance.random() < 0.5)
+        sent = data[: chance.randrange(1, len(data))] if number % 4 < 2 else data  # in the head or the body, or all
+        pause_s, reset = chance.random() * 0.2, chance.random() < 0.5
         attack.tally.requests += 1
         try:
             reader, writer = await attack.connect()
-            if number % 4 < 2:  # in the head or the body
-                writer.write(data[: chance.randrange(1, len(data))])
-            else:
-                writer.write(data)
-            await asyncio.sleep(chance.random() * 0.2)
+            writer.write(sent)
+            await asyncio.sleep(pause_s)
             if number % 4 == 3:  # as soon as there is a word
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(reader.read(100), 10)
@@ -157,7 +155,7 @@ async def disconnects(attack: Attack, count: int) -> None:
             attack.tally.statuses["refused"] += 1
             return
         attack.tally.statuses["left"] += 1
-        if chance.random() < 0.5:
+        if reset:
             abort(writer)
         else:
             writer.close()
@@ -246,9 +244,9 @@ PATHS = (
     "/v1/images/variations", "/v1/moderations", "/v1/files", "/v1/batches", "/v1/assistants", "/v1/fine_tuning/jobs",
     "/v1/models/../../etc/passwd", "/v1/models/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "/v1/models/" + "a" * 5000,
     "/v1/models/%00", "/page/../../settings.py", "/page/%2e%2e/%2e%2e/app.py", "/page/..%5c..%5capp.py",
-    "//etc/passwd", "/page//etc/passwd", "/.env", "/.git/config", "/admin", "/docs", "/redoc", "/v1", "/v1/", "/v1/chat",
-    "/%ff", "/%", "/page/" + "a" * 300, "/v1/chat/completions/", "/V1/CHAT/COMPLETIONS", "/metrics/", "/health/x",
-    "/openapi.json", "/v1/models/load",
+    "//etc/passwd", "/page//etc/passwd", "/.env", "/.git/config", "/admin", "/docs", "/redoc", "/v1", "/v1/",
+    "/v1/chat", "/%ff", "/%", "/page/" + "a" * 300, "/v1/chat/completions/", "/V1/CHAT/COMPLETIONS", "/metrics/",
+    "/health/x", "/openapi.json", "/v1/models/load",
 )  # fmt: skip
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "BREW")
 ODD_HEADERS: tuple[dict[str, Any], ...] = (

@@ -38,7 +38,6 @@ async def terminated(attack: Attack, count: int) -> None:
     ``count`` requests are good ones; beside them there are a body and a head that never end, and a slow medium.
     """
     server, tally = attack.server, attack.tally
-    workers = server.workers()
     async with attack.client() as client:
         good = [asyncio.ensure_future(_outcome(client, one)) for one in _in_flight(attack.model, count)]
         slow = [image_part(as_uri(turbulent(1), SVG_KIND))]
@@ -46,10 +45,12 @@ async def terminated(attack: Attack, count: int) -> None:
         hanging = await _hanging(attack)
         await asyncio.sleep(1)
         unfinished = sum(not one.done() for one in good)
-        workers = list({*workers, *server.workers()})
+        workers = server.workers()
         server.signal(signal.SIGTERM)
         seconds = await asyncio.to_thread(server.ended, GRACE_S)
-        outcomes = await asyncio.wait_for(asyncio.gather(*good), 10) if seconds is not None else []
+        left = await asyncio.to_thread(_left, workers, ORPHAN_S) if seconds is not None else len(workers) + 1
+        server.kill()  # what has not ended by now
+        outcomes = await asyncio.gather(*good)
     for _, writer in hanging:
         abort(writer)
     tally.requests += len(good) + len(hanging)
@@ -59,9 +60,8 @@ async def terminated(attack: Attack, count: int) -> None:
         "in flight at SIGTERM": unfinished,
         "seconds to its end": None if seconds is None else round(seconds, 1),
         "lost": [one for one in outcomes if one.startswith("lost")],
-        "processes left": await asyncio.to_thread(_left, workers, ORPHAN_S),
+        "processes left": left,
     }
-    server.kill()
 
 
 def _in_flight(model: str, count: int) -> list[Question]:

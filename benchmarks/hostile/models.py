@@ -32,8 +32,8 @@ async def races(attack: Attack, rounds: int) -> None:
 
     Beside it, what is no model is to be loaded and unloaded.
     """
-    load: Any = (LOAD, {"model": attack.model, "name": SECOND})
-    unload: Any = (UNLOAD, {"model": SECOND})
+    come: Any = (LOAD, {"model": attack.model, "name": SECOND})
+    go: Any = (UNLOAD, {"model": SECOND})
     question: Any = (CHAT, chat_body(SECOND, "Hello!", modalities=["text"], max_tokens=16))
     over = asyncio.Event()
     async with attack.client() as client:
@@ -55,9 +55,23 @@ async def races(attack: Attack, rounds: int) -> None:
 
         beside = [asyncio.ensure_future(work()) for work in (ask, ask, ask, ask_for_nonsense)]
         for _ in range(rounds):
-            await asyncio.gather(step(*load), step(*load))
+            await asyncio.gather(step(*come), step(*come))
             await asyncio.sleep(0.3)
-            await asyncio.gather(step(*unload), step(*load), step(*unload))
-            await step(*unload)
+            await asyncio.gather(step(*go), step(*come), step(*go))
+            await step(*go)
         over.set()
         await asyncio.gather(*beside)
+
+
+async def load(attack: Attack, count: int) -> None:
+    """The second model comes, ``count`` times."""
+    async with attack.client() as client:
+        for _ in range(count):
+            await attack.send(client, LOAD, LOAD, {"model": attack.model, "name": SECOND})
+
+
+async def unload(attack: Attack, count: int) -> None:
+    """The second model goes, ``count`` times."""
+    async with attack.client() as client:
+        for _ in range(count):
+            await attack.send(client, UNLOAD, UNLOAD, {"model": SECOND})

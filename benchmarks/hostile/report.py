@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from collections.abc import Iterable, Sequence
 from math import inf, isfinite, isnan, nan
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.hostile.ending import GRACE_S
@@ -142,10 +146,30 @@ def _end_promises(row: Row) -> Iterable[Promise]:
         yield Promise("heads end within 60 s", False, f"{notes['heads open after 60 s']} connections were still open")
 
 
-def as_json(findings: Findings, kept: list[Promise], facts: dict[str, Any]) -> dict[str, Any]:
+def facts(command: str) -> dict[str, Any]:
+    """What was run, of which commit, where."""
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return {"command": command, "commit": asked.stdout.strip(), "cores": os.cpu_count()}
+
+
+def finite(value: Any) -> Any:
+    """JSON has no infinity: what never came is null."""
+    if isinstance(value, dict):
+        return {name: finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def write_json(path: Path, told: dict[str, Any]) -> None:
+    path.write_text(json.dumps(finite(told), indent=1) + "\n", encoding="utf-8")
+
+
+def as_json(findings: Findings, kept: list[Promise], about: dict[str, Any]) -> dict[str, Any]:
+    """All numbers."""
     alone = told(during(findings, *findings.alone_s))
     return {
-        **facts,
+        **about,
         "requests": sum(row.tally.requests for row in findings.rows),
         "promises": [one._asdict() for one in kept],
         "quiet alone": alone._asdict(),
