@@ -55,7 +55,7 @@ SHOWN = 8
 
 async def kill_a_worker(attack: Attack, count: int) -> None:
     """SIGKILL, once."""
-    for worker in attack.server.openers()[:count]:
+    for worker in attack.server.workers()[:count]:
         with contextlib.suppress(psutil.Error):
             worker.kill()
             attack.tally.statuses["killed"] += 1

@@ -107,7 +107,7 @@ async def killed(attack: Attack, count: int) -> None:
             slow = [image_part(as_uri(turbulent(number), SVG_KIND))]
             asked.append(asyncio.ensure_future(_outcome(client, Question("slow", CHAT, chat_body(attack.model, slow)))))
         end = time.monotonic() + 20
-        while not server.openers() and time.monotonic() < end:
+        while not server.workers() and time.monotonic() < end:
             await asyncio.sleep(0.05)
         await asyncio.sleep(1)
         workers = server.workers()

@@ -200,7 +200,7 @@ async def worker_kills(attack: Attack, count: int) -> None:
     async def kill() -> None:
         nonlocal killed
         while not done.is_set():
-            for worker in attack.server.openers()[:1]:
+            for worker in attack.server.workers()[:1]:
                 with contextlib.suppress(psutil.Error):
                     worker.kill()
                     killed += 1

@@ -95,18 +95,10 @@ class ServerProcess:
             return False
 
     def workers(self) -> list[psutil.Process]:
+        """The processes below it, which open media."""
         with contextlib.suppress(psutil.Error):
             return self.process.children(recursive=True)
         return []
-
-    def openers(self) -> list[psutil.Process]:
-        """The processes that open media."""
-        found = []
-        for worker in self.workers():
-            with contextlib.suppress(psutil.Error):
-                if "media" in " ".join(worker.cmdline()):
-                    found.append(worker)
-        return found
 
     def signal(self, number: int) -> None:
         """Send a signal that is to end it."""

@@ -81,7 +81,7 @@ def promises(findings: Findings, slower: float, short: bool) -> list[Promise]:
             f"{findings.log_bytes / MEBIBYTE:.2f} MiB",
         ),
     ]  # fmt: skip
-    found += [promise for row in rows for promise in _end_promises(row)]
+    found += [promise for row in rows for promise in _row_promises(row)]
     if not short:
         found.append(Promise("at least 10,000 requests", requests >= 10_000, f"{requests}"))
     return found
@@ -132,13 +132,16 @@ def _rest_promises(findings: Findings) -> list[Promise]:
     return found
 
 
-def _end_promises(row: Row) -> Iterable[Promise]:
+def _row_promises(row: Row) -> Iterable[Promise]:
     notes = row.tally.notes
     if "seconds to its end" in notes:
         seconds, flying = notes["seconds to its end"], notes["in flight at SIGTERM"]
         measured = f"{seconds} s, {flying} requests in flight"
         yield Promise(f"after SIGTERM the server ends within {GRACE_S} s", seconds is not None, measured)
         yield _none("after SIGTERM every request in flight is answered or told", notes["lost"])
+    if "workers killed" in notes:
+        killed = notes["workers killed"]
+        yield Promise("workers were killed, or nothing is shown by that", killed > 0, f"{killed} killed")
     if "processes left" in notes:
         left = notes["processes left"]
         yield Promise(f"after {row.tally.name} no process of the server is left", not left, f"{left} left")

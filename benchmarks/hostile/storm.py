@@ -45,7 +45,7 @@ GENERATORS = (
     Generator("wrong values", bodies.wrong_values, 2500, 120),
     Generator("malformed HTTP", connections.malformed, 1500, 100),
     Generator("disconnects", connections.disconnects, 1200, 60),
-    Generator("flood of good requests", connections.flood, 1500, 140),
+    Generator("flood of good requests", connections.flood, 1500, 130),
     Generator("structured output", bodies.hostile_structure, 200, 40),
     Generator("bad addresses", media.bad_addresses, 400, 48),
     Generator("bad media", media.bad_media, 700, 44),
@@ -158,7 +158,7 @@ class Storm:
         asyncio.run(connections.flood(self._attack(warm, False), 40))
         time.sleep(2)
         start = time.monotonic()
-        time.sleep(6 if self._short else 40)
+        time.sleep(5 if self._short else 40)
         self.findings.alone_s = (start, time.monotonic())
         self.findings.before = _typical(self._server.between(start, time.monotonic()))
 
@@ -210,8 +210,8 @@ class Storm:
 
     def _rested(self) -> Sample:
         """What the server takes once all is over."""
-        time.sleep(4 if self._short else 30)
-        return _typical(self._server.between(time.monotonic() - 3, time.monotonic()))
+        time.sleep(3 if self._short else 30)
+        return _typical(self._server.between(time.monotonic() - 2, time.monotonic()))
 
 
 def _gently(work: Awaitable[None]) -> None:
