@@ -178,12 +178,14 @@ def as_json(findings: Findings, kept: list[Promise], about: dict[str, Any]) -> d
         "quiet alone": alone._asdict(),
         "before": findings.before and findings.before._asdict(),
         "after rest": findings.rested and findings.rested._asdict(),
-        "generators": [_row_json(row, told(during(findings, row.start_s, row.end_s))) for row in findings.rows],
+        "generators": [_row_json(row, during(findings, row.start_s, row.end_s)) for row in findings.rows],
     }
 
 
-def _row_json(row: Row, quiet: Told) -> dict[str, Any]:
+def _row_json(row: Row, asked: list[Asked]) -> dict[str, Any]:
+    """A generator; ``slowest`` tells when in it the quiet client waited longest: [seconds since its begin, waited]."""
     tally = row.tally
+    slowest = sorted(asked, key=lambda one: one.seconds, reverse=True)[:20]
     return {
         "name": tally.name,
         "seconds": round(row.end_s - row.start_s, 1),
@@ -195,7 +197,8 @@ def _row_json(row: Row, quiet: Told) -> dict[str, Any]:
         "wrong": tally.wrong[:50],
         "notes": tally.notes,
         "death": row.death,
-        "quiet": quiet._asdict(),
+        "quiet": told(asked)._asdict(),
+        "slowest": [[round(one.due_s - row.start_s, 2), round(one.seconds, 2), one.outcome] for one in slowest],
         "before": row.before._asdict(),
         "peak": row.peak._asdict(),
         "after": row.after._asdict(),
