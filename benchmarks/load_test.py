@@ -80,7 +80,7 @@ def questions(model: str) -> list[dict[str, Any]]:
 
 
 async def ask(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[str, int]:
-    """What the answer says, media by their ids, and how many tokens it has."""
+    """What the answer says, media by their codes, and how many tokens it has."""
     reply = await client.post("/v1/chat/completions", json=body)
     if reply.status_code == 429:
         await asyncio.sleep(float(reply.headers["Retry-After"]))
@@ -88,7 +88,7 @@ async def ask(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[str, int
     reply.raise_for_status()
     told = reply.json()
     parts = told["choices"][0]["message"]["parts"]
-    return json.dumps([part.get("ids") or part["text"] for part in parts]), told["usage"]["completion_tokens"]
+    return json.dumps([part.get("codes") or part["text"] for part in parts]), told["usage"]["completion_tokens"]
 
 
 class Load:
