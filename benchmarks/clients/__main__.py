@@ -85,7 +85,8 @@ def environment_of(url: str, key: str, model: str) -> dict[str, str]:
     kept = {
         name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ
     }
-    given = {"URL": f"{url}/v1", "KEY": key, "MODEL": model, "PICTURE": heart()}
+    folder = ROOT / "src" / "sensorium" / "weights" / model
+    given = {"URL": f"{url}/v1", "KEY": key, "MODEL": model, "PICTURE": heart(), "TOKENIZER": str(folder)}
     return kept | {f"SENSORIUM_CLIENTS_{name}": value for name, value in given.items()} | {"PYTHONUTF8": "1"}
 
 

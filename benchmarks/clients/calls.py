@@ -17,7 +17,7 @@ import struct
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ KEY = os.environ["SENSORIUM_CLIENTS_KEY"]
 MODEL = os.environ["SENSORIUM_CLIENTS_MODEL"]
 HEART = os.environ["SENSORIUM_CLIENTS_PICTURE"]
 """A red heart as a data URI."""
+TOKENIZER = os.environ["SENSORIUM_CLIENTS_TOKENIZER"]
+"""The model's folder, for a client that counts tokens itself."""
 
 NAMING, NAME = "What is this?", "red heart"
 GREETING = "Hello!"
@@ -56,6 +58,11 @@ WEATHER = {
     },
 }
 CLOCK = {"name": "clock", "description": "The time.", "parameters": {"type": "object", "properties": {}}}
+
+# In OpenAI's spelling, for the clients that take it.
+TOOLS = [{"type": "function", "function": tool} for tool in (WEATHER, CLOCK)]
+NAMED = {"type": "function", "function": {"name": "weather"}}
+FORMAT = {"type": "json_schema", "json_schema": {"name": "pictogram", "schema": SCHEMA, "strict": True}}
 
 
 class ClientCannot(Exception):
@@ -114,58 +121,52 @@ def is_drawing(data: bytes | str) -> str:
     return f"PNG of {width} x {height}"
 
 
+def user(content: Any) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": content}]
+
+
+def with_heart(text: str) -> list[dict[str, Any]]:
+    return user([{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": HEART}}])
+
+
 def picture_bytes() -> bytes:
     return base64.b64decode(HEART.rpartition(",")[2])
 
 
-def strings_in(found: Any, depth: int = 0) -> Iterator[str]:
-    """Every string in an object of a client, however deep."""
-    if isinstance(found, str):
-        yield found
-    elif isinstance(found, dict):
-        for value in found.values():
-            yield from strings_in(value, depth)
-    elif isinstance(found, (list, tuple)):
-        for value in found:
-            yield from strings_in(value, depth)
-    elif depth < 8 and hasattr(found, "__dict__"):
-        yield from strings_in({**vars(found), **(getattr(found, "model_extra", None) or {})}, depth + 1)
-
-
-def holds_a_drawing(reply: Any, lacking: str) -> None:
-    """Raise `ClientCannot` with this reason when nothing in a reply can be the drawing."""
-    if not any(text.startswith(("data:image/png", "iVBOR")) for text in strings_in(reply)):
-        raise ClientCannot(lacking)
-
-
-def _refusal(error: BaseException | None) -> dict[str, Any] | None:
+def _refusal(error: BaseException | None, seen: frozenset[int] = frozenset()) -> dict[str, Any] | None:
     """Status, code and sentence of the first error of a chain, or group, that has a status of HTTP."""
-    while error is not None:
-        for inner in getattr(error, "exceptions", ()):
-            if found := _refusal(inner):
-                return found
-        response = getattr(error, "response", None)
-        status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
-        if isinstance(status, int):
-            body = getattr(error, "body", None)
-            told = body.get("error", body) if isinstance(body, dict) else {}
-            said = told.get("message") if isinstance(told, dict) else None
-            code = getattr(error, "code", None) or (told.get("code") if isinstance(told, dict) else None)
-            return {"status": status, "code": code, "says": said or str(error)}
-        error = error.__cause__ or error.__context__
-    return None
+    if error is None or id(error) in seen:
+        return None
+    response = getattr(error, "response", None)
+    status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
+    if isinstance(status, int):
+        body = getattr(error, "body", None) or _body(response)
+        told = body.get("error", body) if isinstance(body, dict) else {}
+        told = told if isinstance(told, dict) else {}
+        code = getattr(error, "code", None) or told.get("code")
+        says = told.get("message") or getattr(error, "provider_message", None) or str(error)
+        return {"status": status, "code": code, "says": says}
+    causes = [*getattr(error, "exceptions", ()), error.__cause__, error.__context__]
+    return next((found for one in causes if (found := _refusal(one, seen | {id(error)}))), None)
+
+
+def _body(response: Any) -> Any:
+    try:
+        return response.json()
+    except Exception:  # a client's own class, or nothing read
+        return None
 
 
 def _alarm(*_: Any) -> None:
     raise TimeoutError(f"no end after {CALL_S} s")
 
 
-def _run(function: Callable[[], Any]) -> dict[str, Any]:
+def _run(function: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
     signal.signal(signal.SIGALRM, _alarm)
     signal.alarm(CALL_S)
     try:
-        said = asyncio.run(function()) if inspect.iscoroutinefunction(function) else function()
-        return {"outcome": "done", "says": str(said or "")}
+        said = loop.run_until_complete(function()) if inspect.iscoroutinefunction(function) else function()
+        return {"outcome": "done", "says": said if isinstance(said, str) else ""}
     except ClientCannot as reason:
         return {"outcome": "cannot", "says": str(reason)}
     except Exception as error:
@@ -182,11 +183,13 @@ def main() -> None:
     """Run all calls, or those named in the command after the file to write, and write what came of them as JSON."""
     out, *names = sys.argv[1:]
     told = {}
+    loop = asyncio.new_event_loop()  # one for all: clients keep their connections
+    asyncio.set_event_loop(loop)
     for name in names or _calls:
         if name not in _calls:
             continue
         start = time.monotonic()
-        told[name] = _run(_calls[name])
+        told[name] = _run(_calls[name], loop)
         told[name]["says"] = " ".join(told[name]["says"].split())[:600]
         told[name]["seconds"] = round(time.monotonic() - start, 2)
     Path(out).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")

@@ -62,8 +62,8 @@ def command(client: Client, cache: Path) -> list[str]:
         marker.write_text(wanted, encoding="utf-8")
     if not client.is_node:
         return [str(folder / "bin" / "python"), str(HERE / client.file)]
-    for file in ("calls.mjs", client.file):  # Node looks for packages beside the file
-        shutil.copy(HERE / file, folder / file)
+    for file in HERE.glob("*.mjs"):  # Node looks for packages beside the file
+        shutil.copy(file, folder)
     return ["node", str(folder / client.file)]
 
 

@@ -11,6 +11,7 @@ from environments import HERE, Client
 WORKS, REFUSED, CANNOT = "works", "refused", "client cannot"
 IGNORED, WRONG, BADLY_REFUSED = "ignored in silence", "wrong", "refused, not as wanted"
 FAILURES = (IGNORED, WRONG, BADLY_REFUSED)
+DRAWINGS = ("drawing", "drawing_stream", "responses_drawing")
 SIGNS = {WORKS: "✓", REFUSED: "refused", CANNOT: "cannot", IGNORED: "**✗ ignored**", WRONG: "**✗ wrong**",
          BADLY_REFUSED: "**✗ refused**"}  # fmt: skip
 LEGEND = """\
@@ -75,6 +76,7 @@ def markdown(results: dict[str, dict[str, Any]], clients: dict[str, Client], hea
     for kinds, title in (((WORKS,), "works"), ((REFUSED,), "refused"), ((CANNOT,), "cannot"), (FAILURES, "fails")):
         sums = [str(sum(counts(results[one.name])[kind] for kind in kinds)) for one in shown]
         lines.append(f"| **{title}** | {' | '.join(sums)} |")
+    lines += ["", "## Where a drawing is seen", "", *_seen(results, shown)]
     for title, kinds in (
         ("Fails", FAILURES),
         ("Is refused, as it should be", (REFUSED,)),
@@ -82,6 +84,15 @@ def markdown(results: dict[str, dict[str, Any]], clients: dict[str, Client], hea
     ):
         lines += ["", f"## {title}", "", *_details(results, shown, kinds)]
     return "\n".join(lines) + "\n"
+
+
+def _seen(results: dict[str, dict[str, Any]], shown: list[Client]) -> list[str]:
+    return [
+        f"- {client.title}, `{name}`: {told['says']}"
+        for client in shown
+        for name in DRAWINGS
+        if (told := results[client.name].get(name)) and told["verdict"] == WORKS
+    ] or ["Nowhere."]
 
 
 def _sign(told: dict[str, Any] | None) -> str:
@@ -92,15 +103,20 @@ def _sign(told: dict[str, Any] | None) -> str:
 
 
 def _details(results: dict[str, dict[str, Any]], shown: list[Client], kinds: tuple[str, ...]) -> list[str]:
-    lines = []
+    """A line for each client and thing said, with all calls to which it was said."""
+    calls_by_words: dict[tuple[str, str], list[str]] = {}
     for client in shown:
         for name, told in results[client.name].items():
             if told["verdict"] in kinds:
-                lines.append(f"- {client.title}, `{name}`: {_in_words(told)}")
-    return lines or ["Nothing."]
+                calls_by_words.setdefault((client.title, _in_words(told)), []).append(f"`{name}`")
+    return [f"- {title}, {', '.join(names)}: {words}" for (title, words), names in calls_by_words.items()] or [
+        "Nothing."
+    ]
 
 
 def _in_words(told: dict[str, Any]) -> str:
+    if told["verdict"] == IGNORED:
+        return "accepted, and without effect"
     error = f"`{told['error']}` " if "error" in told else ""
     status = f"{told['status']}, code {told['code']}: " if told["outcome"] == "refused" else ""
-    return f"{error}{status}{told['says'][:300].replace('|', '/')}"
+    return f"{error}{status}{told['says'][:300]}"

@@ -8,16 +8,17 @@ from typing import Literal
 
 import openai
 from calls import (
-    CLOCK,
     DRAWING,
+    FORMAT,
     GREETING,
     HEART,
     KEY,
     LONG,
     MODEL,
     NAME,
+    NAMED,
     NAMING,
-    SCHEMA,
+    TOOLS,
     URL,
     WEATHER,
     WORDS,
@@ -29,21 +30,13 @@ from calls import (
     is_weather,
     main,
     picture_bytes,
+    user,
+    with_heart,
 )
 from pydantic import BaseModel
 
 client = openai.OpenAI(base_url=URL, api_key=KEY)
 create = client.chat.completions.create
-TOOLS = [{"type": "function", "function": tool} for tool in (WEATHER, CLOCK)]
-FORMAT = {"type": "json_schema", "json_schema": {"name": "pictogram", "schema": SCHEMA, "strict": True}}
-
-
-def user(content):
-    return [{"role": "user", "content": content}]
-
-
-def with_heart(text):
-    return user([{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": HEART}}])
 
 
 def say(messages, **options):
@@ -247,9 +240,6 @@ def tools_required():
     check(reply.choices[0].finish_reason == "tool_calls", reply)
     (tool,) = reply.choices[0].message.tool_calls
     return is_weather(tool.function.name, tool.function.arguments)
-
-
-NAMED = {"type": "function", "function": {"name": "weather"}}
 
 
 @call
