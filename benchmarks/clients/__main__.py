@@ -13,8 +13,6 @@ rows are those of ``calls.toml``; a call asserts on what the client gives to its
 from __future__ import annotations
 
 import argparse
-import base64
-import io
 import json
 import os
 import re
@@ -28,24 +26,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from environments import HERE, Client, all_clients, command
-from PIL import Image
+from environments import ROOT, Client, all_clients, command, variables
 from table import FAILURES, all_calls, counts, judged, markdown
 
-ROOT = HERE.parent.parent
 CLIENT_S = 240
 KEY = "a-key-of-the-clients"
-
-
-def heart() -> str:
-    """A picture that the small model names with certainty, as a data URI."""
-    y, x = np.mgrid[0:64, 0:64] / 32.0 - 1
-    pixels = np.full((64, 64, 3), 255, np.uint8)
-    pixels[(x**2 + (0.1 - y) ** 2 - 0.5) ** 3 - x**2 * (0.1 - y) ** 3 < 0] = (220, 20, 40)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 @contextmanager
@@ -78,16 +63,6 @@ def run(client: Client, cache: Path, environment: dict[str, str], calls: list[st
         )
         assert out.is_file(), f"{client.name} told nothing:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
         return json.loads(out.read_text(encoding="utf-8"))
-
-
-def environment_of(url: str, key: str, model: str) -> dict[str, str]:
-    """A clean one: a client must not find a key, an address or our packages by chance."""
-    kept = {
-        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ
-    }
-    folder = ROOT / "src" / "sensorium" / "weights" / model
-    given = {"URL": f"{url}/v1", "KEY": key, "MODEL": model, "PICTURE": heart(), "TOKENIZER": str(folder)}
-    return kept | {f"SENSORIUM_CLIENTS_{name}": value for name, value in given.items()} | {"PYTHONUTF8": "1"}
 
 
 def head(model: str) -> str:
@@ -134,7 +109,7 @@ def main() -> None:
     with served(options.model, options.key) if not options.url else nullcontext(options.url) as url:
         for name in names:
             start = time.monotonic()
-            told = run(clients[name], options.cache, environment_of(url, options.key, options.model), options.calls)
+            told = run(clients[name], options.cache, variables(url, options.key, options.model), options.calls)
             results |= judged({name: told})
             tell(name, results[name], time.monotonic() - start)
     if options.out:

@@ -247,7 +247,8 @@ def tools_auto():
         return "sunny"
 
     try:
-        told = chatty.run_sync("What is the weather in Oslo?", usage_limits=UsageLimits(request_limit=3))
+        limits = UsageLimits(request_limit=3)
+        told = chatty.run_sync("What is the weather in Oslo?", usage_limits=limits, model_settings=WORDS_ONLY)
         return str(told.output)
     except UsageLimitExceeded:
         return "called again and again"
