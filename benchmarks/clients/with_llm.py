@@ -23,6 +23,7 @@ from calls import (
     ClientCannot,
     call,
     check,
+    is_drawing,
     is_schema,
     is_text,
     main,
@@ -93,8 +94,12 @@ def picture():
 
 @call
 def drawing():
-    model.prompt(DRAWING, stream=False).text()
-    raise ClientCannot("an answer is text and calls of tools; other fields are only in its log")
+    reply = model.prompt(DRAWING, stream=False)
+    reply.text()
+    (choice,) = reply.response_json["choices"]
+    if not choice["message"].get("images"):
+        raise ClientCannot("an answer is text and calls of tools")
+    return "response_json: " + is_drawing(choice["message"]["images"][0]["image_url"]["url"])
 
 
 @call
