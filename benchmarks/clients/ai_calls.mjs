@@ -5,7 +5,7 @@ import {
 } from "ai";
 import { z } from "zod";
 import {
-  DRAWING, GREETING, HEART, LONG, MODEL, NAME, NAMING, WORDS,
+  ClientCannot, DRAWING, GREETING, HEART, LONG, MODEL, NAME, NAMING, WORDS,
   check, heartBytes, isDrawing, isSchema, isText, isWeather,
 } from "./calls.mjs";
 
@@ -169,7 +169,7 @@ export function chatCalls({ chat, parts, wrong, key }) {
     },
     async logit_bias() {
       const logitBias = Object.fromEntries(Array.from({ length: 300 }, (_, id) => [id, -100]));
-      const asked = { temperature: 0, ...own({ logitBias, logit_bias: logitBias }) };
+      const asked = { temperature: 0, ...own(key === "openai" ? { logitBias } : { logit_bias: logitBias }) };
       if ((await ask(GREETING, asked)).text === (await ask(GREETING, { temperature: 0 })).text) throw new Error("ignored");
     },
     embeddings: () => embed({ model: parts.embedding, value: "a red heart", maxRetries: 0 }),
@@ -192,7 +192,13 @@ export function responsesCalls(model, drawer) {
     async responses() {
       const { text, response } = await ask({ prompt: GREETING, system: "Be brief." });
       const messages = [...user(GREETING), ...response.messages, ...user("Who are you?")];
-      return isText((await ask({ messages })).text) && isText(text);
+      try {
+        return isText((await ask({ messages })).text) && isText(text);
+      } catch (error) {
+        if (!/item_reference/.test(error.message)) throw error;
+        isText((await ask({ messages, providerOptions: { openai: { store: false } } })).text);
+        throw new ClientCannot("it refers to turns that it thinks are stored; with its option `store: false` it works");
+      }
     },
     responses_stream: async () => isText((await streamed({ model, prompt: GREETING })).said),
     async responses_picture() {

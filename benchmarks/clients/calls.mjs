@@ -84,7 +84,7 @@ export const heartBytes = () => Buffer.from(HEART.slice(HEART.indexOf(",") + 1),
 function refusal(error) {
   for (let at = error; at; at = at.lastError ?? at.cause) {
     const status = at.status ?? at.statusCode;
-    if (Number.isInteger(status)) {
+    if (Number.isInteger(status) && status >= 400) {
       const told = at.data?.error ?? at.error ?? {};
       return { status, code: at.code ?? told.code ?? null, says: told.message ?? at.message };
     }

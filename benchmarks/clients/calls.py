@@ -139,7 +139,7 @@ def _refusal(error: BaseException | None, seen: frozenset[int] = frozenset()) ->
         return None
     response = getattr(error, "response", None)
     status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
-    if isinstance(status, int):
+    if isinstance(status, int) and status >= 400:
         body = getattr(error, "body", None) or _body(response)
         told = body.get("error", body) if isinstance(body, dict) else {}
         told = told if isinstance(told, dict) else {}

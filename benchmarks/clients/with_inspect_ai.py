@@ -207,7 +207,7 @@ def called(output):
 
 @call
 async def tools_auto():
-    message = (await ask("What is the weather in Oslo?", TOOLS, "auto")).message
+    message = (await ask("What is the weather in Oslo?", TOOLS, "auto", **WORDS_ONLY)).message
     return "called" if message.tool_calls else is_text(message.text)
 
 
