@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from toys import ToyCodec, tiny_base
 
 from sensorium.model import grow
 from sensorium.model.align import start_at_places, start_at_words
+from sensorium.model.boxed import start_at_boxed
 from sensorium.model.fresh import fresh_base, kept_tokenizer, learn_tokenizer
 
 TEXTS = ["a red heart", "cœur rouge", "what is this?"] * 20
@@ -90,3 +93,27 @@ def test_rows_that_start_at_places_know_where_codes_come_and_which_are_frequent(
     assert after[0] < uniform < before[0]
     assert after[1] < before[1] + 0.6  # an untrained body of 32 numbers tells the places only half apart
     assert all(torch.equal(one, other) for one, other in zip(kept, other_rows(), strict=True))
+
+
+def test_rows_start_where_a_model_in_the_box_has_them_on_the_same_base(tmp_path):
+    base, other = tiny_base(), tiny_base(seed=5)
+    learned = grow(replace(tiny_base(), name="tiny"), [ToyCodec(), ToyCodec(name="other", modality="other")])
+    with torch.no_grad():
+        for parameter in learned.parameters_to_train()["rows"]:
+            parameter.normal_()
+    learned.fold().save_rows(tmp_path / "box" / "learned")
+
+    def started(model, codecs):
+        grown = grow(model, codecs, init="codebook")
+        return grown, start_at_boxed(grown, grown.new, tmp_path / "box")
+
+    grown, found = started(base, [ToyCodec(name="new", modality="new"), ToyCodec(name="other", modality="other")])
+    assert found == ["other"]
+    for side in ("embedding", "head"):
+        for mine, theirs in zip(
+            getattr(grown, side).rows.of("other"), getattr(learned, side).rows.of("other"), strict=True
+        ):
+            assert torch.allclose(mine(), theirs(), atol=1e-5)
+        assert not torch.allclose(getattr(grown, side).rows.of("new")[1](), getattr(learned, side).rows.of("toy")[1]())
+    assert started(other, [ToyCodec()])[1] == []
+    assert started(tiny_base(), [ToyCodec(sizes=(8, 8))])[1] == []

@@ -106,7 +106,9 @@ class PackedLoader:
         own, other = self._made_for(), state["made_for"]
         if own != other:
             different = ", ".join(
-                f"{key} {other.get(key)} then and {own[key]} now" for key in own if own[key] != other.get(key)
+                f"{key} {other.get(key)} then and {own.get(key)} now"
+                for key in own | other
+                if own.get(key) != other.get(key)
             )
             raise InputError(
                 f"the data have changed since the checkpoint ({different}); start a new run in another folder"

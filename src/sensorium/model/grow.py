@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sensorium.codecs import Codec
 from sensorium.model import fold
 from sensorium.model.base import Base, fingerprint, load_base, try_out
+from sensorium.model.boxed import start_at_boxed
 from sensorium.model.folder import is_model
 from sensorium.model.head import final_logits
 from sensorium.model.model import Model
@@ -178,7 +179,7 @@ def grow(
     base: str | Path | Base | Model,
     codecs: Sequence[Codec] = (),
     learn: Learn = "rows",
-    init: Init = "codebook",
+    init: Init = "box",
     lora_rank: int = 16,
     seed: int = 0,
 ) -> Grown:
@@ -190,8 +191,9 @@ def grow(
         codecs: one per modality, or one to read and one to write it; for a grown model those to add, or none.
         learn: ``"rows"`` trains new rows only, the base stays bit-identical; ``"adapter"`` adds LoRA
             (arXiv 2106.09685), switched on only when media are about; ``"full"`` trains everything.
-        init: new rows start at the mean of the text rows (``"mean"``), or spread around it along a random
-            projection of the codecs' features (``"codebook"``).
+        init: new rows start at the mean of the text rows (``"mean"``), spread around it along a random projection of
+            the codecs' features (``"codebook"``), or where a model in the box has them that learned the same codec on
+            the same base, and else spread (``"box"``).
         lora_rank: rank of the LoRA matrices.
         seed: of the first new rows and LoRA matrices.
 
@@ -211,4 +213,7 @@ def grow(
         raise InputError("give at least one codec to grow a model by")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Grown(start, codecs, learn, init, lora_rank)
+        grown = Grown(start, codecs, learn, init, lora_rank)
+    if init == "box":
+        grown.new -= set(start_at_boxed(grown, grown.new))
+    return grown

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sensorium.codecs import Codec
 from sensorium.vocabulary import Vocabulary
 
-Init = Literal["mean", "codebook"]
+Init = Literal["box", "mean", "codebook"]
 
 
 class CodebookRows(nn.Module):
