@@ -10,20 +10,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sensorium.serve.http.chat import logprob_of
-from sensorium.serve.http.errors import as_api_error
+from sensorium.serve.http.errors import as_api_error, wrong
 from sensorium.serve.http.fields import Name, String, items
 from sensorium.serve.http.parameters import RESPONSES, Parameters
 from sensorium.serve.http.reading import JsonRoute
+from sensorium.serve.http.replies import ModalityTokens, Usage
 from sensorium.serve.http.response_items import Event, InputItem, Items, messages
-from sensorium.serve.http.schemas import (
-    Asked,
-    MaxTokens,
-    ModalityTokens,
-    RequestMessage,
-    StreamOptions,
-    Usage,
-    wrong,
-)
+from sensorium.serve.http.schemas import Asked, MaxTokens, RequestMessage, StreamOptions
 from sensorium.serve.http.server import EventStream, Server, Shared, client_of, new_id
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Step, Writing
