@@ -14,6 +14,9 @@ from pydantic import BaseModel, Field
 from serving import Running, ask, running, tiny_assistant
 from test_structured import HOSTILE, REFUSED
 
+from sensorium.generate.tools import call_text
+from sensorium.serve.http.tools import CallDeltas, read_calls
+
 pytest.importorskip("llguidance")
 CHAT = "/v1/chat/completions"
 
@@ -159,6 +162,23 @@ def test_the_model_decides_unless_told(client):
         assert "".join(one.choices[0].delta.content or "" for one in told) == whole.message.content
     bare = client.chat.completions.create(**free).choices[0].message.content
     assert bare == whole.message.content, "with none, it is as if there were no tools"
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "expected"),
+    [
+        (call_text("clock", "{}"), "length", "tool_calls"),
+        (call_text("clock", "{}"), "stop", "tool_calls"),
+        (call_text("clock", "{}")[:-20], "length", "length"),
+        ("just words", "length", "length"),
+        ("just words", "stop", "stop"),
+    ],
+)
+def test_calls_that_are_whole_are_no_cut_answer(text, finish, expected):
+    assert read_calls(text, finish)[2] == expected
+    deltas = CallDeltas(calls=True)
+    deltas.feed(text)
+    assert deltas.end(finish)[1] == expected
 
 
 def test_json_or_a_call(client):
