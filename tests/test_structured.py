@@ -19,7 +19,9 @@ from serving import tiny_assistant
 
 from sensorium.engines import Failed, Sampling, Turn, generate, make_engine, stream
 from sensorium.engines.remote import RemoteEngine
+from sensorium.engines.rows import Row
 from sensorium.engines.turn import exactly
+from sensorium.generate.assistant import FORM_TOKENS
 from sensorium.generate.tools import CLOSE, CallReader, Tool, call_text, calls_form
 from sensorium.stream import CALL, Form
 from sensorium.types import TEXT, Conversation, InputError, as_message
@@ -150,6 +152,49 @@ def test_the_budget_completes_what_it_can(tiny):
         "?", form={"type": "array", "items": {"type": "string"}, "minItems": 4}, max_tokens=80, temperature=3.0
     )
     assert endless.finish in ("stop", "length") and len(json.loads(endless.text)) >= 4
+
+
+LOOSE = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["a", "b"]}
+
+
+def repeating(model: Any, turn_: Turn) -> list[Any]:
+    """The tokens of a turn by a model that never ends a string."""
+    row = Row(turn_)
+    (a,) = model.tokenizer.encode("a", add_special_tokens=False)
+    tokens: list[Any] = []
+    while row.finish is None:
+        may = [one for start, stop in exactly(row.rules) for one in range(start, stop)]
+        tokens.append(row.write(a if a in may else may[0]))
+    return tokens
+
+
+def test_what_the_budget_completed_is_no_cut_text(tiny):
+    form = tiny.stream.spelling(Form.of(LOOSE))
+    for most in (40, 41, 60):
+        tokens = repeating(tiny, tiny.turn(Conversation((as_message("user", "?"),)), form=form, max_tokens=most))
+        assert fits(LOOSE, tiny.reply([one.id for one in tokens], "stop").text)
+        assert tokens[-1].finish == "stop"
+    tokens = repeating(tiny, tiny.turn(Conversation((as_message("user", "?"),)), form=form, max_tokens=4))
+    assert tokens[-1].finish == "length", "what could not be completed"
+
+
+def test_free_text_beside_calls_is_cut_where_the_budget_ends(tiny):
+    form = tiny.stream.spelling(calls_form([WEATHER]))
+    tokens = repeating(tiny, tiny.turn(Conversation((as_message("user", "?"),)), TEXT, form=form, max_tokens=20))
+    assert tokens[-1].finish == "length"
+
+
+def test_a_text_with_a_form_has_a_budget_of_its_own():
+    tiny = tiny_assistant()
+    tiny.lm.config.max_position_embeddings = 4096
+    question = Conversation((as_message("user", "?"),))
+    assert tiny.turn(question, form=LOOSE).sampling.max_tokens == FORM_TOKENS
+    assert tiny.turn(question, form=LOOSE, max_tokens=300).sampling.max_tokens == 300
+    assert tiny.turn(question, TEXT).sampling.max_tokens > FORM_TOKENS
+    long = {"type": "string", "minLength": 90, "maxLength": 90}
+    assert fits(long, tiny.chat("?", form=long).text)
+    longer = {"type": "array", "items": long, "minItems": 3}
+    assert tiny.turn(question, form=longer).sampling.max_tokens > FORM_TOKENS, "its shortest text needs more"
 
 
 def test_each_of_a_batch_is_written_as_if_it_were_alone(tiny):

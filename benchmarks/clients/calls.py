@@ -36,6 +36,8 @@ DRAWING = "Draw a red heart."
 WORDS = ("heart", "star", "apple", "house", "cat", "fish", "tree", "sun")
 LONG = "heart " * 50_000
 CALL_S = 25
+IN_WORDS = {"modalities": ["text"]}
+"""Beside OpenAI's fields: for calls that need an answer in words of a model that likes to draw."""
 
 SCHEMA = {
     "type": "object",

@@ -9,6 +9,7 @@ import openai
 from calls import (
     DRAWING,
     GREETING,
+    IN_WORDS,
     KEY,
     LONG,
     MODEL,
@@ -270,7 +271,7 @@ def responses_drawing():
     reply = spoken.bind_tools([{"type": "image_generation"}]).invoke(DRAWING)
     (made,) = [block for block in reply.content_blocks if block["type"] == "image"]
     seen = is_drawing(made["base64"])
-    is_text(spoken.invoke([HumanMessage(DRAWING), reply, HumanMessage(GREETING)]).text)
+    is_text(spoken.invoke([HumanMessage(DRAWING), reply, HumanMessage(GREETING)], extra_body=IN_WORDS).text)
     return f"content_blocks: {seen}"
 
 

@@ -12,6 +12,7 @@ from calls import (
     DRAWING,
     FORMAT,
     GREETING,
+    IN_WORDS,
     KEY,
     LONG,
     MODEL,
@@ -261,7 +262,8 @@ def tools_back():
     (tool,) = llm.get_tool_calls_from_response(made)
     result = ChatMessage(role="tool", content="sunny", additional_kwargs={"tool_call_id": tool.tool_id})
     history = [*user("The weather in Oslo?"), made.message, result]
-    return is_text(llm.chat_with_tools(TOOLS, chat_history=history, tool_choice="none").message.content)
+    told = llm.chat_with_tools(TOOLS, chat_history=history, tool_choice="none", extra_body=IN_WORDS)
+    return is_text(told.message.content)
 
 
 @call

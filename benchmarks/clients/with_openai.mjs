@@ -209,7 +209,8 @@ await main({
     const made = reply.output.find((one) => one.type === "function_call");
     const result = { type: "function_call_output", call_id: made.call_id, output: "sunny" };
     const input = [...asked, ...reply.output, result];
-    isText((await client.responses.create({ model, input, tools, tool_choice: "none" })).output_text);
+    const inWords = { tools, tool_choice: "none", modalities: ["text"] }; // nano likes to draw
+    isText((await client.responses.create({ model, input, ...inWords })).output_text);
     return isWeather(made.name, made.arguments);
   },
   async responses_json() {

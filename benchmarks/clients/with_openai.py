@@ -12,6 +12,7 @@ from calls import (
     FORMAT,
     GREETING,
     HEART,
+    IN_WORDS,
     KEY,
     LONG,
     MODEL,
@@ -342,7 +343,7 @@ def responses_tools():
     (made,) = [one for one in reply.output if one.type == "function_call"]
     result = {"type": "function_call_output", "call_id": made.call_id, "output": "sunny"}
     again = client.responses.create(
-        model=MODEL, input=[*asked, *reply.output, result], tools=[tool], tool_choice="none"
+        model=MODEL, input=[*asked, *reply.output, result], tools=[tool], tool_choice="none", extra_body=IN_WORDS
     )
     return is_weather(made.name, made.arguments) and is_text(again.output_text)
 

@@ -10,6 +10,7 @@ from calls import (
     CLOCK,
     DRAWING,
     GREETING,
+    IN_WORDS,
     KEY,
     LONG,
     MODEL,
@@ -312,7 +313,8 @@ def responses_drawing():
     drawer = OpenAIResponsesModel(MODEL, provider=provider, profile={"supports_image_output": True})
     told = Agent(drawer, output_type=BinaryImage).run_sync(DRAWING)
     seen = is_drawing(told.output.data)
-    Agent(spoken).run_sync(GREETING, message_history=told.all_messages())
+    in_words = {"extra_body": IN_WORDS}
+    Agent(spoken, model_settings=in_words).run_sync(GREETING, message_history=told.all_messages())
     return f"output: {seen}"
 
 

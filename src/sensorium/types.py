@@ -182,7 +182,8 @@ class Reply:
     Args:
         parts: text and media in the order written; media hold decoded signals and their codes.
         ids: the sampled token ids.
-        finish: ``"stop"`` (the model ended its turn) or ``"length"`` (the token limit was reached).
+        finish: ``"stop"`` (the model ended its turn, or the form it was held to is complete) or ``"length"`` (the token
+            limit was reached).
     """
 
     parts: tuple[Part, ...]

@@ -45,7 +45,7 @@ class Row:
         self.known.append(token)
         self.left -= 1
         if self.rules.done or self.left == 0:
-            self.finish = "stop" if token in self.rules.stop_ids else "length"
+            self.finish = "stop" if token in self.rules.stop_ids or self.rules.complete else "length"
         return Token(self.turn, token, self.finish, logprob, top)
 
     def forced(self) -> Iterator[Token]:

@@ -24,6 +24,7 @@ class Rules(Protocol):
     Attributes:
         done: nothing more may be written.
         inside: not None while the next id belongs to a medium; there, guidance applies.
+        complete: nothing is missing from what is written, though no id has ended the turn.
         stop_ids: the ids that end a turn.
     """
 
@@ -31,6 +32,9 @@ class Rules(Protocol):
 
     @property
     def inside(self) -> Any: ...
+
+    @property
+    def complete(self) -> bool: ...
 
     @property
     def stop_ids(self) -> tuple[int, ...]: ...
@@ -169,7 +173,8 @@ class Generation:
 
     Args:
         ids: the written ids, the one that ends the turn included.
-        finish: ``"stop"`` (the turn ended), ``"length"`` (the limit was reached) or ``"cancelled"``.
+        finish: ``"stop"`` (the turn ended, or its form is complete), ``"length"`` (the limit was reached) or
+            ``"cancelled"``.
     """
 
     ids: list[int]

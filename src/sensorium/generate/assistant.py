@@ -19,6 +19,10 @@ from sensorium.model import Model
 from sensorium.stream import Form, Grammar, Spelling, Want, wanted_kinds
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, TooLong, as_message
 
+FORM_TOKENS = 256
+"""Most ids of a text with a form, where the caller says no number: a small model repeats a word up to any limit. A form
+whose shortest text takes more than a quarter of them gets four times as many as that."""
+
 Content = str | Part | Sequence[str | Part] | Conversation
 FormLike = Form | Mapping[str, Any] | type | str
 Scorer = Callable[[Reply], float]
@@ -59,7 +63,8 @@ class Assistant(Model):
                 the model says so (see `Senses`) and the caller says no other, the temperature of further attempts.
             scorer: judges an answer for ``best_of``; by default how much likelier the answer is with the
                 request than without it (pointwise mutual information).
-            sampling: fields of `Sampling`. Text is greedy by default, media are sampled at temperature 1.
+            sampling: fields of `Sampling`. Text is greedy by default, media are sampled at temperature 1. Text with a
+                form gets `FORM_TOKENS` by default.
 
         Raises:
             InputError: a medium cannot be read, the model has no codec for what is asked, or the form is no good.
@@ -125,6 +130,8 @@ class Assistant(Model):
         if form is not None and not isinstance(form, Spelling):
             form = self.stream.spelling(Form.of(form))
         want = TEXT if want is None and form is not None and not form.media else want
+        if form is not None and not form.media and "max_tokens" not in {**self._own(TEXT), **sampling}:
+            sampling["max_tokens"] = max(FORM_TOKENS, 4 * form.least)
         options, attempts = self.options(want, sampling)
         by_template = [tool.to_json() for tool in tools] if self.stream.tells_tools else []
         conversation = self.senses.encode(conversation if by_template else told_of(tools, conversation))

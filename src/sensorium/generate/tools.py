@@ -143,6 +143,11 @@ class CallReader:
         self._state: Literal["text", "head", "arguments"] = "text"
         self._held = ""
 
+    @property
+    def complete(self) -> bool:
+        """Whether there are calls, and the last is whole."""
+        return bool(self.calls) and self._state == "text"
+
     def feed(self, text: str) -> list[Piece]:
         """What is sure after some more text."""
         self._held += text

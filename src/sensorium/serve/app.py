@@ -18,7 +18,7 @@ from sensorium.generate import Assistant
 from sensorium.serve.http import chat, completions, doors, errors, models, responses, tokens
 from sensorium.serve.http.guard import Guard
 from sensorium.serve.http.reading import JsonReader
-from sensorium.serve.http.schemas import ErrorReply
+from sensorium.serve.http.replies import ErrorReply
 from sensorium.serve.http.server import Server
 from sensorium.serve.media.messages import Reader
 from sensorium.serve.media.workers import Workers

@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from sensorium.serve.http.schemas import Usage
+from sensorium.serve.http.replies import Usage
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.registry import Registry
 

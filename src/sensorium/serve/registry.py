@@ -14,7 +14,7 @@ from sensorium.engines import make_engine
 from sensorium.generate import Assistant
 from sensorium.model import resolve
 from sensorium.serve.http.errors import ApiError
-from sensorium.serve.http.schemas import ModelCard
+from sensorium.serve.http.replies import ModelCard
 from sensorium.serve.settings import Settings
 from sensorium.serve.writing.desk import Desk
 from sensorium.serve.writing.scheduler import Scheduler

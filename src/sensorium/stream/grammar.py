@@ -131,6 +131,16 @@ class Grammar:
         if self.left == 0 or (self.form is not None and self.form.completed):
             self.done = True
 
+    @property
+    def complete(self) -> bool:
+        """Whether what is written has its form as a whole, though no id ends the turn.
+
+        Of free text beside calls nobody can tell, unless its last call was completed.
+        """
+        if self.form is None or self._layout is not None:
+            return False
+        return self.form.completed or (not self.form.media and self.form.may_end)
+
     def _opens(self) -> list[int]:
         """The markers of the media that may begin."""
         if self.form is not None and not self.form.may_end:

@@ -140,6 +140,13 @@ class Spelling:
     def may_end(self) -> bool:
         return self._matcher.is_accepting()
 
+    @property
+    def least(self) -> int:
+        """Ids that the shortest rest of the text takes, or few more; 0 where nobody can tell."""
+        if self._whole is None:
+            self._whole = len(self._shortest_end(LONGEST_END) or ())
+        return self._whole
+
     def mask(self) -> np.ndarray:
         """(text_stop,) bool, True at the ids that may come; ids that end the turn count as text that may end.
 
@@ -167,8 +174,8 @@ class Spelling:
     def _the_only(self, left: int | None) -> int | None:
         if self._plan:
             return self._plan[0]
-        if self._whole is None and left is not None:
-            self._whole = len(self._shortest_end(LONGEST_END) or ())
+        if left is not None:
+            self._whole = self.least  # taken note of at the first id
         (forced,) = self._matcher.compute_ff_tokens()[:1] or (None,)
         if forced is not None and forced < self._speller.text_stop and self.mask()[forced]:
             return forced

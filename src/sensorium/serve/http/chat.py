@@ -11,21 +11,13 @@ from fastapi import APIRouter, Request
 from sensorium.engines import Token
 from sensorium.serve.http.errors import ApiError
 from sensorium.serve.http.reading import JsonRoute
-from sensorium.serve.http.schemas import (
-    ChatChoice,
-    ChatLogprobs,
-    ChatReply,
-    ChatRequest,
-    ContentPart,
-    Likely,
-    ReplyMessage,
-    TokenLogprob,
-)
+from sensorium.serve.http.replies import ChatChoice, ChatLogprobs, ChatReply, Likely, ReplyMessage, TokenLogprob
+from sensorium.serve.http.schemas import ChatRequest, ContentPart
 from sensorium.serve.http.server import EventStream, Server, Shared, client_of, new_id
 from sensorium.serve.http.structured import compiled
 from sensorium.serve.http.tokens import readable
 from sensorium.serve.http.tool_messages import plain
-from sensorium.serve.http.tools import CallDeltas, finish_of, read_calls
+from sensorium.serve.http.tools import CallDeltas, read_calls
 from sensorium.serve.media.messages import check_format, media_fields, part_to_json
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Step, Writing, Written
@@ -77,7 +69,8 @@ async def _whole(body: ChatRequest, server: Server, served: Served, writing: Wri
 
 
 def _choice(index: int, written: Written, served: Served, body: ChatRequest) -> ChatChoice:
-    text, calls = read_calls(written.text) if body.calls else (written.text, [])
+    said: Any = read_calls(written.text, written.finish) if body.calls else (written.text, [], written.finish)
+    text, calls, finish = said
     parts = [part_to_json(part) for part in written.parts]
     named: Any = media_fields(written.parts, parts, body.formats)
     parts = [part for part in parts if not calls or part.type != TEXT]
@@ -85,7 +78,6 @@ def _choice(index: int, written: Written, served: Served, body: ChatRequest) -> 
     content = text if text or (not calls and all(part.is_text for part in written.parts)) else None
     logs = ChatLogprobs(content=[logprob_of(token, served) for token in written.tokens]) if body.logprobs else None
     message = ReplyMessage(content=content, tool_calls=calls or None, parts=parts, **named)
-    finish: Any = finish_of(written.finish, calls)
     return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=finish)
 
 

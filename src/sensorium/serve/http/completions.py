@@ -14,7 +14,8 @@ from sensorium.generate import Assistant
 from sensorium.serve.http.chat import STREAMED
 from sensorium.serve.http.prompts import Places, Prompt, logprobs_of
 from sensorium.serve.http.reading import JsonRoute
-from sensorium.serve.http.schemas import CompletionChoice, CompletionLogprobs, CompletionReply, CompletionRequest, Usage
+from sensorium.serve.http.replies import CompletionChoice, CompletionLogprobs, CompletionReply, Usage
+from sensorium.serve.http.schemas import CompletionRequest
 from sensorium.serve.http.server import EventStream, Server, Shared, new_id
 from sensorium.serve.media.messages import check_characters
 from sensorium.serve.registry import Served

@@ -87,6 +87,11 @@ class ApiError(HTTPException):
         return JSONResponse(self.body, self.status, headers=dict(self.headers) if self.headers else None)
 
 
+def wrong(param: str, message: str, code: str = "invalid_value") -> ApiError:
+    """What a validator raises about a field that is wrong beside another one."""
+    return ApiError(400, message, param=param, code=code)
+
+
 def busy(message: str) -> ApiError:
     return ApiError(429, message, code="queue_full", headers={"Retry-After": "1"})
 

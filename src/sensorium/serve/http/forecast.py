@@ -13,7 +13,7 @@ from sensorium.generate.forecast import GO_ON, Continuation, continuation
 from sensorium.modalities import modality
 from sensorium.serve.http.fields import Name, String, items
 from sensorium.serve.http.reading import JsonRoute
-from sensorium.serve.http.schemas import Usage
+from sensorium.serve.http.replies import Usage
 from sensorium.serve.http.server import Server, Shared, new_id
 from sensorium.serve.registry import Served
 from sensorium.types import InputError, Part, Signal

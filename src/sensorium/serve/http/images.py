@@ -13,10 +13,12 @@ from PIL import Image as Pillow
 from pydantic import BaseModel, Field, model_validator
 
 from sensorium.modalities import modality
+from sensorium.serve.http.errors import wrong
 from sensorium.serve.http.fields import Name, String
 from sensorium.serve.http.parameters import ANYBODY, Parameters, Refused
 from sensorium.serve.http.reading import JsonRoute
-from sensorium.serve.http.schemas import Sampled, Usage, wrong
+from sensorium.serve.http.replies import Usage
+from sensorium.serve.http.schemas import Sampled
 from sensorium.serve.http.server import EventStream, Server, Shared
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Writing

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from sensorium.serve.http.errors import ApiError
 from sensorium.serve.http.reading import JsonRoute
-from sensorium.serve.http.schemas import Health, LoadRequest, ModelCard, ModelList, UnloadReply, UnloadRequest
+from sensorium.serve.http.replies import Health, ModelCard, ModelList, UnloadReply
+from sensorium.serve.http.schemas import LoadRequest, UnloadRequest
 from sensorium.serve.http.server import Shared
 
 router = APIRouter(route_class=JsonRoute)

@@ -24,10 +24,17 @@ class Refused:
     Args:
         instead: what to do.
         neutral: values that say what happens anyway; they are let through.
+        harmless: fields of it that change no answer.
     """
 
     instead: str = NEVER_MORE
     neutral: tuple[Any, ...] = ()
+    harmless: tuple[str, ...] = ()
+
+    def is_neutral(self, value: Any) -> bool:
+        if isinstance(value, dict):
+            value = {name: one for name, one in value.items() if one is not None and name not in self.harmless}
+        return value in self.neutral
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Parameters:
             message = f"unknown parameter: {told} is none of this endpoint's; leave it out"
             raise ApiError(400, message, param=name[:100], code="unknown_parameter")
         refused = self.refused[name]
-        if value not in refused.neutral:
+        if not refused.is_neutral(value):
             message = f"unsupported parameter: {told} is not offered by this server; {refused.instead}"
             raise ApiError(400, message, param=name[:100], code="unsupported_parameter")
 
@@ -96,18 +103,20 @@ COMPLETIONS = Parameters(
     harmless=ANYBODY, refused={**CHANCES, "suffix": Refused("text is only continued", neutral=("",))}
 )
 RESPONSES = Parameters(
-    harmless=(*ANYBODY, "max_tool_calls", "parallel_tool_calls"),
+    harmless=(*ANYBODY, "max_tool_calls"),
     refused={
         "store": Refused(f"{NOTHING_STORED}, with store left out or false", neutral=(False,)),
         "previous_response_id": Refused(NOTHING_STORED),
         "conversation": Refused(NOTHING_STORED),
         "prompt": Refused("no prompts are stored here: send its words as instructions and input"),
         "background": Refused("wait for the answer, or take it as a stream", neutral=(False,)),
-        "reasoning": Refused("the models here do not think first", neutral=({}, {"effort": "none"})),
+        "reasoning": Refused(
+            "the models here do not think first",
+            neutral=({}, {"effort": "none"}),
+            harmless=("summary", "generate_summary"),
+        ),
         "truncation": Refused("shorten the conversation yourself", neutral=("disabled",)),
         "context_management": Refused("shorten the conversation yourself", neutral=([],)),
-        "tools": Refused(neutral=([],)),
-        "tool_choice": Refused(neutral=("none", "auto")),
         "moderation": Refused("nothing here judges texts"),
     },
 )

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from sensorium.engines import Known, Token
 from sensorium.generate import Assistant
-from sensorium.serve.http.schemas import CompletionLogprobs
+from sensorium.serve.http.replies import CompletionLogprobs
 from sensorium.serve.http.tokens import check_ids, readable
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.transcript import UNFINISHED, Text, Transcript

@@ -14,25 +14,30 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from sensorium.engines import Token
+from sensorium.generate.tools import Piece
 from sensorium.modalities import modality
-from sensorium.serve.http.errors import ApiError
-from sensorium.serve.http.schemas import Content, ContentPart, Name, RequestMessage, RequestRole, TokenId
+from sensorium.serve.http.errors import wrong
+from sensorium.serve.http.fields import Name, String
+from sensorium.serve.http.schemas import Content, ContentPart, Ids, RequestMessage, RequestRole
 from sensorium.serve.http.server import new_id
+from sensorium.serve.http.structured import FunctionName
+from sensorium.serve.http.tools import ToolCall
 from sensorium.serve.media.spellings import medium
 from sensorium.serve.writing.answers import Step
 from sensorium.serve.writing.transcript import Text
 from sensorium.types import InputError, Part
 
 CALL = re.compile(r"(\w{1,100})_generation_call")
-MESSAGE = "message"
+MESSAGE, CALLED, RETURNED = "message", "function_call", "function_call_output"
+NEEDED = {MESSAGE: ("role",), CALLED: ("call_id", "name", "arguments"), RETURNED: ("call_id", "output")}
 Event = dict[str, Any]
 
 
 class InputItem(BaseModel):
     """What was said before: a message, or an item of an earlier reply as it came.
 
-    Items of tools are not read yet; what a model only thought (``reasoning``) is skipped. A medium that is named by its
-    id alone is an empty turn, as in a chat.
+    What a model only thought (``reasoning``) is skipped. A medium that is named by its id alone is an empty turn, as in
+    a chat.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -41,22 +46,33 @@ class InputItem(BaseModel):
     content: Content | None = None
     result: str | None = None
     codec: Name | None = None
-    codes: Annotated[list[TokenId], Field(max_length=100_000, fail_fast=True)] | None = None
+    codes: Ids | None = None
+    call_id: Annotated[String, Field(max_length=200)] | None = None
+    name: FunctionName | None = None
+    arguments: String | None = None
+    output: Content | None = None
 
 
 def messages(items: Iterable[InputItem]) -> list[RequestMessage]:
     """The messages that items are; what the assistant said in several items in a row is one message.
 
     Raises:
-        ApiError: 400, an item of a kind that is not read here.
+        ApiError: 400, an item of a kind that is not read here, or that returns what was not called.
     """
     found: list[RequestMessage] = []
+    called: set[str | None] = set()
     for number, item in enumerate(items):
         message = _message(item, number)
         if message is None:
             continue
+        called |= {call.id for call in message.tool_calls or ()}
+        if message.role == "tool" and message.tool_call_id not in called:
+            raise wrong(
+                f"input[{number}].call_id", f"input[{number}]: its call_id is of no call in the items before it"
+            )
         if found and message.role == found[-1].role == "assistant":
             found[-1].parts = [*_parts(found[-1]), *_parts(message)]
+            found[-1].tool_calls = [*(found[-1].tool_calls or ()), *(message.tool_calls or ())] or None
         else:
             found.append(message)
     return found
@@ -64,21 +80,26 @@ def messages(items: Iterable[InputItem]) -> list[RequestMessage]:
 
 def _message(item: InputItem, number: int) -> RequestMessage | None:
     where = f"input[{number}]"
+    for name in NEEDED.get(item.type, ()):
+        if getattr(item, name) is None:
+            raise wrong(f"{where}.{name}", f"{where} is a {item.type} without {name}", "missing_required_parameter")
+    if item.type == CALLED:
+        function: Any = {"name": item.name, "arguments": item.arguments}
+        return RequestMessage(role="assistant", tool_calls=[ToolCall(id=item.call_id or "", function=function)])
+    if item.type == RETURNED:
+        return RequestMessage(role="tool", tool_call_id=item.call_id, content=item.output)
     if item.type == MESSAGE:
-        if item.role is None:
-            raise ApiError(
-                400, f"{where} is a message without a role", param=f"{where}.role", code="missing_required_parameter"
-            )
+        assert item.role is not None
         return RequestMessage(role=item.role, content=item.content)
     if match := CALL.fullmatch(item.type):
         named_only = item.result is None and item.codes is None  # by a client that counts on its being stored
         return RequestMessage(role="assistant", parts=[] if named_only else [_written(match[1], item)])
     if item.type == "reasoning":
         return None
-    stored = "say store: false to send the item itself, nothing is stored here"
+    stored = "nothing is stored here: say store: false, so that the items themselves are sent"
     instead = stored if item.type == "item_reference" else "leave it out"
     message = f"{where}: items of the type {item.type[:100]!r} are not read here; {instead}"
-    raise ApiError(400, message, param=f"{where}.type", code="unsupported_value")
+    raise wrong(f"{where}.type", message, "unsupported_value")
 
 
 def _written(name: str, item: InputItem) -> ContentPart:
@@ -117,6 +138,21 @@ class Items:
         self._open: dict[str, Any] | None = None
         self._likely: list[Any] = []
 
+    def said(self, piece: Piece) -> Iterator[Event]:
+        """A piece of what was written: text, or of a call."""
+        if piece.kind == "text":
+            yield from self.text(piece.text)
+            return
+        self._likely = []  # of a call there is no place for them
+        if piece.kind == "call":
+            yield from self.close()
+            called = {"call_id": new_id("call").replace("-", "_"), "name": piece.text, "arguments": ""}
+            yield from self._add({"type": CALLED, **called}, "fc")
+        else:
+            assert self._open is not None
+            self._open["arguments"] += piece.text
+            yield self._of_item("function_call_arguments.delta", delta=piece.text)
+
     def text(self, text: str) -> Iterator[Event]:
         """More text; it opens a message where none is open."""
         if self._open is None or self._open["type"] != MESSAGE:
@@ -135,9 +171,9 @@ class Items:
 
     def progress(self, name: str) -> Iterator[Event]:
         """A medium is being written; told once."""
-        if self._open is None or self._open["type"] == MESSAGE:
+        kind = f"{name}_generation_call"
+        if self._open is None or self._open["type"] != kind:
             yield from self.close()
-            kind = f"{name}_generation_call"
             yield from self._add({"type": kind, "result": None}, "gen")
             yield self._of_item(f"{kind}.in_progress")
             yield self._of_item(f"{kind}.generating")
@@ -167,6 +203,9 @@ class Items:
             told = {"text": piece["text"], "logprobs": piece["logprobs"]}
             yield self._of_item("output_text.done", content_index=0, **told)
             yield self._of_item("content_part.done", content_index=0, part=piece)
+        elif self._open["type"] == CALLED:
+            told = {name: self._open[name] for name in ("name", "arguments")}
+            yield self._of_item("function_call_arguments.done", **told)
         self._open["status"] = status
         index, item, self._open = len(self.output) - 1, self._open, None
         yield self._event("output_item.done", output_index=index, item=item)

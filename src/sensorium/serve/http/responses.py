@@ -9,24 +9,22 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sensorium.generate.tools import CallReader, Piece
 from sensorium.serve.http.chat import logprob_of
-from sensorium.serve.http.errors import as_api_error
+from sensorium.serve.http.errors import as_api_error, wrong
 from sensorium.serve.http.fields import Name, String, items
 from sensorium.serve.http.parameters import RESPONSES, Parameters
 from sensorium.serve.http.reading import JsonRoute
+from sensorium.serve.http.replies import ModalityTokens, Usage
 from sensorium.serve.http.response_items import Event, InputItem, Items, messages
-from sensorium.serve.http.schemas import (
-    Asked,
-    MaxTokens,
-    ModalityTokens,
-    RequestMessage,
-    StreamOptions,
-    Usage,
-    wrong,
-)
+from sensorium.serve.http.response_tools import ResponseFormed
+from sensorium.serve.http.schemas import Asked, MaxTokens, RequestMessage, StreamOptions
 from sensorium.serve.http.server import EventStream, Server, Shared, client_of, new_id
+from sensorium.serve.http.structured import compiled
+from sensorium.serve.http.tool_messages import plain
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Step, Writing
+from sensorium.serve.writing.transcript import Event as Happening
 from sensorium.serve.writing.transcript import Medium, Text
 
 router = APIRouter(route_class=JsonRoute)
@@ -36,7 +34,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 LOGPROBS = "message.output_text.logprobs"
 
 
-class ResponseRequest(Asked):
+class ResponseRequest(Asked, ResponseFormed):
     """What is said, in ``input``: a string, or messages and items of earlier replies; nothing of it is stored."""
 
     parameters: ClassVar[Parameters] = RESPONSES
@@ -49,7 +47,6 @@ class ResponseRequest(Asked):
     )
     stream: bool | None = False
     stream_options: StreamOptions | None = None
-    text: dict[str, Any] | None = Field(None, description='Only {"format": {"type": "text"}}.')
     include: Annotated[list[Name], items(50)] | None = Field(
         None, description=f"With {LOGPROBS!r}, text has its log-probabilities; what else may be named is never there."
     )
@@ -78,14 +75,13 @@ class ResponseRequest(Asked):
             return [*first, RequestMessage(role="user", content=self.input)]
         return [*first, *messages(self.input)]
 
+    @property
+    def kinds(self) -> list[str] | None:
+        """The kinds of answer."""
+        return self.wanted_kinds(self.modalities)
+
     @model_validator(mode="after")
-    def _check_what_is_not_offered(self) -> Self:
-        asked = dict(self.text or {})
-        form, verbosity = asked.pop("format", None), asked.pop("verbosity", None)
-        plain = form is None or (isinstance(form, dict) and form.get("type") == "text")
-        if not plain or verbosity not in (None, "medium") or asked:
-            message = 'only the text {"format": {"type": "text"}} is offered by this server'
-            raise wrong("text", message, "unsupported_value")
+    def _check_stream(self) -> Self:
         if self.stream_options is not None and not self.stream:
             raise wrong("stream_options", "stream_options go with stream only: say stream: true as well")
         return self
@@ -112,7 +108,7 @@ class ResponseUsage(BaseModel):
 
 
 class OutputItem(BaseModel):
-    """A message, or a medium: an ``M_generation_call`` with its file in base64 as ``result``."""
+    """A message, a ``function_call``, or a medium: an ``M_generation_call`` with its file in base64 as ``result``."""
 
     model_config = ConfigDict(extra="allow")
     id: str
@@ -142,10 +138,10 @@ class ResponseReply(BaseModel):
     metadata: dict[str, str]
     temperature: float | None
     top_p: float | None
-    parallel_tool_calls: bool = True
-    tool_choice: Literal["auto"] = "auto"
-    tools: list[Any] = []
-    text: dict[str, Any] = {"format": {"type": "text"}}
+    parallel_tool_calls: bool
+    tool_choice: str | dict[str, Any]
+    tools: list[dict[str, Any]]
+    text: dict[str, Any]
     reasoning: dict[str, Any] = {"effort": None, "summary": None}
     truncation: Literal["disabled"] = "disabled"
     background: Literal[False] = False
@@ -166,10 +162,13 @@ async def respond(body: ResponseRequest, request: Request, server: Shared) -> An
 
 async def _start(body: ResponseRequest, request: Request, server: Server, served: Served) -> Writing:
     server.check(1, body.max_output_tokens)
-    served.model.grammar(body.modalities)  # refuses what cannot be written before media are read
-    conversation = await server.reader.conversation(body.turns, served, client_of(request))
-    most, sampling = server.settings.max_tokens, body.sampling()
-    turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, most, **sampling))
+    body.check_media_tools(served)
+    form = await compiled(body, served)
+    served.model.grammar(body.kinds, form=form)  # refuses what cannot be written before media are read
+    conversation = await server.reader.conversation(plain(body.turns), served, client_of(request))
+    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": body.offered()}
+    options |= body.sampling()
+    turn = await served.at_desk(lambda: served.model.turn(conversation, body.kinds, **options))
     return server.attempt(request, served, turn, body)
 
 
@@ -181,6 +180,7 @@ class _Telling:
         self._id, self._created, self._number = new_id("resp").replace("-", "_"), int(time.time()), -1
         likely = (lambda token: logprob_of(token, served).model_dump()) if body.logprobs else None
         self._items = Items(self._event, likely)
+        self._reader = CallReader() if body.calls else None
 
     async def last(self) -> dict[str, Any]:
         """The response, once it is written; given up, the writing ends."""
@@ -208,7 +208,10 @@ class _Telling:
             finish = step.finish or finish
             for event in await self._of(step):
                 yield event
-        cut = finish == "length"
+        for piece in self._pieces(None):
+            for event in self._items.said(piece):
+                yield event
+        cut = finish == "length" and not (self._reader and self._reader.complete)
         for event in self._items.close("incomplete" if cut else "completed"):
             yield event
         usage = self._writing.usage()
@@ -220,13 +223,21 @@ class _Telling:
         told: list[Event] = []
         self._items.note(step)
         for event in step.events:
+            for piece in self._pieces(event):
+                told += self._items.said(piece)
             if isinstance(event, Text):
-                told += self._items.text(event.text)
-            elif isinstance(event, Medium):
+                continue
+            if isinstance(event, Medium):
                 told += await self._served.at_desk(self._medium, event)
             else:
                 told += self._items.progress(event.modality)
         return told
+
+    def _pieces(self, event: Happening | None) -> list[Piece]:
+        """Text and calls that an event tells of, or that were held back until now; None: nothing more comes."""
+        if self._reader is None:
+            return [Piece("text", event.text)] if isinstance(event, Text) else []
+        return self._reader.feed(event.text) if isinstance(event, Text) else self._reader.end()
 
     def _medium(self, event: Medium) -> list[Event]:
         (decoded,) = self._served.model.senses.decode([event.part])
@@ -251,7 +262,16 @@ class _Telling:
             metadata=body.metadata or {},
             temperature=body.temperature,
             top_p=body.top_p,
+            parallel_tool_calls=body.parallel_tool_calls is not False,
+            **_told_back(body),
         ).model_dump()
+
+
+def _told_back(body: ResponseRequest) -> dict[str, Any]:
+    """What the request says of the form, as OpenAI's clients want to see it again."""
+    asked = body.model_dump(include={"tools", "tool_choice", "text"}, by_alias=True, exclude_none=True)
+    text = {"format": {"type": "text"}, **asked.get("text", {})}
+    return {"tools": asked.get("tools", []), "tool_choice": asked.get("tool_choice", "auto"), "text": text}
 
 
 def _usage(usage: Usage) -> ResponseUsage:

@@ -1,4 +1,4 @@
-"""Requests and replies. What becomes of OpenAI's parameters that are no fields here, `parameters` says."""
+"""Requests. What becomes of OpenAI's parameters that are no fields here, `parameters` says."""
 
 from __future__ import annotations
 
@@ -15,18 +15,13 @@ from pydantic import (
 )
 
 from sensorium.modalities import modality_names
-from sensorium.serve.http.errors import ApiError
+from sensorium.serve.http.errors import wrong
 from sensorium.serve.http.fields import Name, String, items
 from sensorium.serve.http.parameters import CHAT, COMPLETIONS, Parameters
 from sensorium.serve.http.structured import Structured
 from sensorium.serve.http.tools import ToolCall
 
 LARGEST_SEED = 2**63 - 1
-
-
-def wrong(param: str, message: str, code: str = "invalid_value") -> ApiError:
-    """What a validator raises about a field that is wrong beside another one."""
-    return ApiError(400, message, param=param, code=code)
 
 
 Stop = Annotated[String, StringConstraints(min_length=1, max_length=200)]
@@ -278,158 +273,3 @@ class LoadRequest(BaseModel):
 
 class UnloadRequest(BaseModel):
     model: Name
-
-
-class ErrorDetail(BaseModel):
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class ErrorReply(BaseModel):
-    error: ErrorDetail
-
-
-class ModelCard(BaseModel):
-    """Extra to OpenAI's: the modalities it ``reads`` and ``writes``, and its languages where they are known."""
-
-    id: str
-    object: Literal["model"] = "model"
-    created: int
-    owned_by: str = "sensorium"
-    reads: list[str]
-    writes: list[str]
-    languages: list[str] | None = None
-
-
-class ModelList(BaseModel):
-    object: Literal["list"] = "list"
-    data: list[ModelCard]
-
-
-class UnloadReply(BaseModel):
-    id: str
-    unloaded: bool
-
-
-class ModalityTokens(BaseModel):
-    prompt: dict[str, int]
-    completion: dict[str, int]
-
-
-class Usage(BaseModel):
-    """OpenAI's counts, the counts by modality, and an estimate of the energy that the writing took."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    modality_tokens: ModalityTokens
-    energy_wh: float | None
-
-
-class Likely(BaseModel):
-    token: str
-    logprob: float
-    bytes: list[int] | None
-
-
-class TokenLogprob(Likely):
-    top_logprobs: list[Likely]
-
-
-class ChatLogprobs(BaseModel):
-    """Log-probabilities among the ids that were allowed at each place."""
-
-    content: list[TokenLogprob]
-    refusal: None = None
-
-
-class ReplyMessage(BaseModel):
-    """``content`` is the text alone; ``parts`` holds text and media in the order written.
-
-    Where the request had a field named as a modality M, ``M`` holds the last medium of it: ``data`` in base64.
-    """
-
-    model_config = ConfigDict(extra="allow")
-    role: Literal["assistant"] = "assistant"
-    content: str | None
-    refusal: None = None
-    tool_calls: list[ToolCall] | None = None
-    parts: list[ContentPart]
-
-
-class ChatChoice(BaseModel):
-    index: int
-    message: ReplyMessage
-    logprobs: ChatLogprobs | None
-    finish_reason: Literal["stop", "length", "tool_calls"]
-
-
-class ChatReply(BaseModel):
-    id: str
-    object: Literal["chat.completion"] = "chat.completion"
-    created: int
-    model: str
-    choices: list[ChatChoice]
-    usage: Usage
-
-
-class CompletionLogprobs(BaseModel):
-    tokens: list[str]
-    token_logprobs: list[float | None]
-    top_logprobs: list[dict[str, float] | None]
-    text_offset: list[int]
-
-
-class CompletionChoice(BaseModel):
-    index: int
-    text: str
-    logprobs: CompletionLogprobs | None
-    finish_reason: Literal["stop", "length"]
-
-
-class CompletionReply(BaseModel):
-    id: str
-    object: Literal["text_completion"] = "text_completion"
-    created: int
-    model: str
-    choices: list[CompletionChoice]
-    usage: Usage
-
-
-class SpanItem(BaseModel):
-    """A medium among the ids: ``ids[start:stop]``, markers included.
-
-    ``codes`` are one flat list: one code of each codebook in ``header`` (name and size), then frame by frame one of
-    each in ``codebook_sizes``. ``grid`` tells how the frames lie, e.g. [8, 8] for rows of eight; the first axis is null
-    where it is free. ``bits`` is the information in all codes.
-    ``reconstruction`` is the medium as its codes tell it; null for a codec that only reads.
-    """
-
-    codec: str
-    modality: str
-    start: int
-    stop: int
-    bits: float
-    grid: list[int | None]
-    header: dict[str, int]
-    codebook_sizes: list[int]
-    frame_rate_hz: float | None
-    codes: list[int]
-    reconstruction: ContentPart | None
-
-
-class TokenizeReply(BaseModel):
-    ids: list[int]
-    tokens: list[str]
-    spans: list[SpanItem]
-
-
-class DetokenizeReply(BaseModel):
-    parts: list[ContentPart]
-
-
-class Health(BaseModel):
-    status: Literal["ok"] = "ok"
-    models: list[str]

@@ -20,7 +20,7 @@ from sensorium.engines import Turn
 from sensorium.generate import plan
 from sensorium.serve.http.errors import ApiError, as_api_error
 from sensorium.serve.http.reading import JsonReader
-from sensorium.serve.http.schemas import Usage
+from sensorium.serve.http.replies import Usage
 from sensorium.serve.media.messages import Reader
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.metrics import Metrics

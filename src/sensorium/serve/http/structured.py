@@ -1,4 +1,4 @@
-"""``response_format`` and ``tools`` of a chat request, and the form of the answer that follows from them."""
+"""What a request says of JSON and of tools, as chats spell it, and the form of the answer that follows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from sensorium.generate.tools import Tool, calls_form
+from sensorium.serve.http.errors import wrong
 from sensorium.serve.http.fields import String, items, whole_characters
 from sensorium.stream import Form, Spelling
 from sensorium.stream.form import ANY_OBJECT, json_rule
@@ -65,15 +66,14 @@ class FunctionSpec(BaseModel):
     parameters: Schema | None = Field(None, description="JSON schema of an object.")
     strict: bool | None = None
 
+    def tool(self) -> Tool:
+        known = {} if self.parameters is None else {"parameters": self.parameters}
+        return Tool(self.name, self.description, strict=bool(self.strict), **known)
+
 
 class ToolSpec(BaseModel):
     type: Literal["function"]
     function: FunctionSpec
-
-    def tool(self) -> Tool:
-        said = self.function
-        known = {} if said.parameters is None else {"parameters": said.parameters}
-        return Tool(said.name, said.description, strict=bool(said.strict), **known)
 
 
 class FunctionChoice(BaseModel):
@@ -85,7 +85,68 @@ class NamedTool(BaseModel):
     function: FunctionChoice
 
 
-class Structured(BaseModel):
+Choice = Literal["none", "auto", "required"] | FunctionChoice
+
+
+class Formed(BaseModel):
+    """What a request says of the form of its answer, however its API spells it."""
+
+    parallel_tool_calls: bool | None = Field(None, description="Whether an answer may call several; default true.")
+
+    @property
+    def format(self) -> ResponseFormat | None:
+        """Of the text; None for any."""
+        raise NotImplementedError
+
+    @property
+    def functions(self) -> list[FunctionSpec]:
+        """That may be called."""
+        raise NotImplementedError
+
+    @property
+    def choice(self) -> Choice:
+        """Whether one of them may be called, or must."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _check_functions(self) -> Self:
+        names = [one.name for one in self.functions]
+        if len(set(names)) < len(names):
+            raise wrong("tools", "tools: two functions have one name")
+        if self.choice not in ("none", "auto") and not names:
+            raise wrong("tool_choice", "tool_choice asks for a call, but there are no tools")
+        if isinstance(self.choice, FunctionChoice) and self.choice.name not in names:
+            raise wrong("tool_choice", f"tool_choice names {self.choice.name!r}, which is not one of the tools")
+        return self
+
+    @property
+    def calls(self) -> bool:
+        """Whether the answer may call a function."""
+        return bool(self.functions) and self.choice != "none"
+
+    def offered(self) -> list[Tool]:
+        """The tools that the model is told of."""
+        return [one.tool() for one in self.functions] if self.calls else []
+
+    def form(self) -> Form | None:
+        """Of the answer's text; None for any text.
+
+        Raises:
+            InputError: a schema is refused.
+        """
+        rule = self.format.rule() if self.format is not None else None
+        tools, choice = self.offered(), self.choice
+        if not tools:
+            return None if rule is None else Form(f"start: {rule}")
+        if isinstance(choice, FunctionChoice):
+            tools = [tool for tool in tools if tool.name == choice.name]
+        several = self.parallel_tool_calls is not False
+        if choice == "auto":
+            return calls_form(tools, several=several, **({} if rule is None else {"text": rule}))
+        return calls_form(tools, text=None, several=several and not isinstance(choice, FunctionChoice))
+
+
+class Structured(Formed):
     """The fields of a chat request about the form of its answer."""
 
     response_format: ResponseFormat | None = Field(None, description="The form of the text.")
@@ -95,53 +156,27 @@ class Structured(BaseModel):
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = Field(
         None, description='Whether it may or must call; "auto" unless said otherwise.'
     )
-    parallel_tool_calls: bool | None = Field(None, description="Whether an answer may call several; default true.")
-
-    @model_validator(mode="after")
-    def _check_tools(self) -> Self:
-        names = [one.function.name for one in self.tools or ()]
-        if len(set(names)) < len(names):
-            raise ValueError("tools: two functions have one name")
-        if self.tool_choice not in (None, "none", "auto") and not names:
-            raise ValueError("tool_choice asks for a call, but there are no tools")
-        if isinstance(self.tool_choice, NamedTool) and self.tool_choice.function.name not in names:
-            raise ValueError(f"tool_choice names {self.tool_choice.function.name!r}, which is not one of the tools")
-        return self
 
     @property
-    def calls(self) -> bool:
-        """Whether the answer may call a function."""
-        return bool(self.tools) and self.tool_choice != "none"
+    def format(self) -> ResponseFormat | None:
+        return self.response_format
 
-    def offered(self) -> list[Tool]:
-        """The tools that the model is told of."""
-        return [one.tool() for one in self.tools or ()] if self.calls else []
+    @property
+    def functions(self) -> list[FunctionSpec]:
+        return [one.function for one in self.tools or ()]
 
-    def form(self) -> Form | None:
-        """Of the answer's text; None for any text.
-
-        Raises:
-            InputError: a schema is refused.
-        """
-        rule = self.response_format.rule() if self.response_format is not None else None
-        tools, choice = self.offered(), self.tool_choice
-        if not tools:
-            return None if rule is None else Form(f"start: {rule}")
-        if isinstance(choice, NamedTool):
-            tools = [tool for tool in tools if tool.name == choice.function.name]
-        several = self.parallel_tool_calls is not False
-        if choice in (None, "auto"):
-            return calls_form(tools, several=several, **({} if rule is None else {"text": rule}))
-        return calls_form(tools, text=None, several=several and not isinstance(choice, NamedTool))
+    @property
+    def choice(self) -> Choice:
+        return self.tool_choice.function if isinstance(self.tool_choice, NamedTool) else self.tool_choice or "auto"
 
 
-async def compiled(body: Structured, served: Served) -> Spelling | None:
+async def compiled(body: Formed, served: Served) -> Spelling | None:
     """The form of an answer, compiled in a thread of its own.
 
     Raises:
         InputError: it cannot be compiled, or takes too long.
     """
-    if not body.calls and (body.response_format is None or body.response_format.type == "text"):
+    if not body.calls and (body.format is None or body.format.type == "text"):
         return None
     speller = await served.at_desk(lambda: served.model.stream.speller)  # made once, which takes a moment
 

@@ -8,14 +8,8 @@ from fastapi import APIRouter, Request
 
 from sensorium.generate import Assistant
 from sensorium.serve.http.reading import JsonRoute
-from sensorium.serve.http.schemas import (
-    ContentPart,
-    DetokenizeReply,
-    DetokenizeRequest,
-    SpanItem,
-    TokenizeReply,
-    TokenizeRequest,
-)
+from sensorium.serve.http.replies import DetokenizeReply, SpanItem, TokenizeReply
+from sensorium.serve.http.schemas import ContentPart, DetokenizeRequest, TokenizeRequest
 from sensorium.serve.http.server import Shared, client_of
 from sensorium.serve.http.tool_messages import plain
 from sensorium.serve.media.messages import part_to_json

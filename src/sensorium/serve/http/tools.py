@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -26,12 +26,13 @@ class ToolCall(BaseModel):
     function: CalledFunction
 
 
-def read_calls(text: str) -> tuple[str, list[ToolCall]]:
-    """What an answer says beside its calls, and the calls."""
+def read_calls(text: str, finish: str) -> tuple[str, list[ToolCall], str]:
+    """What an answer says beside its calls, the calls, and why it ended."""
     reader = CallReader()
     pieces = [*reader.feed(text), *reader.end()]
     said = "".join(piece.text for piece in pieces if piece.kind == "text")
-    return said, [ToolCall(function=CalledFunction(name=name, arguments=args)) for name, args in reader.calls]
+    calls = [ToolCall(function=CalledFunction(name=name, arguments=args)) for name, args in reader.calls]
+    return said, calls, finish_of(finish, reader)
 
 
 class CallDeltas:
@@ -55,7 +56,7 @@ class CallDeltas:
         """What was held back, and the reason to stop."""
         if self._reader is None:
             return [], finish
-        return self._told(self._reader.end()), finish_of(finish, self._reader.calls)
+        return self._told(self._reader.end()), finish_of(finish, self._reader)
 
     def _told(self, pieces: Iterable[Piece]) -> list[dict[str, Any]]:
         deltas: list[dict[str, Any]] = []
@@ -72,6 +73,6 @@ class CallDeltas:
         return deltas
 
 
-def finish_of(finish: str, calls: Sequence[Any]) -> str:
-    """Why an answer ended, in OpenAI's words."""
-    return "tool_calls" if calls and finish == "stop" else finish
+def finish_of(finish: str, reader: CallReader) -> str:
+    """Why an answer ended, in OpenAI's words; calls that are whole are none that the limit has cut."""
+    return "tool_calls" if reader.complete or (reader.calls and finish == "stop") else finish

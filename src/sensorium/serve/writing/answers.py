@@ -15,7 +15,7 @@ import numpy as np
 
 from sensorium.engines import Failed, Token, Turn
 from sensorium.generate import best_of, different
-from sensorium.serve.http.schemas import ModalityTokens, Usage
+from sensorium.serve.http.replies import ModalityTokens, Usage
 from sensorium.serve.registry import Served
 from sensorium.serve.settings import Settings
 from sensorium.serve.writing.scheduler import Order
