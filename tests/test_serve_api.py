@@ -383,7 +383,8 @@ def wait_until(condition, seconds: float = 30) -> bool:
 
 def slow_down(server: Running) -> None:
     """Every step of the model takes a while, so that things can happen in between."""
-    batch = server.state.registry.get("tiny").scheduler._batch
+    batch = server.state.registry.get("tiny").scheduler._batches
+    batch = next(iter(batch)).batch
     step = batch.step
     batch.step = lambda: (time.sleep(0.3), step())[1]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from concurrent.futures import Future
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,7 +16,10 @@ from serving import tiny_assistant
 
 from sensorium.engines import Failed, Sampling, Token, Turn, generate, stream
 from sensorium.serve.http.errors import ApiError
+from sensorium.serve.writing.client_batches import ClientBatches
+from sensorium.serve.writing.desk import CLIENT
 from sensorium.serve.writing.fair_queue import FairQueue
+from sensorium.serve.writing.fair_time import CREDIT_S, FairTime
 from sensorium.serve.writing.scheduler import Order, Scheduler
 from sensorium.types import InputError
 
@@ -182,12 +187,19 @@ def scheduler():
         one.close()
 
 
+def of_client(client: str, function, *args):
+    """What a function returns when it is called for a client's request."""
+    context = copy_context()
+    context.run(CLIENT.set, client)
+    return context.run(function, *args)
+
+
 @contextmanager
 def held(queue: Scheduler):
     """Inside the block the scheduler does not come back from a step."""
     go_on = threading.Event()
-    step = queue._batch.step
-    queue._batch.step = lambda: (go_on.wait(60), step())[1]
+    step = next(iter(queue._batches)).batch.step
+    next(iter(queue._batches)).batch.step = lambda: (go_on.wait(60), step())[1]
     try:
         yield
     finally:
@@ -303,14 +315,14 @@ def test_an_engine_that_refuses_one_answer_goes_on_with_the_others(scheduler):
     model = tiny_assistant("gpt2")
     whole, inboxes = alone(model), [Inbox() for _ in range(3)]
     queue = scheduler(model)
-    join = queue._batch.join
+    join = next(iter(queue._batches)).batch.join
 
     def choosy(turns):
         refused = [turn for turn in turns if turn.prompt == PROMPTS[2]]
         failed = [Failed(turn, InputError("not this one")) for turn in refused]
         return [*failed, *join([turn for turn in turns if turn not in refused])]
 
-    queue._batch.join = choosy
+    next(iter(queue._batches)).batch.join = choosy
     for row, inbox in zip((1, 2, 4), inboxes, strict=True):
         queue.submit("a", order(model, row, inbox))
     for inbox in inboxes:
@@ -353,7 +365,7 @@ def test_closing_ends_what_is_unfinished(scheduler):
         for inbox in inboxes:
             queue.submit("a", order(model, 2, inbox, sampling=Sampling(max_tokens=240)))
         wait_until(lambda: queue.writing)
-        queue._calls += [(int, cancelled), (int, waits)]
+        queue._calls.put("a", [(int, cancelled), (int, waits)])
         closing = threading.Thread(target=queue.close)
         closing.start()
         wait_until(lambda: queue._closed)
@@ -391,7 +403,7 @@ def test_a_batch_that_cannot_drop_an_answer_fails_and_the_next_goes_on(scheduler
         two.turns = [*two.turns, *turns(model)[2:3]]
         queue.submit("a", two)
         wait_until(lambda: queue.writing == 2)
-        queue._batch.drop = broken
+        next(iter(queue._batches)).batch.drop = broken
         two.cancel(two.turns[1])
     assert beside.over.wait(60)
     assert isinstance(beside.error, MemoryError)
@@ -405,7 +417,7 @@ def test_long_prompts_join_one_by_one_between_steps(scheduler, monkeypatch):
     monkeypatch.setattr("sensorium.serve.writing.scheduler.READ_AT_ONCE", 100)
     model, happened = tiny_assistant(), []
     whole, queue = alone(model), scheduler(model, max_batch=20)
-    batch = queue._batch
+    batch = next(iter(queue._batches)).batch
     join, step = batch.join, batch.step
     batch.join = lambda turns: (happened.append([len(one.prompt) for one in turns]), join(turns))[1]
     batch.step = lambda: (happened.append("step"), step())[1]
@@ -418,7 +430,8 @@ def test_long_prompts_join_one_by_one_between_steps(scheduler, monkeypatch):
             queue.submit(client, order(model, 2, inbox, prompt=[5] * length))
     for inbox in inboxes:
         assert inbox.over.wait(60)
-    assert [one for one in happened if one != "step"] == [[len(PROMPTS[2])], [60], [3, 3], [120], [60], [3]]
+    joined = [one for one in happened if one != "step"]
+    assert sorted(joined) == [[3], [3, 3], [len(PROMPTS[2])], [60], [60], [120]]
     assert all("step" in two for two in pairwise(happened)), "a step between any two"
     assert inboxes[0].ids == whole[2]
 
@@ -427,17 +440,121 @@ def test_calls_run_one_by_one_between_steps(scheduler):
     """As prompts of evaluations are read: the answers in the making wait for one of them only."""
     model, happened = tiny_assistant(), []
     queue, inbox = scheduler(model), Inbox()
-    step = queue._batch.step
-    queue._batch.step = lambda: (happened.append("step"), step())[1]
+    step = next(iter(queue._batches)).batch.step
+    next(iter(queue._batches)).batch.step = lambda: (happened.append("step"), step())[1]
     with held(queue):
         queue.submit("a", order(model, 4, inbox))
         wait_until(lambda: queue.writing)
-        calls = [queue.call(lambda: happened.append("call")) for _ in range(5)]
+        calls = [of_client("a", queue.call, lambda: happened.append("call")) for _ in range(5)]
     for call in calls:
         call.result(60)
     assert inbox.over.wait(60)
     first = happened.index("call")
     assert happened[first : first + 9] == ["call", "step"] * 4 + ["call"]
+
+
+@pytest.mark.parametrize("names", [("greedy", "modest"), ("key@greedy", "key@modest"), ("a@x", "b@x")])
+def test_one_turn_beside_many_is_written_as_if_it_were_alone(scheduler, monkeypatch, names):
+    """A client that comes while another has sixteen turns in the making waits for one of their steps, not for 40."""
+    model, steps = tiny_assistant(), []
+    whole, greedy_client, modest_client = alone(model), *names
+    queue, engine_batch = scheduler(model, max_batch=16, max_queue=200), model.engine.batch
+
+    def counted():
+        batch = engine_batch()
+        step = batch.step
+        batch.step = lambda: (steps.append(len(batch)), step())[1]
+        return batch
+
+    monkeypatch.setattr(model.engine, "batch", counted)
+    endless, modest = [Inbox() for _ in range(20)], Inbox()
+    long = [order(model, 2, one, sampling=Sampling(temperature=0, max_tokens=240)) for one in endless]
+    with held(queue):
+        for one in long:
+            queue.submit(greedy_client, one)
+        wait_until(lambda: queue.writing >= 16)
+        queue.submit(modest_client, order(model, 2, modest))
+    assert modest.over.wait(60)
+    assert modest.ids == whole[2]
+    told = [len(one.items) for one in endless]
+    assert max(told) < len(whole[2]), "the others wrote as much in the meantime, and all places were taken"
+    assert sum(steps) <= len(whole[2]), "of its own batch, with one row"
+    for one in long:
+        one.cancel()
+
+
+def test_a_client_that_is_alone_has_one_batch(scheduler):
+    model = tiny_assistant()
+    queue, inboxes = scheduler(model, max_batch=16), [Inbox() for _ in range(16)]
+    with held(queue):
+        for inbox in inboxes:
+            queue.submit("a", order(model, 4, inbox))
+        wait_until(lambda: queue.writing == 16)
+        assert len(list(queue._batches)) == 1
+    assert all(inbox.over.wait(60) for inbox in inboxes)
+
+
+def test_clients_with_a_turn_each_share_a_batch():
+    batches = ClientBatches(tiny_assistant().engine)
+    asked = [replace(turns(tiny_assistant())[2]) for _ in range(12)]
+    for number in range(6):
+        batches.place(asked[number : number + 1], f"client {number}")
+    assert [len(one.turns) for one in batches] == [6]
+    batches.place(asked[6:], "client 0")
+    assert [len(one.turns) for one in batches] == [7, 5], "two in the shared one, the rest in one of its own"
+    batches.left(asked[:7])
+    assert [len(one.turns) for one in batches] == [5]
+
+
+def test_time_is_shared_by_key_and_then_by_client():
+    time_, spent = FairTime(), Counter()
+    for _ in range(1200):
+        client = time_.next(["a@1", "a@2", "a@3", "b@1"])
+        seconds = 0.1 if client == "b@1" else 0.3
+        time_.charge(client, seconds)
+        spent[client] += seconds
+    assert spent["b@1"] == pytest.approx(sum(spent.values()) / 2, rel=0.02)
+    for address in (1, 2, 3):
+        assert spent[f"a@{address}"] == pytest.approx(sum(spent.values()) / 6, rel=0.02)
+
+
+def test_who_comes_is_first_for_a_while_and_saves_up_no_time():
+    time_ = FairTime()
+    for _ in range(100):
+        time_.charge(time_.next(["greedy"]), 1)
+    assert [spend(time_, ["greedy", "new"], CREDIT_S / 4) for _ in range(4)] == ["new"] * 4
+    later = [spend(time_, ["greedy", "new"], 1) for _ in range(40)]
+    assert 19 <= later.count("greedy") <= 21
+
+
+def test_time_forgets_those_who_have_gone():
+    time_ = FairTime()
+    for number in range(1000):
+        spend(time_, ["there@1", f"{number}@1"], 0.1)
+    assert len(time_._owners.used) < 20
+    assert len(time_._clients) < 20
+
+
+def test_nobody_starves_when_ever_new_clients_come():
+    time_ = FairTime()
+    time_.next(["there"])
+    had = Counter(spend(time_, ["there", f"new {number // 2}"], 0.2).split()[0] for number in range(1000))
+    assert had["there"] > 250
+
+
+def test_one_that_comes_again_and_again_is_first_each_time():
+    time_ = FairTime()
+    for number in range(500):
+        spend(time_, ["greedy", "other"], 0.4)
+        spend(time_, ["greedy", "other"], 0.4)
+        if number % 3 == 2:
+            assert spend(time_, ["greedy", "other", "quiet"], 0.05) == "quiet"
+
+
+def spend(time_: FairTime, clients: list[str], seconds: float) -> str:
+    client = time_.next(clients)
+    time_.charge(client, seconds)
+    return client
 
 
 def test_clients_take_turns():
@@ -447,5 +564,5 @@ def test_clients_take_turns():
     assert queue.put("c", ["c1", "c2"])
     assert not queue.put("d", ["d1", "d2", "d3", "d4"]), "all or none"
     assert queue.remove(lambda item: item == "a2") == ["a2"]
-    assert queue.first == "a1"
+    assert queue.first_of("a") == "a1"
     assert [queue.take() for _ in range(len(queue))] == ["a1", "b1", "c1", "a3", "c2"]

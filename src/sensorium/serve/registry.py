@@ -13,6 +13,7 @@ from sensorium.checked import Range, checked
 from sensorium.engines import make_engine
 from sensorium.generate import Assistant
 from sensorium.model import resolve
+from sensorium.serve.garbage import collect
 from sensorium.serve.http.errors import ApiError
 from sensorium.serve.http.replies import ModelCard
 from sensorium.serve.settings import Settings
@@ -79,6 +80,7 @@ class Registry:
     def __init__(self, models: Mapping[str, Assistant | str], settings: Settings):
         self._settings = settings
         self._served = {name: self._serve(name, model) for name, model in models.items()}
+        self._first = frozenset(self._served)  # names of models that were there from the start
         self._loading = asyncio.Lock()
 
     def __iter__(self):
@@ -107,9 +109,19 @@ class Registry:
             return self._served[name]
 
     async def unload(self, name: str) -> None:
+        """Take a model away; its memory goes back to the system, once the last request has let go of it.
+
+        Raises:
+            ApiError: 404, there is none.
+        """
+        await asyncio.to_thread(self._taken(name))
+        await asyncio.to_thread(collect, name in self._first)
+
+    def _taken(self, name: str) -> Callable[[], None]:
+        """How a model that is served no more is closed; nothing here holds it afterwards."""
         served = self.get(name)
         del self._served[name]
-        await asyncio.to_thread(served.close)
+        return served.close
 
     def close(self) -> None:
         for served in self:
@@ -120,6 +132,11 @@ class Registry:
 def name_of(model: str) -> str:
     """What a model is called unless it is given a name: the last part of its folder or Hub id."""
     return PurePath(model).name or model
+
+
+def context_of(model: Assistant) -> int | None:
+    """Ids that a model reads and writes together at most, where it says so."""
+    return getattr(model.lm.config.get_text_config(), "max_position_embeddings", None)
 
 
 def languages_of(model: str) -> list[str] | None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
 from sensorium.types import InputError
+
+SWITCH_S = 0.0005
+"""For which a thread of Python keeps the others waiting; a request changes threads a dozen times."""
 
 
 def run(models: Sequence[str], **options: Any) -> None:
@@ -26,6 +30,7 @@ def run(models: Sequence[str], **options: Any) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         from sensorium.serve.app import create_app
+        from sensorium.serve.garbage import set_apart
         from sensorium.serve.http.graceful import GracefulServer, config
         from sensorium.serve.settings import Settings
     except ImportError as error:
@@ -35,6 +40,8 @@ def run(models: Sequence[str], **options: Any) -> None:
     settings, named = Settings(**options), _named(models)
     listening = _listen(settings.host, settings.port)
     app = create_app(named, settings)
+    set_apart()
+    sys.setswitchinterval(SWITCH_S)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     port = listening.getsockname()[1]
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host

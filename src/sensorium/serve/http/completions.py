@@ -17,7 +17,7 @@ from sensorium.serve.http.reading import JsonRoute
 from sensorium.serve.http.replies import CompletionChoice, CompletionLogprobs, CompletionReply, Usage
 from sensorium.serve.http.schemas import CompletionRequest
 from sensorium.serve.http.server import EventStream, Server, Shared, new_id
-from sensorium.serve.media.messages import check_characters
+from sensorium.serve.media.messages import check_characters, check_length
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Writing, Written, usage_of
 from sensorium.serve.writing.transcript import Text
@@ -59,7 +59,8 @@ def _prompts(body: CompletionRequest) -> list[str | list[int]]:
 async def _read(body: CompletionRequest, given: list[str | list[int]], served: Served) -> _Asked:
     """The prompts, and where they are echoed with log-probabilities, those; one prompt at a time."""
     room = 1 if body.max_tokens is None else body.max_tokens
-    prompts = await served.at_desk(lambda: [Prompt.of(one, served, room) for one in given])
+    await check_length((one for one in given if isinstance(one, str)), served)
+    prompts = [await served.at_desk(Prompt.of, one, served, room) for one in given]  # others may come in between
     echoes = []
     for prompt in prompts:
         logs = None

@@ -16,7 +16,7 @@ from sensorium.engines import Known, Token
 from sensorium.generate import Assistant
 from sensorium.serve.http.replies import CompletionLogprobs
 from sensorium.serve.http.tokens import check_ids, readable
-from sensorium.serve.registry import Served
+from sensorium.serve.registry import Served, context_of
 from sensorium.serve.writing.transcript import UNFINISHED, Text, Transcript
 from sensorium.types import InputError, TooLong
 
@@ -65,7 +65,7 @@ class Prompt:
 
 
 def _check_length(ids: Sequence[int], model: Assistant, room: int) -> None:
-    context = getattr(model.lm.config.get_text_config(), "max_position_embeddings", None)
+    context = context_of(model)
     if context is not None and len(ids) + min(room, 1) > context:
         raise TooLong(
             f"this model's maximum context length is {context} tokens, the prompt takes {len(ids)}; shorten the prompt"

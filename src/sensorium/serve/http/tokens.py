@@ -25,7 +25,7 @@ async def tokenize(body: TokenizeRequest, request: Request, server: Shared) -> T
     served = server.registry.get(body.model)
 
     async def work() -> TokenizeReply:
-        conversation = await server.reader.conversation(plain(body.turns), served, client_of(request))
+        conversation = await server.reader.conversation(plain(body.turns), served, client_of(request), answered=False)
         return await served.at_desk(_tokenized, conversation, served)
 
     return await server.finish(request, work())

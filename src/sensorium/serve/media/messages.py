@@ -17,12 +17,14 @@ from sensorium.serve.http.schemas import ContentPart, RequestMessage, RequestRol
 from sensorium.serve.media.fetch import Fetcher
 from sensorium.serve.media.spellings import usual
 from sensorium.serve.media.workers import Workers
-from sensorium.serve.registry import Served
+from sensorium.serve.registry import Served, context_of
 from sensorium.serve.settings import Settings
 from sensorium.source import data_uri
-from sensorium.types import TEXT, Conversation, InputError, Message, Part, Role
+from sensorium.types import TEXT, Conversation, InputError, Message, Part, Role, TooLong
 
 MOST_KEPT = 1000
+PIECE_CHARACTERS = 10_000
+"""Cut into tokens within some milliseconds."""
 TYPE = re.compile(r"(?:input_)?(\w{1,100}?)(?:_url)?")
 
 
@@ -32,13 +34,17 @@ class Reader:
     def __init__(self, workers: Workers, settings: Settings):
         self._workers, self._settings, self._fetcher = workers, settings, Fetcher(settings)
 
-    async def conversation(self, messages: Sequence[RequestMessage], served: Served, client: str = "") -> Conversation:
+    async def conversation(
+        self, messages: Sequence[RequestMessage], served: Served, client: str = "", answered: bool = True
+    ) -> Conversation:
         """A conversation whose media hold codes.
 
         Args:
             client: who asks; clients take turns at what fetches and opens media.
+            answered: whether it is for the model to read, so that it must leave room for an answer.
 
         Raises:
+            TooLong: the texts alone are longer than the model's context.
             InputError: a part is malformed, not allowed, too large, or of a modality the model does not have.
             ApiError: 429, too many media of this client wait.
         """
@@ -46,7 +52,10 @@ class Reader:
         count = sum(map(len, pieces))
         if count > self._settings.max_parts:
             raise InputError(f"the messages have {count} parts, at most {self._settings.max_parts} are allowed")
-        check_characters((part.text or "" for parts in pieces for part in parts), self._settings)
+        texts = [part.text or "" for parts in pieces for part in parts]
+        check_characters(texts, self._settings)
+        if answered:
+            await check_length(texts, served)
         turns = []
         for number, (message, parts) in enumerate(zip(messages, pieces, strict=True), start=1):
             read = [
@@ -98,6 +107,29 @@ def check_characters(texts: Iterable[str], settings: Settings) -> None:
     characters = sum(map(len, texts))
     if characters > settings.max_characters:
         raise InputError(f"the text has {characters} characters, at most {settings.max_characters} are allowed")
+
+
+async def check_length(texts: Iterable[str], served: Served) -> None:
+    """TooLong when texts are far longer than the model's context: a piece at a time, so that others come in between.
+
+    Cut in pieces a text may have some tokens more than as a whole, so near the limit the whole decides, later.
+    """
+    context = context_of(served.model)
+    characters = tokens = 0
+    for text in texts if context is not None else ():
+        for start in range(0, len(text), PIECE_CHARACTERS) if len(text) > PIECE_CHARACTERS else ():
+            piece = text[start : start + PIECE_CHARACTERS]
+            characters += len(piece)
+            tokens += await served.at_desk(_tokens, piece, served)
+            if tokens > 2 * context:
+                raise TooLong(
+                    f"this model's maximum context length is {context} tokens, {characters} characters of the text "
+                    f"take {tokens} already; shorten it"
+                )
+
+
+def _tokens(text: str, served: Served) -> int:
+    return len(served.model.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False))
 
 
 def _pieces(message: RequestMessage, served: Served) -> list[ContentPart]:

@@ -50,10 +50,23 @@ class FairQueue(Generic[T]):
         return self.capacity - len(self) >= more
 
     @property
-    def first(self) -> T:
-        """What `take` gives next."""
-        of_key = next(iter(self._waiting.values()))
-        return next(iter(of_key.values()))[0]
+    def clients(self) -> list[str]:
+        """Who waits, in turn of their keys."""
+        return [client for of_key in self._waiting.values() for client in of_key]
+
+    def first_of(self, client: str) -> T:
+        """What `take_of` gives next."""
+        return self._waiting[_key(client)][client][0]
+
+    def take_of(self, client: str) -> T:
+        """The next item of a client that waits."""
+        of_key = self._waiting[_key(client)]
+        item = of_key[client].popleft()
+        if not of_key[client]:
+            del of_key[client]
+        if not of_key:
+            del self._waiting[_key(client)]
+        return item
 
     def take(self) -> T:
         """The next item; its key goes to the end of the line, and its client to the end of the key's."""
@@ -80,6 +93,11 @@ class FairQueue(Generic[T]):
             if not of_key:
                 del self._waiting[key]
         return removed
+
+
+def owner_of(client: str) -> str:
+    """Who shares with others as one: all clients of a key, or a client without one."""
+    return _key(client) or client
 
 
 def _key(client: str) -> str:

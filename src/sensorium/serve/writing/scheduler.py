@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from sensorium.engines import Batch, Engine, Failed, Token, Turn
+from sensorium.engines import Engine, Failed, Token, Turn
 from sensorium.serve.http.errors import ApiError, busy
-from sensorium.serve.writing.fair_queue import FairQueue
+from sensorium.serve.writing.client_batches import FEW, ClientBatch, ClientBatches, lanes_of
+from sensorium.serve.writing.desk import CLIENT
+from sensorium.serve.writing.fair_queue import FairQueue, owner_of
+from sensorium.serve.writing.fair_time import FairTime
 
 TOO_LATE = "the request took longer than this server's limit of {:g} s; ask for fewer tokens or try again later"
 UNLOADED = "the model was unloaded, or the server stopped, while this request waited for it"
-READ_AT_ONCE = 2048
+READ_AT_ONCE = 256
 """Ids of prompts, padding included, that are read between two steps: for more of them, the turns that are being
-written do not wait."""
+written do not wait, nor does a client that comes."""
 CLOSE_S = 5
 
 
@@ -32,12 +37,14 @@ class Order:
 
     Attributes:
         cpu_s: processor time that went into them; of a step, an even share.
+        client: whose request it is.
     """
 
     turns: Sequence[Turn]
     tell: Callable[[Token | Failed], None]
     deadline: float
     cpu_s: float = field(default=0.0, init=False)
+    client: str = field(default="", init=False)
     _unwanted: set[Turn] = field(default_factory=set, init=False)
 
     def cancel(self, turn: Turn | None = None) -> None:
@@ -48,12 +55,16 @@ class Order:
         return turn not in self._unwanted
 
 
+Call = tuple[Callable[[], Any], Future[Any]]
+
+
 class Scheduler:
-    """Writes the turns of one model.
+    """Writes the turns of one model. Clients share the time that it takes, not the turns.
 
     Args:
         engine: only its scheduler's thread runs it.
-        max_batch: turns written at the same time; one that is guided counts twice.
+        max_batch: turns written at the same time; one that is guided counts twice. While they are, clients that come
+            have a few more, together as many again at most.
         max_queue: turns that may wait.
         request_s: for the message when an order's time is over.
     """
@@ -62,9 +73,9 @@ class Scheduler:
         self._engine, self._max_batch, self._request_s = engine, max_batch, request_s
         self._waiting: FairQueue[Turn] = FairQueue(max_queue)
         self._orders: dict[Turn, Order] = {}
-        self._calls: list[tuple[Callable[[], Any], Future[Any]]] = []
-        self._writing: dict[Turn, None] = {}
-        self._batch: Batch = engine.batch()
+        self._calls: FairQueue[Call] = FairQueue(sys.maxsize)
+        self._writing: dict[Turn, Order] = {}
+        self._batches, self._time = ClientBatches(engine), FairTime()
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sensorium-writer", daemon=True)
@@ -92,16 +103,17 @@ class Scheduler:
                     f"{len(self._waiting)} answers are waiting already, at most {self._waiting.capacity} may, and a "
                     "client may hold no more places than it leaves free; try again in a moment"
                 )
+            order.client = client
             self._orders |= dict.fromkeys(order.turns, order)
             self._changed.notify()
 
     def call(self, function: Callable[[], Any]) -> Future[Any]:
-        """Run a function of the model between two steps; of several, each between two of their own."""
+        """Run a function of the model between two steps of the client whose request this is; of several, one."""
         future: Future[Any] = Future()
         with self._changed:
             if self._closed:
                 raise _gone()
-            self._calls.append((function, future))
+            self._calls.put(CLIENT.get(), [(function, future)])
             self._changed.notify()
         return future
 
@@ -118,18 +130,33 @@ class Scheduler:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._writing or self._calls or len(self._waiting))
+                if not self._has_work():
+                    self._time.forget()
+                self._changed.wait_for(lambda: self._closed or self._has_work())
                 if self._closed:
                     break
-                calls, self._calls = self._calls[:1], self._calls[1:]  # one: answers in the making wait for no more
                 self._give_up()
-                joining = self._admit()
-            for function, future in calls:
-                _resolve(future, function)
-            self._advance(joining)
+                active = self._active()
+                if not active:
+                    continue
+                client = self._time.next(active)
+                call = self._calls.take_of(client) if client in self._calls.clients else None
+                joining = self._admit(client)
+            if call:
+                self._answer(client, call)
+            self._advance(client, joining)
         self._hand_out([Failed(turn, _gone()) for turn in list(self._orders)])
-        for _, future in self._calls:
+        for _, future in self._calls.remove(lambda _: True):
             _resolve(future, _refuse)
+
+    def _has_work(self) -> bool:
+        return bool(self._writing or len(self._calls) or len(self._waiting))
+
+    def _active(self) -> list[str]:
+        """Clients for whom something can be done now."""
+        writing = [order.client for order in self._writing.values()]
+        waiting = [client for client in self._waiting.clients if self._room(client) > 0]
+        return list(dict.fromkeys([*waiting, *writing, *self._calls.clients]))
 
     def _give_up(self) -> None:
         """Drop the turns that nobody waits for, and those whose time is over."""
@@ -143,44 +170,72 @@ class Scheduler:
             self._waiting.remove(unwanted.__contains__)
             self._drop(unwanted)
 
-    def _drop(self, turns: Iterable[Turn]) -> None:
+    def _drop(self, turns: set[Turn]) -> None:
         for turn in turns:
             del self._orders[turn]
             self._writing.pop(turn, None)
-        try:
-            self._batch.drop(turns)
-        except Exception as error:  # as in `_advance`
-            self._fail(error)
+        for batch in self._batches:
+            unwanted = turns.intersection(batch.turns)
+            self._batches.left(unwanted)
+            try:
+                batch.batch.drop(unwanted)
+            except Exception as error:  # as in `_work`
+                self._fail(batch, error)
 
-    def _admit(self) -> list[Turn]:
-        """As many of the waiting as fit; one that is larger than the batch or `READ_AT_ONCE` joins alone."""
-        lanes = sum(map(_lanes, self._writing))
+    def _room(self, client: str) -> int:
+        """Lanes that a client may have now, beside those it has: beyond `max_batch` a few, where it has fewer.
+
+        Clients of a key that has more share half of what there is beyond.
+        """
+        owner, lanes, of_owner, own = owner_of(client), 0, 0, 0
+        for turn, order in self._writing.items():
+            count = lanes_of(turn)
+            lanes += count
+            of_owner += count if owner_of(order.client) == owner else 0
+            own += count if order.client == client else 0
+        free = self._max_batch - lanes
+        beyond = self._max_batch if of_owner < FEW else self._max_batch // 2
+        return max(free, min(FEW - own, free + beyond))
+
+    def _admit(self, client: str) -> list[Turn]:
+        """As many of a client's as fit; one that is larger than the room or `READ_AT_ONCE` joins alone."""
+        room = self._room(client)
         joining: list[Turn] = []
         rows = longest = 0
-        while len(self._waiting) and lanes < self._max_batch:
-            turn = self._waiting.first
-            rows, longest = rows + _lanes(turn), max(longest, len(turn.prompt))
-            if joining and rows * longest > READ_AT_ONCE:
+        while client in self._waiting.clients and rows < room:
+            turn = self._waiting.first_of(client)
+            longest = max(longest, len(turn.prompt))
+            if joining and (rows + lanes_of(turn)) * longest > READ_AT_ONCE:
                 break
-            joining.append(self._waiting.take())
-            lanes += _lanes(turn)
+            joining.append(self._waiting.take_of(client))
+            rows += lanes_of(turn)
         return joining
 
-    def _advance(self, joining: list[Turn]) -> None:
-        """One step of the batch. Should it fail as a whole, all turns in it fail and the thread goes on."""
-        started = time.process_time()
-        self._writing |= dict.fromkeys(joining)
-        mine = list(self._writing)
-        told: list[Token | Failed] = []
+    def _answer(self, client: str, call: Call) -> None:
+        started = time.perf_counter()
+        _resolve(call[1], call[0])
+        self._time.charge(client, time.perf_counter() - started)
+
+    def _advance(self, client: str, joining: list[Turn]) -> None:
+        """Prompts of a client are read, and each batch in which it has turns makes a step."""
+        self._writing |= {turn: self._orders[turn] for turn in joining}
+        for batch, turns in self._batches.place(joining, client).items():
+            self._work(batch, turns, partial(batch.batch.join, turns))
+        for batch in self._batches.of(client):
+            self._work(batch, list(batch.turns), batch.batch.step)
+
+    def _work(self, batch: ClientBatch, turns: list[Turn], work: Callable[[], Iterable[Token | Failed]]) -> None:
+        """Do what is for these turns. Should the batch fail as a whole, all in it fail and the thread goes on."""
+        started, cpu = time.perf_counter(), time.process_time()
         try:
-            told.extend(self._batch.join(joining) if joining else ())
-            told.extend(self._batch.step() if len(self._batch) else ())
+            told = list(work())
         except Exception as error:  # out of memory, a defect: whatever it is, later turns go on
-            self._fail(error)
+            self._fail(batch, error)
             return
-        share = (time.process_time() - started) / max(len(mine), 1)
-        for turn in mine:
-            self._orders[turn].cpu_s += share
+        took_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu
+        for turn in turns:
+            self._orders[turn].cpu_s += cpu_s / len(turns)
+            self._time.charge(batch.turns[turn], took_s / len(turns))
         self._hand_out(told)
 
     def _hand_out(self, told: Sequence[Token | Failed]) -> None:
@@ -189,15 +244,17 @@ class Scheduler:
             if isinstance(item, Failed) or item.finish is not None:
                 self._orders.pop(item.turn, None)
                 self._writing.pop(item.turn, None)
+                self._batches.left([item.turn])
 
     def _tell(self, item: Token | Failed) -> None:
         order = self._orders.get(item.turn)
         if order is not None and order.wants(item.turn):
             order.tell(item)
 
-    def _fail(self, error: Exception) -> None:
-        self._batch = self._engine.batch()
-        self._hand_out([Failed(turn, error) for turn in list(self._writing)])
+    def _fail(self, batch: ClientBatch, error: Exception) -> None:
+        turns = list(batch.turns)
+        self._batches.renew(batch)
+        self._hand_out([Failed(turn, error) for turn in turns])
 
 
 def _gone() -> ApiError:
@@ -206,10 +263,6 @@ def _gone() -> ApiError:
 
 def _refuse() -> None:
     raise _gone()
-
-
-def _lanes(turn: Turn) -> int:
-    return 2 if turn.guided else 1
 
 
 def _resolve(future: Future[Any], function: Callable[[], Any]) -> None:
