@@ -121,7 +121,8 @@ class PretrainedCodec(Codec):
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> PretrainedCodec:
         left = checked(config, dict[str, Any], "config")
-        kind = checked(left.pop("kind", None), Literal[tuple(KINDS)], "config.kind")
+        one_of: Any = Literal.__getitem__(tuple(KINDS))
+        kind = checked(left.pop("kind", None), one_of, "config.kind")
         shape = checked(left.pop("vq", None), dict[str, Any], "config.vq")
         check_sizes(shape, "config.vq")
         settings, model = _classes(kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +35,8 @@ def start_at_words(grown: Grown, codec: str, codes_NK: np.ndarray, names: Sequen
     table = grown.embedding.weight.detach()
     mean = table.mean(0)
     codes = torch.from_numpy(np.asarray(codes_NK, np.int64))
-    seen = torch.cat([part.features[codes[:, i]] for i, part in enumerate(rows)], dim=1)
+    features: list[Any] = [part.features for part in rows]
+    seen = torch.cat([table[codes[:, i]] for i, table in enumerate(features)], dim=1)
     told = {name: _name_embedding(grown, table, name) for name in set(names)}
     wanted = torch.stack([told[name] for name in names]) - mean
     solved = torch.linalg.solve(seen.T @ seen + ridge * torch.eye(seen.shape[1]), seen.T @ wanted)
@@ -83,7 +85,7 @@ def _ranges(layout: Layout) -> list[tuple[int, int]]:
 def _log_shares(part: CodebookRows, codes_N: Tensor) -> Tensor:
     """(codes,) logarithm of how often each code comes, by its features where it has some that say what it has."""
     counts = torch.bincount(codes_N, minlength=len(part.free)).float()
-    features = part.features
+    features: Any = part.features
     if features is None or not ((features == 0) | (features == 1)).all():
         return torch.log_softmax(torch.log(counts + 1), 0)
     return torch.log_softmax(features @ torch.log(features.T @ counts + 1), 0)

@@ -87,9 +87,10 @@ def _load_lm(place: str, dtype: torch.dtype, options: dict[str, Any]) -> Any:
     with told("its weights are missing, cut short or damaged", "; copy the model again"):
         if Path(place).is_dir() and "gguf_file" not in options:
             _check_memory(Path(place))
-        lm, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             place, dtype=dtype, trust_remote_code=False, use_safetensors=True, output_loading_info=True, **options
         )
+        lm, info = loaded
         if info["missing_keys"]:
             missing = sorted(info["missing_keys"])
             raise InputError(f"{len(missing)} of them are not there, e.g. {missing[0]!s:.100}")
