@@ -74,6 +74,7 @@ class Among:
     ranges: Ranges
     inside: Any = None
     done: bool = False
+    complete: bool = False
     stop_ids: tuple[int, ...] = ()
 
     def allowed(self) -> Ranges:
