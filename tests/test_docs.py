@@ -169,3 +169,15 @@ def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):
         exec(compile(source, "README.md", "exec"), {})
     assert PIL.Image.open("heart.png").size == (64, 64)
     assert Path("my-model", "config.json").is_file()
+
+
+def test_every_promise_of_security_names_tests_that_exist():
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    promised = text.partition("promises\n")[2].partition("## What it does not promise")[0]
+    promises = re.findall(r"^- (.*?)(?=^- |^\*\*|\Z)", promised, re.MULTILINE | re.DOTALL)
+    assert len(promises) > 25
+    for promise in promises:
+        named = re.findall(r"(tests/\w+\.py)::(\w+)", promise)
+        assert named, f"no test holds: {promise[:100]}"
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test} does not exist"
