@@ -174,6 +174,12 @@ def order(model, row: int, inbox: Inbox, seconds: float = 60, **changed) -> Orde
     return Order([replace(turn, rules=rules)], inbox, time.monotonic() + seconds)
 
 
+def many(model, inbox: Inbox, count: int, **changed) -> Order:
+    """An order of so many turns, which join at the same time."""
+    orders = [order(model, 2, inbox, **changed) for _ in range(count)]
+    return Order([turn for one in orders for turn in one.turns], inbox, orders[0].deadline)
+
+
 @pytest.fixture
 def scheduler():
     made = []
@@ -467,31 +473,28 @@ def test_one_turn_beside_many_is_written_as_if_it_were_alone(scheduler, monkeypa
         return batch
 
     monkeypatch.setattr(model.engine, "batch", counted)
-    endless, modest = [Inbox() for _ in range(20)], Inbox()
-    long = [order(model, 2, one, sampling=Sampling(temperature=0, max_tokens=240)) for one in endless]
+    endless, modest = Inbox(), Inbox()
+    long = many(model, endless, 20, sampling=Sampling(temperature=0, max_tokens=240))
     with held(queue):
-        for one in long:
-            queue.submit(greedy_client, one)
+        queue.submit(greedy_client, long)
         wait_until(lambda: queue.writing >= 16)
         queue.submit(modest_client, order(model, 2, modest))
     assert modest.over.wait(60)
     assert modest.ids == whole[2]
-    told = [len(one.items) for one in endless]
-    assert max(told) < len(whole[2]), "the others wrote as much in the meantime, and all places were taken"
+    told = Counter(item.turn for item in list(endless.items))
+    assert max(told.values()) < len(whole[2]), "the others wrote as much in the meantime, and all places were taken"
     assert sum(steps) <= len(whole[2]), "of its own batch, with one row"
-    for one in long:
-        one.cancel()
+    long.cancel()
 
 
 def test_a_client_that_is_alone_has_one_batch(scheduler):
     model = tiny_assistant()
-    queue, inboxes = scheduler(model, max_batch=16), [Inbox() for _ in range(16)]
+    queue, inbox = scheduler(model, max_batch=16), Inbox()
     with held(queue):
-        for inbox in inboxes:
-            queue.submit("a", order(model, 4, inbox))
+        queue.submit("a", many(model, inbox, 16))
         wait_until(lambda: queue.writing == 16)
         assert len(list(queue._batches)) == 1
-    assert all(inbox.over.wait(60) for inbox in inboxes)
+    assert inbox.over.wait(60)
 
 
 def test_clients_with_a_turn_each_share_a_batch():

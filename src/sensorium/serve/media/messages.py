@@ -115,9 +115,11 @@ async def check_length(texts: Iterable[str], served: Served) -> None:
     Cut in pieces a text may have some tokens more than as a whole, so near the limit the whole decides, later.
     """
     context = context_of(served.model)
+    if context is None:
+        return
     characters = tokens = 0
-    for text in texts if context is not None else ():
-        for start in range(0, len(text), PIECE_CHARACTERS) if len(text) > PIECE_CHARACTERS else ():
+    for text in (one for one in texts if len(one) > PIECE_CHARACTERS):
+        for start in range(0, len(text), PIECE_CHARACTERS):
             piece = text[start : start + PIECE_CHARACTERS]
             characters += len(piece)
             tokens += await served.at_desk(_tokens, piece, served)
