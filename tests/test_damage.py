@@ -213,9 +213,13 @@ def test_a_damaged_folder_answers_or_gets_one_sentence(folders, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_every_damaged_folder_answers_or_gets_one_sentence(folders, tmp_path):
+def test_many_damaged_folders_answer_or_get_one_sentence(folders, tmp_path):
+    """A sixth of all there are, or, with ``EVERY_DAMAGE=1``, all, which takes ten minutes."""
     every = everything(folders)
     assert len(every) > 3000
+    if not os.environ.get("EVERY_DAMAGE"):
+        chosen = np.random.default_rng(SEED + 1).choice(len(every), len(every) // 6, replace=False)
+        every = [every[at] for at in chosen]
     wrong = [found for sound, damage in every if (found := wreck(sound, tmp_path / sound.name, damage))]
     assert not wrong, f"{len(wrong)} of {len(every)}: {wrong[:20]}"
 
