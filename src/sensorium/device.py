@@ -142,6 +142,18 @@ def keep_freed_memory() -> None:
     mallopt(top_pad, 2**26)
 
 
+def share_freed_memory(arenas: int = 2) -> None:
+    """Have glibc's threads share freed memory, so that it does not grow with what each of them once needed.
+
+    Args:
+        arenas: heaps that may be; by default glibc makes eight for each core. Those that are there stay, so call it
+            before threads start.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        arena_max = -8
+        ctypes.CDLL(None).mallopt(arena_max, arenas)
+
+
 def give_back_freed_memory() -> None:
     """Return to the system what lies free between pieces of memory in use; it grows where their sizes change."""
     if platform.libc_ver()[0] == "glibc":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 
 from sensorium import plugins
 from sensorium.generate import Assistant
+from sensorium.serve.garbage import give_back_regularly
 from sensorium.serve.http import chat, completions, doors, errors, models, responses, tokens
 from sensorium.serve.http.guard import Guard
 from sensorium.serve.http.reading import JsonReader
@@ -50,7 +52,9 @@ def create_app(models_by_name: Mapping[str, Assistant | str], settings: Settings
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        giving_back = asyncio.create_task(give_back_regularly())
         yield
+        giving_back.cancel()
         server.json.close()
         await workers.close()
         registry.close()

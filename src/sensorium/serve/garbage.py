@@ -6,9 +6,12 @@ many small values is enough to set one off. So what is there once the server has
 
 from __future__ import annotations
 
+import asyncio
 import gc
 
 from sensorium.device import give_back_freed_memory
+
+GIVE_BACK_S = 60
 
 
 def set_apart() -> None:
@@ -30,3 +33,10 @@ def collect(set_apart_too: bool) -> None:
     if looks_there:
         gc.freeze()
     give_back_freed_memory()
+
+
+async def give_back_regularly() -> None:
+    """Return to the system, once a minute, what lies free between pieces of memory in use."""
+    while True:
+        await asyncio.sleep(GIVE_BACK_S)
+        await asyncio.to_thread(give_back_freed_memory)

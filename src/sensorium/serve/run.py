@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
+from sensorium.device import share_freed_memory
 from sensorium.types import InputError
 
 SWITCH_S = 0.0005
@@ -26,6 +27,7 @@ def run(models: Sequence[str], **options: Any) -> None:
     Raises:
         InputError: an extra is missing, a model cannot be loaded, the address is taken.
     """
+    share_freed_memory()
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
