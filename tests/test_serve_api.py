@@ -401,7 +401,9 @@ def test_a_client_that_goes_ends_its_answer(slow_server, stream):
     server = slow_server
     body = ask("hello", max_tokens=200, temperature=1, stream=stream, modalities=["text"])
     with httpx.Client() as client:
-        request = client.build_request("POST", f"{server.url}/v1/chat/completions", json=body, timeout=1)
+        request = client.build_request(
+            "POST", f"{server.url}/v1/chat/completions", json=body, timeout=60 if stream else 1
+        )
         if stream:
             reply = client.send(request, stream=True)
             next(reply.iter_lines())
