@@ -1,0 +1,66 @@
+"""What is true of a scene, in the form of `sensorium.data.facts`; all of it is complete."""
+
+from __future__ import annotations
+
+from recipes.scenes.atlas import Atlas
+from recipes.scenes.relations import relations
+from recipes.scenes.scene import Placed, Scene
+
+from sensorium.data.facts import Event, Facts, Medium, Thing
+
+COMPLETE = ("things", "relations", "events", "colour", "material", "size")
+LICENCE = "CC0-1.0"
+
+
+def facts_of(scene: Scene, atlas: Atlas | None = None, path: str = "") -> Facts:
+    """The facts of a still or a clip.
+
+    Relations are those that hold in all frames; a thing that does nothing has no track.
+
+    Args:
+        path: of its file, or of the folder with its frames.
+    """
+    atlas = atlas or Atlas()
+    moving = bool(scene.duration_s)
+    medium = Medium(
+        modality="video" if moving else "image",
+        path=path or scene.name,
+        width_px=scene.side_px,
+        height_px=scene.side_px,
+        duration_s=scene.duration_s,
+        rate_hz=scene.rate_hz,
+    )
+    rings = [number for number, thing in enumerate(scene.things) if thing.look.kind == "ring" and not thing.motion]
+    boxes = [scene.swept(number, atlas) for number in range(len(scene.things))]
+    return Facts(
+        medium=medium,
+        things=tuple(_thing(thing, scene, atlas) for thing in scene.things),
+        relations=relations(boxes, rings, scene.side_px),
+        events=tuple(_event(number, thing) for number, thing in enumerate(scene.things) if thing.motion),
+        setting={"background": (scene.background.kind,), "background colour": (scene.background.tint,)},
+        complete=COMPLETE,
+        source="sensorium scenes",
+        licence=LICENCE if not atlas.drawings else "",
+        split=scene.split,
+    )
+
+
+def _thing(thing: Placed, scene: Scene, atlas: Atlas) -> Thing:
+    said = {"colour": thing.look.colour, "material": thing.look.material, "size": thing.size}
+    states = [(time_s, thing.at(time_s, atlas)) for time_s in scene.times_s]
+    track = tuple((time_s, *map(float, state.box)) for time_s, state in states if state is not None)
+    x0, y0, x1, y1 = track[0][1:]
+    return Thing(
+        name=thing.look.kind,
+        attributes={aspect: (value,) for aspect, value in said.items() if value},
+        box=(x0, y0, x1, y1),
+        track=track if thing.motion else (),
+    )
+
+
+def _event(number: int, thing: Placed) -> Event:
+    assert thing.motion is not None
+    motion = thing.motion
+    return Event(
+        subject=number, what=motion.what, direction=motion.direction, start_s=motion.start_s, end_s=motion.end_s
+    )

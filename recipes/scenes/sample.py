@@ -1,0 +1,167 @@
+"""Scenes by chance: which looks, what sizes, where, and what moves. Cheap: nothing is rendered but small masks, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from recipes.scenes.atlas import Atlas
+from recipes.scenes.held_out import look_side, looks, may_show
+from recipes.scenes.palette import tints_for
+from recipes.scenes.relations import inside, margin_px
+from recipes.scenes.scene import (
+    BACKGROUNDS,
+    DIRECTIONS,
+    MOTIONS,
+    SIZES,
+    Background,
+    IntBox,
+    Look,
+    Motion,
+    Placed,
+    Scene,
+    swept,
+)
+
+from sensorium.data.table import Side
+from sensorium.types import InputError
+
+MOST = 6  # things in a still
+MOST_MOVING = 4
+DRAWN_SHARE = 0.35  # of things that are drawings, where drawings are given
+IN_RING_SHARE = 0.15
+STEP_S = 0.25  # motions start and end at multiples of it
+PLACES = 60  # tried for a thing before the sizes are chosen anew
+
+
+def sample_looks(random: Random, side: Side, count: int, atlas: Atlas) -> list[Look]:
+    """Looks of a scene of a side, in any order; at least one of the side's own, so that it is of that side."""
+    found = [random.choice(looks(side))]
+    drawn = [Look(name) for name in atlas.drawings]
+    while len(found) < count:
+        found.append(random.choice(drawn if drawn and random.random() < DRAWN_SHARE else may_show(side)))
+    if drawn and side == "train" and random.random() < DRAWN_SHARE:
+        found[0] = random.choice(drawn)
+    random.shuffle(found)
+    return found
+
+
+def crowd(random: Random, side: Side, count: int, aspect: str) -> tuple[list[Look], str]:
+    """Looks of which exactly ``count`` share a value of an aspect ("kind", "colour"), with one or two others; the value."""
+    first = random.choice(looks(side))
+    value = getattr(first, aspect)
+    same = [look for look in may_show(side) if getattr(look, aspect) == value]
+    other = [look for look in may_show(side) if getattr(look, aspect) != value]
+    own = [look for look in other if look_side(look) == side]
+    found = [first, *random.choices(same, k=count - 1)] if count else [random.choice(own)]
+    found += random.choices(other, k=random.randint(1, 2) if len(found) < MOST else 0)
+    random.shuffle(found)
+    return found, value
+
+
+def sample_scene(
+    random: Random,
+    chosen: Sequence[Look],
+    side: Side,
+    *,
+    side_px: int = 128,
+    duration_s: float = 0.0,
+    rate_hz: float = 8.0,
+    atlas: Atlas | None = None,
+    name: str = "",
+) -> Scene:
+    """A scene with these looks, none of which hides another.
+
+    Args:
+        duration_s: 0 for a still; else one to all of the things do something.
+
+    Raises:
+        InputError: more looks than there is room for, a picture that is too small or too large, or a clip too short.
+    """
+    atlas = atlas or Atlas()
+    _check(len(chosen), side_px, duration_s, rate_hz)
+    while not (tints := tints_for(look.colour for look in chosen if look.colour)):
+        chosen = sample_looks(random, side, len(chosen), atlas)  # black, white and grey at once stand out nowhere
+    background = Background(random.choice(BACKGROUNDS), random.choice(tints), random.randrange(2**16))
+    times = [number / rate_hz for number in range(round(duration_s * rate_hz))]
+    while True:
+        things = _placed(random, list(chosen), side_px, times, atlas)
+        if things is not None:
+            rate = rate_hz if duration_s else 0.0
+            return Scene(side_px, background, tuple(things), duration_s, rate, split=side, name=name)
+
+
+def _check(count: int, side_px: int, duration_s: float, rate_hz: float) -> None:
+    most = MOST_MOVING if duration_s else MOST + 2
+    if not 1 <= count <= most:
+        raise InputError(f"a scene has room for 1 to {most} things, not {count}")
+    if not 64 <= side_px <= 512:
+        raise InputError(f"a scene is 64 to 512 px wide, not {side_px}")
+    if duration_s and not (1 <= duration_s <= 60 and 4 <= rate_hz <= 60):
+        raise InputError(f"a clip lasts 1 to 60 s at 4 to 60 frames/s, not {duration_s:g} s at {rate_hz:g}")
+
+
+def _placed(
+    random: Random, chosen: list[Look], side_px: int, times: list[float], atlas: Atlas
+) -> list[Placed] | None:
+    """Things one after the other, each where it hides nothing; None when there is no room."""
+    acting = random.sample(range(len(chosen)), random.randint(1, len(chosen))) if times else []
+    things: list[Placed] = []
+    taken: list[IntBox] = []
+    for number, look in enumerate(chosen):
+        size = random.choice(list(SIZES))
+        wide = max(6, round(side_px * random.uniform(*SIZES[size])))
+        for _ in range(PLACES):
+            motion = _motion(random, look, size, times, side_px, atlas) if number in acting else None
+            box = taken[-1] if _fits_in_ring(size, things, motion, random) else (0, 0, side_px, side_px)
+            place = random.randint(box[0], box[2]), random.randint(box[1], box[3])
+            thing = Placed(look, size, wide, *place, motion)
+            room = swept(thing, times or [0.0], atlas)
+            if _has_room(room, taken, things, side_px):
+                things.append(thing)
+                taken.append(room)
+                break
+        else:
+            return None
+    return things
+
+
+def _fits_in_ring(size: str, things: list[Placed], motion: Motion | None, random: Random) -> bool:
+    last = things[-1] if things else None
+    is_ring = last is not None and last.look.kind == "ring" and last.size == "large" and not last.motion
+    return is_ring and size == "small" and motion is None and random.random() < IN_RING_SHARE
+
+
+def _has_room(room: IntBox, taken: Sequence[IntBox], things: Sequence[Placed], side_px: int) -> bool:
+    gap, edge = margin_px(side_px), max(1, side_px // 64)
+    if min(room[:2]) < edge or max(room[2:]) > side_px - edge:
+        return False
+    return all(
+        _apart(room, other, gap) or (thing.look.kind == "ring" and not thing.motion and inside(room, other))
+        for other, thing in zip(taken, things, strict=True)
+    )
+
+
+def _apart(one: IntBox, other: IntBox, gap: int) -> bool:
+    return (
+        one[2] + gap <= other[0] or other[2] + gap <= one[0] or one[3] + gap <= other[1] or other[3] + gap <= one[1]
+    )
+
+
+def _motion(
+    random: Random, look: Look, size: str, times: Sequence[float], side_px: int, atlas: Atlas
+) -> Motion:
+    """Something that the thing can do and that is seen: from the first frame on, for at least half a second."""
+    able = [what for what in MOTIONS if what != "turns" or atlas.turns(look.kind)]
+    if size != "large":
+        able.remove("shrinks")
+    else:
+        able.remove("grows")
+    what = random.choice(able)
+    steps = int(times[-1] / STEP_S)
+    start = random.randint(0 if what not in ("appears", "vanishes") else 1, max(1, steps - 2)) * STEP_S
+    end = start if what in ("appears", "vanishes") else random.randint(round(start / STEP_S) + 2, max(2, steps)) * STEP_S
+    if what != "moves":
+        return Motion(what, start, end)
+    by_px = round(side_px * random.uniform(0.2, 0.5))
+    return Motion(what, start, end, random.choice(list(DIRECTIONS)), by_px)
