@@ -1,0 +1,59 @@
+"""Things in words: "a small striped red star", "the red star", "three stars"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from random import Random
+
+from sensorium.data.facts import Facts, Thing
+
+ORDER = ("size", "material", "colour", "name")
+NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")
+UNSAID = "plain"  # of materials, in descriptions
+
+
+def phrase(wanted: Mapping[str, str]) -> str:
+    """ "striped red star"; "red thing" where no name is wanted."""
+    said = [wanted[aspect] for aspect in ORDER if wanted.get(aspect)]
+    return " ".join(said if "name" in wanted else [*said, "thing"])
+
+
+def a(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def plural(words: str) -> str:
+    return words + ("es" if words.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def listed(words: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def values(thing: Thing, aspects: Sequence[str]) -> dict[str, str]:
+    """What a thing has of some aspects."""
+    return {aspect: thing.value(aspect) for aspect in aspects if thing.value(aspect)}
+
+
+def described(thing: Thing, size: bool = True) -> str:
+    """All of a thing: "a small striped red star"."""
+    found = values(thing, ORDER if size else ORDER[1:])
+    return a(phrase({aspect: value for aspect, value in found.items() if value != UNSAID}))
+
+
+def reference(facts: Facts, number: int, random: Random, without: Sequence[str] = ()) -> str | None:
+    """Words that fit one thing only, as few as do: "the red star"; None when nothing tells it from the others.
+
+    Args:
+        without: aspects that are not said, for instance since they are asked.
+    """
+    thing = facts.things[number]
+    known = [aspect for aspect in ORDER if aspect not in without and thing.value(aspect)]
+    for count in range(1, len(known) + 1):
+        found = [values(thing, aspects) for aspects in combinations(known, count)]
+        fitting = [wanted for wanted in found if facts.which(wanted) == [number]]
+        if fitting:
+            return f"the {phrase(random.choice(fitting))}"
+    return None
