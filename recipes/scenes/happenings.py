@@ -88,7 +88,7 @@ def does(asked: Asked) -> Turn | None:
 def _another(event: Event, turns: bool, random: Random) -> str:
     """Something else, with the odds that it has in clips; in another direction counts as something else."""
     while True:
-        change = random.choice(("grows", "shrinks"))
+        change = random.choice(("grows", "grows", "shrinks"))  # large things, a third, shrink
         what = random.choice(["moves", "appears", "vanishes", change, *(["turns"] if turns else [])])
         said = f"{what} {random.choice(list(DIRECTIONS))}" if what == "moves" else what
         if said != done(event):

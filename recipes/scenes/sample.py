@@ -31,6 +31,8 @@ MOST_MOVING = 4
 DRAWN_SHARE = 0.35  # of things that are drawings, where drawings are given
 IN_RING_SHARE = 0.15
 STEP_S = 0.25  # motions start and end at multiples of it
+MOVED = (0.2, 0.5)  # of the picture's side
+OFTEN = {"moves": 4}  # four directions
 PLACES = 60  # tried for a thing before the sizes are chosen anew
 
 
@@ -111,8 +113,9 @@ def _placed(
     for number, look in enumerate(chosen):
         size = random.choice(list(SIZES))
         wide = max(6, round(side_px * random.uniform(*SIZES[size])))
+        what = _change(random, look, size, atlas) if number in acting else ""
         for _ in range(PLACES):
-            motion = _motion(random, look, size, times, side_px, atlas) if number in acting else None
+            motion = _motion(random, what, times, side_px) if what else None
             box = taken[-1] if _fits_in_ring(size, things, motion, random) else (0, 0, side_px, side_px)
             place = random.randint(box[0], box[2]), random.randint(box[1], box[3])
             thing = Placed(look, size, wide, *place, motion)
@@ -148,20 +151,19 @@ def _apart(one: IntBox, other: IntBox, gap: int) -> bool:
     )
 
 
-def _motion(
-    random: Random, look: Look, size: str, times: Sequence[float], side_px: int, atlas: Atlas
-) -> Motion:
-    """Something that the thing can do and that is seen: from the first frame on, for at least half a second."""
-    able = [what for what in MOTIONS if what != "turns" or atlas.turns(look.kind)]
-    if size != "large":
-        able.remove("shrinks")
-    else:
-        able.remove("grows")
-    what = random.choice(able)
+def _change(random: Random, look: Look, size: str, atlas: Atlas) -> str:
+    """Something that the thing can do and that is seen; small things grow, large ones shrink."""
+    other = "grows" if size == "large" else "shrinks"
+    able = [what for what in MOTIONS if what != other and (what != "turns" or atlas.turns(look.kind))]
+    return random.choices(able, [OFTEN.get(what, 1) for what in able])[0]
+
+
+def _motion(random: Random, what: str, times: Sequence[float], side_px: int) -> Motion:
+    """The change somewhere within the clip; what takes time takes half a second at least."""
     steps = int(times[-1] / STEP_S)
-    start = random.randint(0 if what not in ("appears", "vanishes") else 1, max(1, steps - 2)) * STEP_S
-    end = start if what in ("appears", "vanishes") else random.randint(round(start / STEP_S) + 2, max(2, steps)) * STEP_S
-    if what != "moves":
-        return Motion(what, start, end)
-    by_px = round(side_px * random.uniform(0.2, 0.5))
-    return Motion(what, start, end, random.choice(list(DIRECTIONS)), by_px)
+    at_once = what in ("appears", "vanishes")
+    start = random.randint(1 if at_once else 0, max(1, steps - 2))
+    end = start if at_once else random.randint(start + 2, max(start + 2, steps))
+    direction = random.choice(list(DIRECTIONS)) if what == "moves" else ""
+    by_px = round(side_px * random.uniform(*MOVED)) if direction else 0
+    return Motion(what, start * STEP_S, end * STEP_S, direction, by_px)
