@@ -11,12 +11,13 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 from recipes.scenes.materials import second_tone
-from recipes.scenes.palette import COLOURS
+from recipes.scenes.palette import COLOURS, LEAST_DISTANCE, TINTS, distances, tints_for
 from recipes.scenes.shapes import KINDS, OUTLINES, OVER, TURNING, large_mask
 
 from sensorium.types import InputError
 
 FAINTEST = 24  # of 255: what covers less of a pixel than this is left out, so that every pixel of a mask is seen
+LEAST_SEEN = 0.6  # of a drawing's pixels
 KEPT = 4096
 STEP_DEG = 5
 
@@ -35,6 +36,7 @@ class Atlas:
         self.drawings = {name: _cut(name, array) for name, array in (drawings or {}).items()}
         self.cut_out = lru_cache(KEPT)(self._cut_out)
         self.extent = lru_cache(16 * KEPT)(self._extent)
+        self.tints = lru_cache(KEPT)(self._tints)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -43,6 +45,15 @@ class Atlas:
     def turns(self, kind: str) -> bool:
         """Whether one sees it turn."""
         return kind in TURNING or kind in self.drawings
+
+    def _tints(self, kind: str, colour: str) -> frozenset[str]:
+        """The tints of backgrounds on which it is seen: of a drawing, most of it."""
+        if kind not in self.drawings:
+            return tints_for(colour)
+        drawn = np.asarray(self.drawings[kind]).reshape(-1, 4)
+        inked = drawn[drawn[:, 3] >= FAINTEST, :3]
+        near = {tint: np.min([distances(inked, ground) for ground in grounds], 0) for tint, grounds in TINTS.items()}
+        return frozenset(tint for tint, far in near.items() if (far >= LEAST_DISTANCE).mean() >= LEAST_SEEN)
 
     def _extent(self, kind: str, side_px: int, angle_deg: int = 0) -> tuple[int, int]:
         """Width and height in px."""
@@ -64,8 +75,8 @@ class Atlas:
     def _drawing(self, name: str, side_px: int) -> Image.Image:
         drawn = self.drawings[name]
         scale = OVER * side_px / max(drawn.size)
-        size = tuple(max(OVER, round(scale * side)) for side in drawn.size)
-        return drawn.resize(size, Image.Resampling.BICUBIC)
+        width, height = (max(OVER, round(scale * side)) for side in drawn.size)
+        return drawn.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def _shape(kind: str, colour: str, material: str, side_px: int) -> Image.Image:

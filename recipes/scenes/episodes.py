@@ -1,6 +1,7 @@
-"""Episodes: a scene made for a question, its facts, and the conversation about it. Number i depends on the seed and on i.
+"""Episodes: a scene made for a question, its facts, and the conversation about it.
 
-The first question decides what the scene is like, so that its answers come evenly; others that need no such care follow.
+The first question decides what the scene is like, so that its answers come evenly; others that need no such care
+follow.
 """
 
 from __future__ import annotations
@@ -139,5 +140,3 @@ def makers(making: Making) -> dict[str, Maker]:
         return make
 
     return {task: maker(task) for task in (*STILL, *MOVING)}
-
-

@@ -48,14 +48,17 @@ def facts_of(scene: Scene, atlas: Atlas | None = None, path: str = "") -> Facts:
 def _thing(thing: Placed, scene: Scene, atlas: Atlas) -> Thing:
     said = {"colour": thing.look.colour, "material": thing.look.material, "size": thing.size}
     states = [(time_s, thing.at(time_s, atlas)) for time_s in scene.times_s]
-    track = tuple((time_s, *map(float, state.box)) for time_s, state in states if state is not None)
-    x0, y0, x1, y1 = track[0][1:]
+    track = tuple(_at(time_s, *state.box) for time_s, state in states if state is not None)
     return Thing(
         name=thing.look.kind,
         attributes={aspect: (value,) for aspect, value in said.items() if value},
-        box=(x0, y0, x1, y1),
+        box=track[0][1:],
         track=track if thing.motion else (),
     )
+
+
+def _at(time_s: float, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float, float]:
+    return time_s, float(x0), float(y0), float(x1), float(y1)
 
 
 def _event(number: int, thing: Placed) -> Event:

@@ -1,8 +1,8 @@
 """Combinations of attributes that training never shows: pairs of kind, colour and material, chosen by a hash.
 
-What shows only pairs of train is of train; what shows one of test and none of val is of test; of val likewise; what shows
-both is of no side and is never made. So whoever has learned from train has seen every kind, colour and material, but some
-pairs never.
+What shows only pairs of train is of train; what shows one of test and none of val is of test; of val likewise; what
+shows both is of no side and is never made. So whoever has learned from train has seen every kind, colour and material,
+but some pairs never.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Materials: how the second tone of a colour lies on a thing, so that the texture is seen and the colour keeps its name."""
+"""Materials: how the second tone of a colour lies on a thing. The texture is seen, the colour keeps its name."""
 
 from __future__ import annotations
 

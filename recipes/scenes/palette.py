@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 
@@ -36,11 +36,16 @@ TINTS: dict[str, tuple[RGB, RGB]] = {  # muted, two near tones each
 LEAST_DISTANCE = 110.0
 
 
+def distances(pixels_P3: np.ndarray, other: RGB) -> np.ndarray:
+    """(P,) how unlike pixels look to a colour, 0 to 765: Euclidean, with weights that follow the eye ("redmean")."""
+    d = pixels_P3.astype(float) - other
+    red = (pixels_P3[:, 0].astype(float) + other[0]) / 2
+    return np.sqrt((2 + red / 256) * d[:, 0] ** 2 + 4 * d[:, 1] ** 2 + (2 + (255 - red) / 256) * d[:, 2] ** 2)
+
+
 def distance(one: RGB, other: RGB) -> float:
-    """How unlike two colours look, 0 to 765: Euclidean, with weights that follow the eye ("redmean")."""
-    red = (one[0] + other[0]) / 2
-    r, g, b = (float(a - z) for a, z in zip(one, other, strict=True))
-    return float(np.sqrt((2 + red / 256) * r * r + 4 * g * g + (2 + (255 - red) / 256) * b * b))
+    """How unlike two colours look, 0 to 765."""
+    return float(distances(np.array([one]), other)[0])
 
 
 def nearest_colour(rgb: RGB) -> str:
@@ -48,13 +53,8 @@ def nearest_colour(rgb: RGB) -> str:
     return min(COLOURS, key=lambda name: distance(COLOURS[name][0], rgb))
 
 
-def stands_out(colours: Iterable[str], tint: str) -> bool:
-    """Whether things of these colours, in both of their tones, are seen on a background of this tint."""
-    tones = [tone for colour in colours for tone in COLOURS[colour]]
-    return all(distance(tone, ground) >= LEAST_DISTANCE for tone in tones for ground in TINTS[tint])
-
-
-def tints_for(colours: Iterable[str]) -> list[str]:
-    """The tints on which all of these colours stand out."""
-    wanted = set(colours)
-    return [tint for tint in TINTS if stands_out(wanted, tint)]
+@cache
+def tints_for(colour: str) -> frozenset[str]:
+    """The tints of backgrounds on which things of a colour are seen, in both of its tones."""
+    pairs = {tint: [(tone, ground) for tone in COLOURS[colour] for ground in TINTS[tint]] for tint in TINTS}
+    return frozenset(t for t, both in pairs.items() if all(distance(*pair) >= LEAST_DISTANCE for pair in both))

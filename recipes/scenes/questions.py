@@ -1,8 +1,8 @@
 """Questions about stills, and their answers, from the facts alone.
 
-None can be answered from its words: whether the answer is yes is tossed before the question is chosen, a wrong value comes
-from the same odds as the right one, values are sampled evenly, and pairs that are held out from a side are not even denied
-there.
+None can be answered from its words: whether the answer is yes is tossed before the question is chosen, a wrong value
+comes from the same odds as the right one, values are sampled evenly, and pairs that are held out from a side are not
+even denied there.
 """
 
 from __future__ import annotations

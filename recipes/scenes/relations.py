@@ -1,7 +1,7 @@
 """Relations between things, from their boxes alone, with a margin, so that none can be disputed.
 
-One is left of another if a strip of at least the margin lies between their boxes; what may move is taken with everywhere
-it goes. Any two things of a scene stand in such a relation, or one is inside the other.
+One is left of another if a strip of at least the margin lies between their boxes; what may move is taken with
+everywhere it goes. Any two things of a scene stand in such a relation, or one is inside the other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scenes by chance: which looks, what sizes, where, and what moves. Cheap: nothing is rendered but small masks, once."""
+"""Scenes by chance: which looks, what sizes, where, and what moves. Nothing is rendered but small masks, once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.held_out import look_side, looks, may_show
-from recipes.scenes.palette import tints_for
+from recipes.scenes.palette import TINTS
 from recipes.scenes.relations import inside, margin_px
 from recipes.scenes.scene import (
     BACKGROUNDS,
@@ -15,6 +15,7 @@ from recipes.scenes.scene import (
     MOTIONS,
     SIZES,
     Background,
+    Change,
     IntBox,
     Look,
     Motion,
@@ -49,7 +50,7 @@ def sample_looks(random: Random, side: Side, count: int, atlas: Atlas) -> list[L
 
 
 def crowd(random: Random, side: Side, count: int, aspect: str) -> tuple[list[Look], str]:
-    """Looks of which exactly ``count`` share a value of an aspect ("kind", "colour"), with one or two others; the value."""
+    """Looks of which exactly ``count`` share a value of an aspect ("kind", "colour"), and others; the value."""
     first = random.choice(looks(side))
     value = getattr(first, aspect)
     same = [look for look in may_show(side) if getattr(look, aspect) == value]
@@ -82,7 +83,7 @@ def sample_scene(
     """
     atlas = atlas or Atlas()
     _check(len(chosen), side_px, duration_s, rate_hz)
-    while not (tints := tints_for(look.colour for look in chosen if look.colour)):
+    while not (tints := seen_on(chosen, atlas)):
         chosen = sample_looks(random, side, len(chosen), atlas)  # black, white and grey at once stand out nowhere
     background = Background(random.choice(BACKGROUNDS), random.choice(tints), random.randrange(2**16))
     times = [number / rate_hz for number in range(round(duration_s * rate_hz))]
@@ -91,6 +92,11 @@ def sample_scene(
         if things is not None:
             rate = rate_hz if duration_s else 0.0
             return Scene(side_px, background, tuple(things), duration_s, rate, split=side, name=name)
+
+
+def seen_on(chosen: Sequence[Look], atlas: Atlas) -> list[str]:
+    """The tints of backgrounds on which all of these are seen."""
+    return sorted(frozenset(TINTS).intersection(*(atlas.tints(look.kind, look.colour) for look in chosen)))
 
 
 def _check(count: int, side_px: int, duration_s: float, rate_hz: float) -> None:
@@ -103,9 +109,7 @@ def _check(count: int, side_px: int, duration_s: float, rate_hz: float) -> None:
         raise InputError(f"a clip lasts 1 to 60 s at 4 to 60 frames/s, not {duration_s:g} s at {rate_hz:g}")
 
 
-def _placed(
-    random: Random, chosen: list[Look], side_px: int, times: list[float], atlas: Atlas
-) -> list[Placed] | None:
+def _placed(random: Random, chosen: list[Look], side_px: int, times: list[float], atlas: Atlas) -> list[Placed] | None:
     """Things one after the other, each where it hides nothing; None when there is no room."""
     acting = random.sample(range(len(chosen)), random.randint(1, len(chosen))) if times else []
     things: list[Placed] = []
@@ -113,7 +117,7 @@ def _placed(
     for number, look in enumerate(chosen):
         size = random.choice(list(SIZES))
         wide = max(6, round(side_px * random.uniform(*SIZES[size])))
-        what = _change(random, look, size, atlas) if number in acting else ""
+        what = _change(random, look, size, atlas) if number in acting else None
         for _ in range(PLACES):
             motion = _motion(random, what, times, side_px) if what else None
             box = taken[-1] if _fits_in_ring(size, things, motion, random) else (0, 0, side_px, side_px)
@@ -146,19 +150,17 @@ def _has_room(room: IntBox, taken: Sequence[IntBox], things: Sequence[Placed], s
 
 
 def _apart(one: IntBox, other: IntBox, gap: int) -> bool:
-    return (
-        one[2] + gap <= other[0] or other[2] + gap <= one[0] or one[3] + gap <= other[1] or other[3] + gap <= one[1]
-    )
+    return one[2] + gap <= other[0] or other[2] + gap <= one[0] or one[3] + gap <= other[1] or other[3] + gap <= one[1]
 
 
-def _change(random: Random, look: Look, size: str, atlas: Atlas) -> str:
+def _change(random: Random, look: Look, size: str, atlas: Atlas) -> Change:
     """Something that the thing can do and that is seen; small things grow, large ones shrink."""
     other = "grows" if size == "large" else "shrinks"
     able = [what for what in MOTIONS if what != other and (what != "turns" or atlas.turns(look.kind))]
     return random.choices(able, [OFTEN.get(what, 1) for what in able])[0]
 
 
-def _motion(random: Random, what: str, times: Sequence[float], side_px: int) -> Motion:
+def _motion(random: Random, what: Change, times: Sequence[float], side_px: int) -> Motion:
     """The change somewhere within the clip; what takes time takes half a second at least."""
     steps = int(times[-1] / STEP_S)
     at_once = what in ("appears", "vanishes")

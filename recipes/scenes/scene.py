@@ -6,7 +6,7 @@ Everything lies on whole pixels, so that boxes are exact. Places are in px, x to
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from recipes.scenes.atlas import STEP_DEG, Atlas
 
@@ -14,7 +14,8 @@ SIZES = {"small": (0.17, 0.19), "medium": (0.25, 0.28), "large": (0.36, 0.41)}
 """Share of the picture's side that a thing's larger side has, from and to."""
 BACKGROUNDS = ("plain", "gradient", "stripes", "checks", "noise")
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
-MOTIONS = ("moves", "grows", "shrinks", "turns", "appears", "vanishes")
+Change = Literal["moves", "grows", "shrinks", "turns", "appears", "vanishes"]
+MOTIONS: tuple[Change, ...] = get_args(Change)
 GROWN = 1.8  # times the size
 TURNED_DEG = 180
 
@@ -39,7 +40,7 @@ class Motion:
         by_px: how far it moves.
     """
 
-    what: Literal["moves", "grows", "shrinks", "turns", "appears", "vanishes"]
+    what: Change
     start_s: float
     end_s: float
     direction: str = ""
@@ -84,7 +85,7 @@ class Placed:
         width, height = atlas.extent(self.look.kind, self.side_px)
         motion = self.motion
         done = motion.progress(time_s) if motion else 0.0
-        if motion is None or not done and motion.what != "appears":
+        if motion is None or (not done and motion.what != "appears"):
             return State(self.side_px, 0, (self.x_px, self.y_px, self.x_px + width, self.y_px + height))
         if (motion.what == "vanishes") == bool(done) and motion.what in ("appears", "vanishes"):
             return None
@@ -147,6 +148,8 @@ def swept(thing: Placed, times_s: list[float], atlas: Atlas) -> IntBox:
     Raises:
         ValueError: it is never there.
     """
-    states = [thing.at(time_s, atlas) for time_s in times_s] if thing.motion else [thing.at(0, atlas)]
+    if thing.motion is None or thing.motion.what != "turns":
+        times_s = [times_s[0], times_s[-1]]  # what moves or grows goes one way
+    states = (thing.at(time_s, atlas) for time_s in times_s)
     boxes = list(zip(*(state.box for state in states if state is not None), strict=True))
     return min(boxes[0]), min(boxes[1]), max(boxes[2]), max(boxes[3])

@@ -1,8 +1,8 @@
 """What is true of a medium, in one small form that every source of labelled media can produce; see docs/facts.md.
 
 A renderer knows all of it; annotations of others (scene graphs, lists of labelled boxes) fill what they know. One JSON
-object a line. Places are in px of the medium, x to the right and y down, a corner x1, y1 lies just outside; times are in
-seconds from its start. What is derived (counts, where a thing is at some time) is computed here and not written down.
+object a line. Places are in px of the medium, x to the right and y down, a corner x1, y1 lies just outside; times are
+in seconds from its start. What is derived (counts, where a thing is at some time) is computed, not written down.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -125,8 +126,8 @@ class Facts:
 
     Args:
         setting: values by aspect of the whole: its background, its place, its weather.
-        complete: which lists name all there is ("things", "relations", "events", and names of aspects): what they do not
-            name is then not so. Of the others nothing can be concluded from silence.
+        complete: which lists name all there is ("things", "relations", "events", and names of aspects): what they do
+            not name is then not so. Of the others nothing can be concluded from silence.
         source, licence: where it is from, under which terms.
         split: side of the split.
 
@@ -162,14 +163,15 @@ class Facts:
 
     def holds(self, subject: int, predicate: str, objects: tuple[int, ...]) -> bool | None:
         """Whether a relation holds; None where nobody knows."""
-        if any((one.subject, one.predicate, one.objects) == (subject, predicate, objects) for one in self.relations):
+        if _normal(subject, predicate, objects) in self._said:
             return True
         other = OPPOSITE.get(predicate)
-        turned = other is not None and self._said(subject, other, objects)
+        turned = other is not None and _normal(subject, other, objects) in self._said
         return False if turned or "relations" in self.complete else None
 
-    def _said(self, subject: int, predicate: str, objects: tuple[int, ...]) -> bool:
-        return any((r.subject, r.predicate, r.objects) == (subject, predicate, objects) for r in self.relations)
+    @cached_property
+    def _said(self) -> frozenset[Stated]:
+        return frozenset(_normal(one.subject, one.predicate, one.objects) for one in self.relations)
 
     def to_json(self) -> dict[str, Any]:
         """What was not said is left out."""
@@ -183,6 +185,15 @@ class Facts:
             InputError: it is of another form, or the facts are wrong.
         """
         return checked(said, cls, where)
+
+
+Stated = tuple[int, str, tuple[int, ...]]
+
+
+def _normal(subject: int, predicate: str, objects: tuple[int, ...]) -> Stated:
+    """The same said the other way round, if that comes first: "left of" for "right of"."""
+    other = OPPOSITE.get(predicate, predicate)
+    return (objects[0], other, (subject,)) if other < predicate and len(objects) == 1 else (subject, predicate, objects)
 
 
 def _plain(value: Any) -> Any:
@@ -215,7 +226,7 @@ def _problems(facts: Facts) -> Iterator[str]:
         if relation.subject in relation.objects:
             yield f"thing {relation.subject} is {relation.predicate} itself"
         other = OPPOSITE.get(relation.predicate, "")
-        if other and facts._said(relation.subject, other, relation.objects):
+        if other and _normal(relation.subject, other, relation.objects) in facts._said:
             yield f"thing {relation.subject} is both {relation.predicate} and {other} thing {relation.objects[0]}"
     for event in facts.events:
         if event.subject >= count:
