@@ -30,7 +30,7 @@ from sensorium.types import InputError
 MOST = 6  # things in a still
 MOST_MOVING = 4
 DRAWN_SHARE = 0.35  # of things that are drawings, where drawings are given
-IN_RING_SHARE = 0.15
+IN_RING_SHARE = 0.5  # of small things that come after a large ring
 STEP_S = 0.25  # motions start and end at multiples of it
 MOVED = (0.2, 0.5)  # of the picture's side
 OFTEN = {"moves": 4}  # four directions
@@ -118,10 +118,13 @@ def _placed(random: Random, chosen: list[Look], side_px: int, times: list[float]
         size = random.choice(list(SIZES))
         wide = max(6, round(side_px * random.uniform(*SIZES[size])))
         what = _change(random, look, size, atlas) if number in acting else None
+        hole = _hole(things) if size == "small" and not what and random.random() < IN_RING_SHARE else None
         for _ in range(PLACES):
             motion = _motion(random, what, times, side_px) if what else None
-            box = taken[-1] if _fits_in_ring(size, things, motion, random) else (0, 0, side_px, side_px)
-            place = random.randint(box[0], box[2]), random.randint(box[1], box[3])
+            place = random.randrange(side_px), random.randrange(side_px)
+            if hole:
+                width, height = atlas.extent(look.kind, wide)
+                place, hole = (round(hole[0] - width / 2), round(hole[1] - height / 2)), None
             thing = Placed(look, size, wide, *place, motion)
             room = swept(thing, times or [0.0], atlas)
             if _has_room(room, taken, things, side_px):
@@ -133,10 +136,12 @@ def _placed(random: Random, chosen: list[Look], side_px: int, times: list[float]
     return things
 
 
-def _fits_in_ring(size: str, things: list[Placed], motion: Motion | None, random: Random) -> bool:
+def _hole(things: Sequence[Placed]) -> tuple[float, float] | None:
+    """The centre of the last thing, if that is a large ring that stays as it is."""
     last = things[-1] if things else None
-    is_ring = last is not None and last.look.kind == "ring" and last.size == "large" and not last.motion
-    return is_ring and size == "small" and motion is None and random.random() < IN_RING_SHARE
+    if last is None or last.look.kind != "ring" or last.size != "large" or last.motion:
+        return None
+    return last.x_px + last.side_px / 2, last.y_px + last.side_px / 2
 
 
 def _has_room(room: IntBox, taken: Sequence[IntBox], things: Sequence[Placed], side_px: int) -> bool:

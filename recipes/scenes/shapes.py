@@ -7,7 +7,7 @@ import math
 from PIL import Image, ImageDraw
 
 OVER = 4  # a mask is drawn so many times larger and made smaller
-HOLE = 0.7  # of a ring, of its side
+HOLE = 0.72  # of a ring, of its side
 
 Outline = list[tuple[float, float]]
 
