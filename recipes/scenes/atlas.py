@@ -68,7 +68,7 @@ class Atlas:
         size = tuple(max(1, -(-side // OVER)) for side in large.size)
         whole = Image.new("RGBA", (size[0] * OVER, size[1] * OVER))
         whole.paste(large, ((whole.width - large.width) // 2, (whole.height - large.height) // 2))
-        found = np.array(_smaller(whole, size))
+        found = np.array(whole.reduce(OVER))  # colours weighed by alpha: no dark rim comes from outside
         found[found[..., 3] < FAINTEST] = 0
         return _inked(found)
 
@@ -84,20 +84,11 @@ def _shape(kind: str, colour: str, material: str, side_px: int) -> Image.Image:
         raise InputError(f"there is no shape or drawing {kind!r}; there are {', '.join(KINDS)} and the drawings given")
     mask = large_mask(kind, side_px)
     main, second = COLOURS.get(colour, ((0, 0, 0), (0, 0, 0)))
-    share = second_tone(material, side_px, (mask.height, mask.width), OVER)[..., None]
-    tones = np.array(main) * (1 - share) + np.array(second) * share
-    painted = Image.fromarray(np.round(tones).astype(np.uint8), "RGB")
+    painted = Image.new("RGB", mask.size, main)
+    if material not in ("", "plain"):
+        painted.paste(second, mask=Image.fromarray(second_tone(material, side_px, (mask.height, mask.width), OVER)))
     painted.putalpha(mask)
     return painted
-
-
-def _smaller(large: Image.Image, size: tuple[int, ...]) -> Image.Image:
-    """By the mean of what is covered: colours are weighed by alpha, so that no dark rim comes from outside."""
-    values = np.asarray(large, np.float32).reshape(size[1], OVER, size[0], OVER, 4)
-    alpha = values[..., 3:]
-    covered = alpha.sum((1, 3))
-    colour = (values[..., :3] * alpha).sum((1, 3)) / np.maximum(covered, 1)
-    return Image.fromarray(np.round(np.concatenate([colour, covered / OVER**2], -1)).astype(np.uint8), "RGBA")
 
 
 def _inked(array: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.relations import relations
-from recipes.scenes.scene import Placed, Scene
+from recipes.scenes.scene import Look, Placed, Scene
 
 from sensorium.data.facts import Event, Facts, Medium, Thing
 
@@ -43,6 +43,11 @@ def facts_of(scene: Scene, atlas: Atlas | None = None, path: str = "") -> Facts:
         licence=LICENCE if not atlas.drawings else "",
         split=scene.split,
     )
+
+
+def look_of(thing: Thing) -> Look:
+    """The look that a thing of the facts has."""
+    return Look(thing.name, thing.value("colour"), thing.value("material"))
 
 
 def _thing(thing: Placed, scene: Scene, atlas: Atlas) -> Thing:

@@ -38,14 +38,17 @@ def acts(asked: Asked) -> Turn | None:
     if found is None:
         return None
     event = _of(asked.facts, found[0])
-    return Turn("acts", (f"What does {found[1]} do?",), f"It {done(event)}." if event else STAYS)
+    answer = f"It {done(event)}." if event else STAYS
+    return Turn("acts", (f"What does {found[1]} do?",), answer, (found[0],))
 
 
 def direction(asked: Asked) -> Turn | None:
     moving = [event.subject for event in asked.facts.events if event.direction]
     found = asked.pick(moving, without=("size",))
     event = found and _of(asked.facts, found[0])
-    return Turn("direction", (f"Where does {found[1]} move?",), event.direction) if found and event else None
+    if not found or not event:
+        return None
+    return Turn("direction", (f"Where does {found[1]} move?",), event.direction, (found[0],))
 
 
 def who(asked: Asked) -> Turn | None:
@@ -55,7 +58,8 @@ def who(asked: Asked) -> Turn | None:
     if not alone:
         return None
     event = asked.random.choice(alone)
-    return Turn("who", (f"What {event.what}?",), described(asked.facts.things[event.subject], size=False))
+    answer = described(asked.facts.things[event.subject], size=False)
+    return Turn("who", (f"What {event.what}?",), answer, (event.subject,))
 
 
 def when(asked: Asked) -> Turn | None:
@@ -65,7 +69,8 @@ def when(asked: Asked) -> Turn | None:
     if not found or not event:
         return None
     asks = "start to " if event.what not in ("appears", "vanishes") else ""
-    return Turn("when", (f"When does {found[1]} {asks}{_BARE[event.what]}?",), seconds(event.start_s))
+    question = f"When does {found[1]} {asks}{_BARE[event.what]}?"
+    return Turn("when", (question,), seconds(event.start_s), (found[0],))
 
 
 def seconds(time_s: float) -> str:
@@ -82,7 +87,8 @@ def does(asked: Asked) -> Turn | None:
     right = asked.random.random() < 0.5
     said = done(event) if right else _another(event, asked.atlas.turns(asked.facts.things[found[0]].name), asked.random)
     verb, _, rest = said.partition(" ")
-    return Turn("does", (f"Does {found[1]} {_BARE[verb]} {rest}".rstrip() + "?",), "yes" if right else "no")
+    question = f"Does {found[1]} {_BARE[verb]} {rest}".rstrip() + "?"
+    return Turn("does", (question,), "yes" if right else "no", (found[0],))
 
 
 def _another(event: Event, turns: bool, random: Random) -> str:

@@ -9,30 +9,30 @@ LEAST_PERIOD_PX = 4
 
 
 def second_tone(material: str, side_px: int, shape: tuple[int, int], over: int) -> np.ndarray:
-    """(H, W) float32, 0 to 1: how much of the second tone each point has.
+    """(H, W) uint8, 0 to 255: how much of the second tone each point has.
 
     Args:
-        material: one of `MATERIALS`, or "" for no matter which.
+        material: one of `MATERIALS`.
         side_px: of the thing, in px of the picture; a pattern has about five periods along it.
         shape: (H, W) of the area, ``over`` points a px.
     """
     height, width = shape
-    y, x = np.mgrid[:height, :width].astype(np.float32) / over
+    y, x = np.arange(height, dtype=np.float32)[:, None] / over, np.arange(width, dtype=np.float32)[None] / over
     period = max(LEAST_PERIOD_PX, round(side_px / 5))
     if material == "striped":
-        return ((x + y) % (1.4 * period) < 0.6 * period).astype(np.float32)
-    if material == "checked":
-        return ((x // (period * 0.7)).astype(int) + (y // (period * 0.7)).astype(int)) % 2 * np.float32(1)
-    if material == "dotted":
-        row = y // period
-        across = (x + row % 2 * period / 2) % period - period / 2
-        return (across**2 + (y % period - period / 2) ** 2 < (0.3 * period) ** 2).astype(np.float32)
-    if material == "rough":
-        grain = max(1, side_px // 24)
-        rng = np.random.default_rng(side_px)
-        coarse = rng.random((height // (over * grain) + 1, width // (over * grain) + 1)) < 0.42
-        return np.kron(coarse, np.ones((over * grain, over * grain)))[:height, :width].astype(np.float32)
-    if material == "shiny":
-        far = np.hypot(x - 0.3 * width / over, y - 0.3 * height / over) / (0.75 * side_px)
-        return np.clip(1.15 * far, 0, 1).astype(np.float32) ** 1.5
-    return np.zeros(shape, np.float32)
+        found = (x + y) % (1.4 * period) < 0.6 * period
+    elif material == "checked":
+        found = (x // (period * 0.7) + y // (period * 0.7)) % 2 > 0
+    elif material == "dotted":
+        across, along = (x + y // period % 2 * period / 2) % period - period / 2, y % period - period / 2
+        found = across**2 + along**2 < (0.3 * period) ** 2
+    elif material == "rough":
+        grain = over * max(1, side_px // 24)
+        coarse = np.random.default_rng(side_px).random((height // grain + 1, width // grain + 1)) < 0.42
+        found = coarse.repeat(grain, 0).repeat(grain, 1)[:height, :width]
+    elif material == "shiny":
+        far = np.sqrt((x - 0.3 * width / over) ** 2 + (y - 0.3 * height / over) ** 2) / (0.75 * side_px)
+        return (255 * np.minimum(1.15 * far, 1) ** 1.5).astype(np.uint8)
+    else:
+        found = np.zeros(shape, bool)
+    return found.astype(np.uint8) * np.uint8(255)

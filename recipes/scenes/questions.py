@@ -28,11 +28,12 @@ FORMS = (("name",), ("colour", "name"), ("material", "name"), ("colour", "materi
 
 @dataclass(frozen=True)
 class Turn:
-    """A question of a kind, its parts in order, and the answer."""
+    """A question of a kind, its parts in order, the answer, and the numbers of the things that one must look at."""
 
     kind: str
     question: tuple[str | Part, ...]
     answer: str | Part
+    about: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def _value(aspect: str, question: str) -> Callable[[Asked], Turn | None]:
         found = asked.pick(having, without=(aspect,))
         if found is None:
             return None
-        return Turn(aspect, (question.format(found[1]),), asked.facts.things[found[0]].value(aspect))
+        number, words = found
+        return Turn(aspect, (question.format(words),), asked.facts.things[number].value(aspect), (number,))
 
     return ask
 
@@ -90,7 +92,8 @@ def count(asked: Asked, wanted: dict[str, str]) -> Turn:
     """How many have it: asked of scenes made for that, so that every number is as likely."""
     number = asked.facts.count(wanted)
     assert number is not None
-    return Turn("count", (f"How many {plural(phrase(wanted))} are there?",), NUMBERS[number])
+    about = tuple(asked.facts.which(wanted))
+    return Turn("count", (f"How many {plural(phrase(wanted))} are there?",), NUMBERS[number], about)
 
 
 def total(asked: Asked) -> Turn:
@@ -102,8 +105,9 @@ def exists(asked: Asked) -> Turn | None:
     """Half of what is not there is put together of what is."""
     facts, random = asked.facts, asked.random
     if random.random() < 0.5:
-        wanted = values(random.choice(facts.things), random.choice(FORMS))
-        return Turn("exists", (f"Is there {a(phrase(wanted))}?",), "yes")
+        number = random.randrange(len(facts.things))
+        wanted = values(facts.things[number], random.choice(FORMS))
+        return Turn("exists", (f"Is there {a(phrase(wanted))}?",), "yes", (number,))
     for _ in range(20):
         one, two = (values(random.choice(facts.things), ("name", "colour", "material")) for _ in range(2))
         mixed = one | {aspect: value for aspect, value in two.items() if random.random() < 0.5 and aspect in one}
@@ -135,7 +139,7 @@ def is_it(asked: Asked) -> Turn | None:
             break
     else:
         return None
-    return Turn("is it", (f"Is {found[1]} {value}?",), "yes" if right else "no")
+    return Turn("is it", (f"Is {found[1]} {value}?",), "yes" if right else "no", (found[0],))
 
 
 def _pairs(asked: Asked) -> list[tuple[int, str, int]]:
@@ -151,7 +155,8 @@ def relation(asked: Asked) -> Turn | None:
         if first and second:
             right = asked.random.random() < 0.5
             said = predicate if right else OPPOSITE[predicate]
-            return Turn("relation", (f"Is {first[1]} {said} {second[1]}?",), "yes" if right else "no")
+            asks = f"Is {first[1]} {said} {second[1]}?"
+            return Turn("relation", (asks,), "yes" if right else "no", (one, other))
     return None
 
 
@@ -162,7 +167,8 @@ def where(asked: Asked) -> Turn | None:
         first, second = asked.pick([one]), asked.pick([other])
         alone = sum((first_, other_) == (one, other) for first_, _, other_ in pairs) == 1
         if alone and first and second:
-            return Turn("where", (f"Where is {first[1]}, seen from {second[1]}?",), SEEN[predicate])
+            asks = f"Where is {first[1]}, seen from {second[1]}?"
+            return Turn("where", (asks,), SEEN[predicate], (one, other))
     return None
 
 
@@ -176,7 +182,8 @@ def beside(asked: Asked) -> Turn | None:
         others = [asked.pick([number]) for number in one.objects]
         if alike == [one.subject] and all(others):
             said = " and ".join(found[1] for found in others if found)
-            return Turn("beside", (f"What is {one.predicate} {said}?",), described(asked.facts.things[one.subject]))
+            answer = described(asked.facts.things[one.subject])
+            return Turn("beside", (f"What is {one.predicate} {said}?",), answer, (one.subject, *one.objects))
     return None
 
 
@@ -196,14 +203,14 @@ def locate(asked: Asked) -> Turn | None:
         return None
     words = phrase(wanted)
     asks = f"Where is the {words}?" if len(numbers) == 1 else f"Where are the {plural(words)}?"
-    return Turn("locate", (asks,), boxes_of(asked.facts, numbers, words))
+    return Turn("locate", (asks,), boxes_of(asked.facts, numbers, words), tuple(numbers))
 
 
 def point(asked: Asked) -> Turn:
     number = asked.random.randrange(len(asked.facts.things))
-    box = boxes_of(asked.facts, [number], "")
-    return Turn("point", ("What is here?", Part(BOXES, Signal(box.array, frame=box.data.frame))),
-                described(asked.facts.things[number]))  # fmt: skip
+    signal = boxes_of(asked.facts, [number], "").data
+    where = Part(BOXES, Signal(signal.array, frame=signal.frame))
+    return Turn("point", ("What is here?", where), described(asked.facts.things[number]), (number,))
 
 
 def drawn(asked: Asked) -> str:

@@ -42,7 +42,8 @@ def sample_looks(random: Random, side: Side, count: int, atlas: Atlas) -> list[L
     found = [random.choice(looks(side))]
     drawn = [Look(name) for name in atlas.drawings]
     while len(found) < count:
-        found.append(random.choice(drawn if drawn and random.random() < DRAWN_SHARE else may_show(side)))
+        shown = drawn if drawn and random.random() < DRAWN_SHARE else looks(random.choice(("train", side)))
+        found.append(random.choice(shown))
     if drawn and side == "train" and random.random() < DRAWN_SHARE:
         found[0] = random.choice(drawn)
     random.shuffle(found)
