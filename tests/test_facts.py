@@ -57,11 +57,12 @@ def test_what_was_not_said_is_left_out():
 
 def test_what_is_counted_and_what_nobody_knows():
     kitten = {"name": "cat", "synonyms": ["kitten"], "count": 2, "attributes": {"colour": ["red", "white"]}}
-    known = facts(things=[CAT, kitten], complete=["things"])
+    known = facts(things=[CAT, kitten], complete=["things", "colour"])
     assert known.count({"name": "cat"}) == 3
     assert known.count({"name": "kitten", "colour": "white"}) == 2
     assert known.count({"name": "dog"}) == 0
     assert facts(things=[CAT, kitten]).count({"name": "cat"}) is None  # not all things are named
+    assert facts(things=[CAT, kitten], complete=["things"]).count({"colour": "red"}) is None  # nor all colours
     crowd = {"name": "dog", "count": None}
     assert facts(things=[CAT, crowd], complete=["things"]).count({"name": "dog"}) is None
 

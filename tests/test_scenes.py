@@ -241,6 +241,16 @@ def test_backgrounds_keep_between_the_tones_of_their_tint(kind):
     assert (len(np.unique(ground.reshape(-1, 3), axis=0)) > 1) == (kind != "plain")
 
 
+def test_of_colours_of_drawings_nothing_is_said(stills, atlas):
+    """So scenes with one do not claim to name all that is red; those without do."""
+    for scene in stills:
+        facts = facts_of(scene, atlas)
+        drawn = [thing for thing in facts.things if thing.name == "fish"]
+        assert all(set(thing.attributes) == {"size"} for thing in drawn)
+        assert (facts.count({"colour": "red"}) is None) == bool(drawn)
+        assert facts.count({"name": "fish"}) == len(drawn)
+
+
 def test_a_drawing_keeps_its_proportions_and_its_colours(atlas):
     drawn = atlas.cut_out("fish", "", "", 45)
     assert drawn.shape == (22, 45, 4)

@@ -211,6 +211,15 @@ def test_located_boxes_are_those_of_what_is_asked(episodes):
         assert signal.frame == (64, 64)
 
 
+def test_what_is_red_is_asked_of_shapes_where_drawings_may_be_red_too():
+    fish = np.full((20, 30, 4), (200, 0, 0, 255), np.uint8)
+    said = [text(turn) for one in made("train", Atlas({"fish": fish}), STILL, 150) for turn in one.turns]
+    looks_of = "|".join((*COLOURS, *MATERIALS))
+    assert any("fish" in question for question in said)
+    assert any(re.search(f"({looks_of}) shape", question) for question in said)
+    assert not any(re.search(f"({looks_of}) thing", question) for question in said)
+
+
 # --- answers cannot be guessed
 
 

@@ -1,4 +1,4 @@
-"""What is true of a scene, in the form of `sensorium.data.facts`; all of it is complete."""
+"""What is true of a scene, in the form of `sensorium.data.facts`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from recipes.scenes.scene import Look, Placed, Scene
 
 from sensorium.data.facts import Event, Facts, Medium, Thing
 
-COMPLETE = ("things", "relations", "events", "colour", "material", "size")
+COMPLETE = ("things", "relations", "events", "size")
+LOOKS = ("colour", "material")  # are complete as well, unless there are drawings, which have their own
 LICENCE = "CC0-1.0"
 
 
@@ -38,7 +39,7 @@ def facts_of(scene: Scene, atlas: Atlas | None = None, path: str = "") -> Facts:
         relations=relations(boxes, rings, scene.side_px),
         events=tuple(_event(number, thing) for number, thing in enumerate(scene.things) if thing.motion),
         setting={"background": (scene.background.kind,), "background colour": (scene.background.tint,)},
-        complete=COMPLETE,
+        complete=(*COMPLETE, *(() if any(not thing.look.colour for thing in scene.things) else LOOKS)),
         source="sensorium scenes",
         licence=LICENCE if not atlas.drawings else "",
         split=scene.split,

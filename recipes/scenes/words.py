@@ -14,9 +14,10 @@ UNSAID = "plain"  # of materials, in descriptions
 
 
 def phrase(wanted: Mapping[str, str]) -> str:
-    """ "striped red star"; "red thing" where no name is wanted."""
+    """ "striped red star"; where no name is wanted "red shape", for a drawing may be red, too, or "large thing"."""
     said = [wanted[aspect] for aspect in ORDER if wanted.get(aspect)]
-    return " ".join(said if "name" in wanted else [*said, "thing"])
+    noun = "shape" if {"colour", "material"} & set(wanted) else "thing"
+    return " ".join(said if "name" in wanted else [*said, noun])
 
 
 def a(words: str) -> str:

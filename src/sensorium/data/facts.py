@@ -156,9 +156,10 @@ class Facts:
         return [number for number, thing in enumerate(self.things) if thing.has(wanted)]
 
     def count(self, wanted: Mapping[str, str]) -> int | None:
-        """How many things have it; None where nobody knows: a crowd, or things that are not all named."""
+        """How many things have it; None where nobody knows: a crowd, or what is not complete."""
         counts = [self.things[number].count for number in self.which(wanted)]
-        known = "things" in self.complete and None not in counts
+        needed = {"things", *wanted} - {"name"}
+        known = needed <= set(self.complete) and None not in counts
         return sum(one for one in counts if one is not None) if known else None
 
     def holds(self, subject: int, predicate: str, objects: tuple[int, ...]) -> bool | None:
