@@ -241,6 +241,15 @@ def test_backgrounds_keep_between_the_tones_of_their_tint(kind):
     assert (len(np.unique(ground.reshape(-1, 3), axis=0)) > 1) == (kind != "plain")
 
 
+def test_textures_are_stated_where_they_can_be_seen(stills, atlas):
+    for scene in stills:
+        facts = facts_of(scene, atlas)
+        for placed, thing in zip(scene.things, facts.things, strict=True):
+            assert bool(thing.value("material")) == (placed.side_px >= 16 and thing.name != "fish")
+        stated = all(thing.value("material") for thing in facts.things)
+        assert ("material" in facts.complete) == stated
+
+
 def test_of_colours_of_drawings_nothing_is_said(stills, atlas):
     """So scenes with one do not claim to name all that is red; those without do."""
     for scene in stills:

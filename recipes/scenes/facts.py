@@ -9,7 +9,7 @@ from recipes.scenes.scene import Look, Placed, Scene
 from sensorium.data.facts import Event, Facts, Medium, Thing
 
 COMPLETE = ("things", "relations", "events", "size")
-LOOKS = ("colour", "material")  # are complete as well, unless there are drawings, which have their own
+LEAST_TEXTURE_PX = 16  # of a thing's side: on smaller ones textures look alike, and none is stated
 LICENCE = "CC0-1.0"
 
 
@@ -39,11 +39,21 @@ def facts_of(scene: Scene, atlas: Atlas | None = None, path: str = "") -> Facts:
         relations=relations(boxes, rings, scene.side_px),
         events=tuple(_event(number, thing) for number, thing in enumerate(scene.things) if thing.motion),
         setting={"background": (scene.background.kind,), "background colour": (scene.background.tint,)},
-        complete=(*COMPLETE, *(() if any(not thing.look.colour for thing in scene.things) else LOOKS)),
+        complete=(*COMPLETE, *_complete(scene)),
         source="sensorium scenes",
         licence=LICENCE if not atlas.drawings else "",
         split=scene.split,
     )
+
+
+def _complete(scene: Scene) -> list[str]:
+    """Colours and materials, unless something has one that is not stated: drawings have their own."""
+    colours = all(thing.look.colour for thing in scene.things)
+    return ["colour"] * colours + ["material"] * (colours and all(_texture(thing) for thing in scene.things))
+
+
+def _texture(thing: Placed) -> str:
+    return thing.look.material if thing.side_px >= LEAST_TEXTURE_PX else ""
 
 
 def look_of(thing: Thing) -> Look:
@@ -52,7 +62,7 @@ def look_of(thing: Thing) -> Look:
 
 
 def _thing(thing: Placed, scene: Scene, atlas: Atlas) -> Thing:
-    said = {"colour": thing.look.colour, "material": thing.look.material, "size": thing.size}
+    said = {"colour": thing.look.colour, "material": _texture(thing), "size": thing.size}
     states = [(time_s, thing.at(time_s, atlas)) for time_s in scene.times_s]
     track = tuple(_at(time_s, *state.box) for time_s, state in states if state is not None)
     return Thing(

@@ -15,7 +15,7 @@ import numpy as np
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.held_out import may_say
 from recipes.scenes.sample import sample_looks
-from recipes.scenes.words import NUMBERS, a, described, listed, phrase, plural, reference, values
+from recipes.scenes.words import NUMBERS, a, described, listed, phrase, plural, reference, textured, values
 
 from sensorium.data.facts import OPPOSITE, Facts
 from sensorium.data.table import Side
@@ -104,14 +104,15 @@ def total(asked: Asked) -> Turn:
 def exists(asked: Asked) -> Turn | None:
     """Half of what is not there is put together of what is."""
     facts, random = asked.facts, asked.random
+    forms = [form for form in FORMS if textured(facts) or "material" not in form]
     if random.random() < 0.5:
         number = random.randrange(len(facts.things))
-        wanted = values(facts.things[number], random.choice(FORMS))
+        wanted = values(facts.things[number], random.choice(forms))
         return Turn("exists", (f"Is there {a(phrase(wanted))}?",), "yes", (number,))
     for _ in range(20):
         one, two = (values(random.choice(facts.things), ("name", "colour", "material")) for _ in range(2))
         mixed = one | {aspect: value for aspect, value in two.items() if random.random() < 0.5 and aspect in one}
-        form = random.choice(FORMS)
+        form = random.choice(forms)
         said = mixed if random.random() < 0.5 else asked.other_look()
         wanted = {aspect: said[aspect] for aspect in form if said.get(aspect)}
         if wanted and not facts.which(wanted) and asked.may_say(list(wanted.values())):

@@ -44,6 +44,11 @@ def described(thing: Thing, size: bool = True) -> str:
     return a(phrase({aspect: value for aspect, value in found.items() if value != UNSAID}))
 
 
+def textured(facts: Facts) -> bool:
+    """Whether the texture of every shape is stated, so that things can be told by it."""
+    return all(thing.value("material") or not thing.value("colour") for thing in facts.things)
+
+
 def reference(facts: Facts, number: int, random: Random, without: Sequence[str] = ()) -> str | None:
     """Words that fit one thing only, as few as do: "the red star"; None when nothing tells it from the others.
 
@@ -51,7 +56,8 @@ def reference(facts: Facts, number: int, random: Random, without: Sequence[str] 
         without: aspects that are not said, for instance since they are asked.
     """
     thing = facts.things[number]
-    known = [aspect for aspect in ORDER if aspect not in without and thing.value(aspect)]
+    unsaid = {*without, *(() if textured(facts) else ("material",))}
+    known = [aspect for aspect in ORDER if aspect not in unsaid and thing.value(aspect)]
     for count in range(1, len(known) + 1):
         found = [values(thing, aspects) for aspects in combinations(known, count)]
         fitting = [wanted for wanted in found if facts.which(wanted) == [number]]
