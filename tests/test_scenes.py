@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from recipes.scenes.atlas import Atlas, on_white
+from recipes.scenes.atlas import Atlas
 from recipes.scenes.facts import facts_of
 from recipes.scenes.materials import MATERIALS
 from recipes.scenes.palette import COLOURS, TINTS, nearest_colour
@@ -264,15 +264,6 @@ def test_a_drawing_keeps_its_proportions_and_its_colours(atlas):
     drawn = atlas.cut_out("fish", "", "", 45)
     assert drawn.shape == (22, 45, 4)
     assert drawn[20, 40].tolist() == [180, 20, 200, 255]
-
-
-def test_paper_around_a_drawing_becomes_transparent_and_paper_inside_stays():
-    page = np.full((20, 20, 3), 255, np.uint8)
-    page[5:15, 5:15] = (200, 0, 0)
-    page[8:12, 8:12] = 255
-    alpha = on_white(page)[..., 3]
-    assert alpha[0, 0] == alpha[4, 10] == 0
-    assert alpha[10, 10] == alpha[6, 6] == 255
 
 
 @pytest.mark.parametrize(

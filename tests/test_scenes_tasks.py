@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from recipes.pictograms.concepts import Picture, folder
 from recipes.scenes.atlas import Atlas
-from recipes.scenes.drawings import have_drawings, load_drawings
+from recipes.scenes.drawings import have_drawings, load_drawings, on_white
 from recipes.scenes.episodes import Making
 from recipes.scenes.tasks import HAPPENINGS, KINDS, YES_NO, answers, tasks
 
 from sensorium.data.table import write_rows
 from sensorium.evaluate import Among, Results
-from sensorium.types import Part, Reply, Signal
+from sensorium.types import InputError, Part, Reply, Signal
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,11 @@ def test_tasks_are_the_same_for_the_same_seed(made):
     assert again[0].conversations == made["relation"].conversations
 
 
+def test_a_kind_that_is_unknown_is_refused_in_a_sentence():
+    with pytest.raises(InputError, match="no scenes are made for 'taste'; there are describe, "):
+        tasks(Making(atlas=Atlas()), 1, kinds=["taste"])
+
+
 # --- drawings
 
 
@@ -121,3 +126,22 @@ def test_drawings_are_free_ones_of_the_side(table):
     assert train["cat"][30, 30].tolist() == [200, 6, 0, 255], "of the style that comes first"
     assert train["cat"][0, 0, 3] == 0
     assert Atlas(train).extent("cat", 48) == (32, 48)
+
+
+def test_paper_around_a_drawing_becomes_transparent_and_paper_inside_stays():
+    page = np.full((20, 20, 3), 255, np.uint8)
+    page[5:15, 5:15] = (200, 0, 0)
+    page[8:12, 8:12] = 255
+    alpha = on_white(page)[..., 3]
+    assert alpha[0, 0] == alpha[4, 10] == 0
+    assert alpha[10, 10] == alpha[6, 6] == 255
+
+
+def test_the_rim_of_a_drawing_is_unmixed_from_the_paper():
+    page = np.full((20, 20, 3), 255, np.uint8)
+    page[5:15, 5:15] = (228, 128, 128)  # half of it paper
+    page[6:14, 6:14] = (200, 0, 0)
+    found = on_white(page)
+    assert found[5, 10, :3].tolist() == [200, 0, 0]
+    assert found[5, 10, 3] == pytest.approx(255 / 2, abs=2)
+    assert found[10, 10].tolist() == [200, 0, 0, 255]

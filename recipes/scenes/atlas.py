@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 from recipes.scenes.materials import second_tone
 from recipes.scenes.palette import COLOURS, LEAST_DISTANCE, TINTS, distances, tints_for
 from recipes.scenes.shapes import KINDS, OUTLINES, OVER, TURNING, large_mask
@@ -108,12 +108,3 @@ def _cut(name: str, array: np.ndarray) -> Image.Image:
         raise InputError(f"the drawing {name!r} is empty: nothing of it is opaque")
     found = np.where(found[..., 3:] >= FAINTEST, found, 0)
     return Image.fromarray(_inked(found), "RGBA")
-
-
-def on_white(picture: np.ndarray, paper: int = 245) -> np.ndarray:
-    """A drawing (H, W, 3) uint8 on white as RGBA: the paper that is reached from the edge becomes transparent."""
-    bare = np.pad((picture >= paper).all(2), 1, constant_values=True).astype(np.uint8) * 255
-    paperlike = Image.fromarray(bare).copy()  # what shares memory with an array may not be filled
-    ImageDraw.floodfill(paperlike, (0, 0), 128)
-    outside = np.asarray(paperlike)[1:-1, 1:-1] == 128
-    return np.dstack([picture, np.where(outside, 0, 255).astype(np.uint8)])

@@ -21,7 +21,7 @@ from recipes.scenes.scene import Look, Scene
 from sensorium.data.facts import Facts
 from sensorium.data.table import Side
 from sensorium.recipe import Maker
-from sensorium.types import Conversation, Message, Part, as_message
+from sensorium.types import Conversation, InputError, Message, Part, as_message
 
 STILL: Mapping[str, float] = {
     "describe": 2, "name": 1, "colour": 1, "material": 1, "size": 1, "exists": 1.5, "is it": 1, "relation": 1.5,
@@ -83,7 +83,12 @@ def episode(task: str, random: Random, making: Making, name: str = "", path: str
 
     Args:
         name, path: of the medium, for the facts.
+
+    Raises:
+        InputError: there is no such kind.
     """
+    if task not in (*STILL, *MOVING):
+        raise InputError(f"no scenes are made for {task!r}; there are {', '.join((*STILL, *MOVING))}")
     while True:
         looks, wanted = _looks(task, random, making)
         scene = sample_scene(
