@@ -14,7 +14,7 @@ from sensorium.recipe import Recipe
 RECIPE = Recipe(
     name="pictograms",
     about="Pictures with words, from public drawing sets: nano and smol, the models in the box.",
-    data=pictures.make,
+    data=lambda: pictures.make(),
     codecs={
         "image": IMAGE,
         "image-read": learner(),

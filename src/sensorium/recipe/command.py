@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -62,10 +63,10 @@ def app(recipe: Recipe) -> typer.Typer:
 
 
 def _data(made: typer.Typer, recipe: Recipe) -> None:
-    @made.command()
-    def data() -> None:
-        """Fetch the sources, and write the table with its attribution file."""
-        typer.echo(recipe.data())
+    @made.command("data", help="Fetch the sources, and write the table with its attribution file.")
+    @wraps(recipe.data)
+    def data(**options: Any) -> None:
+        typer.echo(recipe.data(**options))
 
 
 def _codec(made: typer.Typer, recipe: Recipe) -> None:

@@ -34,7 +34,8 @@ class Recipe:
     Args:
         name: of the recipe.
         about: one sentence.
-        data: fetches the sources and writes the table with its attribution file; returns the folder.
+        data: fetches the sources and writes the table with its attribution file; returns the folder. Its parameters,
+            with their types and defaults, are the options of the command.
         codecs: those that are trained, by name.
         models: a plan for every language model, a learner for every judge, by name.
         evaluate: measures a model; its parameters, with their types and defaults, are the options of the command.
@@ -42,7 +43,7 @@ class Recipe:
 
     name: str
     about: str
-    data: Callable[[], Any]
+    data: Callable[..., Any]
     codecs: Mapping[str, Learner] = field(default_factory=dict)
     models: Mapping[str, Plan | Learner] = field(default_factory=dict)
     evaluate: Callable[..., Any] | None = None

@@ -1,0 +1,1 @@
+"""Scenes of plain shapes and drawings, still and moving, with exact facts."""

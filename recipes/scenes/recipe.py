@@ -1,0 +1,9 @@
+"""The recipe ``scenes``: pictures and clips with exact facts; see README.md."""
+
+from __future__ import annotations
+
+from recipes.scenes.data import make
+
+from sensorium.recipe import Recipe
+
+RECIPE = Recipe(name="scenes", about="Scenes of shapes and drawings, still and moving, with exact facts.", data=make)
