@@ -295,6 +295,9 @@ class ChatTemplate:
     def __init__(self, source: str, names: Mapping[str, Any]):
         self.source, self.names = source, dict(names)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ChatTemplate, (self.source, self.names)  # without what was compiled, for other processes
+
     @cached_property
     def _render(self) -> Callable[..., str]:
         if len(self.source) > MOST_SOURCE:
