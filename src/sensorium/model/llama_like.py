@@ -19,6 +19,8 @@ def unlike_llama(lm: Any) -> str | None:
     config = lm.config
     if config.model_type not in ARCHITECTURES:
         return f"{config.model_type} models (known: {', '.join(sorted(ARCHITECTURES))})"
+    if not lm.base_model.layers:
+        return "no layers"
     if config.hidden_act != "silu":
         return f"the activation {config.hidden_act!r}"
     if has_window(config):
