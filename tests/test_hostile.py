@@ -117,7 +117,7 @@ def test_answers_whole_and_streamed_are_compared_as_one():
 def test_the_short_storm_breaks_no_promise(tmp_path):
     """The promise of time is looser than the benchmark's own: on a small and busy machine the attackers, the server and
     the quiet client share the cores, and the storm is short, so that a few seconds of it decide."""
-    command = [sys.executable, "-m", "benchmarks.hostile", "nano", "--short", "--slower", "60", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.hostile", "nano", "--short", "--slower", "300", "--out", str(tmp_path)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=580)
     found = json.loads((tmp_path / "hostile.json").read_text(encoding="utf-8"))
     assert [one for one in found["promises"] if not one["holds"]] == []
