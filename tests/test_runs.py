@@ -123,3 +123,14 @@ def test_under_torchrun_one_process_encodes_and_both_train(tmp_path):
     first, second = ((tmp_path / f"told-{rank}").read_text().split() for rank in (0, 1))
     assert (first[0], second[0]) == ("1", "0")
     assert first[1:] == second[1:]
+
+
+def test_a_run_that_was_killed_in_its_first_save_starts_as_it_did(tmp_path, monkeypatch):
+    chats(tmp_path / "a.jsonl", "user", "assistant")
+    started = []
+    monkeypatch.setattr(runs, "start_at_places", lambda grown, hidden, following, codecs: started.append(codecs))
+    data = Data(sources=(Source(path=tmp_path / "a.jsonl"),))
+    (tmp_path / "run" / "checkpoints" / ".step-00000001.cut").mkdir(parents=True)
+    start(toys(), data, config(), tmp_path / "run")
+    start(toys(), data, config(max_steps=3), tmp_path / "run")
+    assert started == [["toy"]], "once, and not again where a checkpoint is whole"

@@ -32,7 +32,7 @@ from sensorium.device import computing
 from sensorium.files import atomic_file
 from sensorium.modalities import modality
 from sensorium.model.align import start_at_places
-from sensorium.training import NextTokenLoss, TrainConfig, TrainResult, fit, machine
+from sensorium.training import NextTokenLoss, TrainConfig, TrainResult, checkpoint, fit, machine
 from sensorium.training.loop import CHECKPOINTS
 from sensorium.training.losses import Among
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Signal
@@ -130,7 +130,7 @@ def start(grown: Any, data: Data, config: TrainConfig, out: Path) -> TrainResult
         samples, held_out = _read(grown, data, config, out)
         weights = data.weights if data.weights is not None else balanced(samples, grown.vocabulary)
         loss = NextTokenLoss(weights, among=data.among)
-        if grown.new and not (out / CHECKPOINTS).exists():
+        if grown.new and not checkpoint.is_any(out / CHECKPOINTS):
             _start_at_places(grown, samples, config, apart)
         if world.is_first:
             _choose(grown, samples, data, config, loss, out)

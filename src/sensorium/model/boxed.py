@@ -39,7 +39,7 @@ def start_at_boxed(grown: Grown, codecs: Collection[str], box: Path = folder.IN_
             if name not in codecs or name in found or not is_same:
                 continue
             here = slice(start, layout.stop - vocabulary.text_size)
-            grown.embedding.rows.start_codec_at(name, rows["input"][here])
-            grown.head.rows.start_codec_at(name, rows["output"][here])
+            grown.embedding.rows.start_codec_at(name, rows["input"][here].to(grown.device))
+            grown.head.rows.start_codec_at(name, rows["output"][here].to(grown.device))
             found.append(name)
     return found

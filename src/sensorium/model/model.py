@@ -171,10 +171,6 @@ def _load_codecs(folder: Path, head: Head, vocabulary: Vocabulary) -> dict[str, 
     return codecs
 
 
-def _loaded(folder: Path, head: Head, vocabulary: Vocabulary, base: Any) -> Base:
-    return _load_whole(folder, vocabulary) if head.base is None else _load_on_base(folder, head.base, vocabulary, base)
-
-
 def _check_ids(loaded: Base, folder: Path) -> None:
     """InputError for a tokenizer with ids beyond the model's rows."""
     known = loaded.tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False)

@@ -132,6 +132,7 @@ class _Workers:
         self._places = threading.BoundedSemaphore(MOST)
         self.all: list[_Worker] = []
         self._idle: list[_Worker] = []
+        self._lock = threading.Lock()
 
     def open(self, modality: str, data: bytes, where: str, wish: Mapping[str, Any]) -> Signal:
         with self._places:
@@ -149,18 +150,21 @@ class _Workers:
             return found
 
     def _take(self, modality: str) -> _Worker:
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.lives:
-                return worker
-            worker.end()
-            self.all.remove(worker)
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.lives:
+                    return worker
+                worker.end()
+                self.all.remove(worker)
         worker = _Worker(modality)
-        self.all.append(worker)
+        with self._lock:
+            self.all.append(worker)
         return worker
 
     def _keep(self, worker: _Worker) -> None:
-        (self._idle.append if worker.lives else self.all.remove)(worker)
+        with self._lock:
+            (self._idle.append if worker.lives else self.all.remove)(worker)
 
     def close(self) -> None:
         for worker in self.all:

@@ -23,7 +23,7 @@ from sensorium.types import TEXT, Conversation, InputError, Part
 from sensorium.vocabulary import Vocabulary
 
 # Private-use characters stand for the parts while the chat template is applied. Should they occur in a
-# user's text, nothing is confused: the template never sees that text.
+# user's text, nothing is confused: the template never sees that text. Of tools, which it does see, they are refused.
 MARK = "\ue0f0"
 CALL = "<tool_call>"
 """What opens the call of a tool, in the form that most templates tell (Hermes, Qwen, SmolLM3)."""
@@ -216,8 +216,11 @@ class Stream:
             {"role": role, "content": "".join(f"{MARK}{number}/{MARK}" for number in numbers)}
             for role, numbers in turns
         ]
-        if (found := self._special_strings.search(json.dumps(list(tools), ensure_ascii=False))) is not None:
+        told = json.dumps(list(tools), ensure_ascii=False)
+        if (found := self._special_strings.search(told)) is not None:
             raise InputError(f"a tool's description spells the special token {found[0]!r}; write it otherwise")
+        if MARK in told:
+            raise InputError(f"a tool's description holds the character U+{ord(MARK):04X}; leave it out")
         text = self._chat_template.render(messages, reply, tools)
         pieces = PLACEHOLDER.split(text)
         items: list[str | int] = [int(piece) if i % 2 else piece for i, piece in enumerate(pieces)]

@@ -169,6 +169,11 @@ def facts_of(grown: Any) -> dict[str, Any]:
     }
 
 
+def is_any(folder: str | PathLike[str]) -> bool:
+    """Whether a checkpoint was written whole, damaged since or not."""
+    return bool(_folders(folder))
+
+
 def _folders(folder: str | PathLike[str]) -> list[Path]:
     """Checkpoints from oldest to newest; a folder half written has another name."""
     return sorted(path for path in Path(folder).glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name))

@@ -83,7 +83,8 @@ class Scheduler:
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        with self._changed:  # else the queue may change while it is counted
+            return len(self._waiting)
 
     @property
     def writing(self) -> int:
