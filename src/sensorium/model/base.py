@@ -74,7 +74,7 @@ def load_tokenizer(place: str, **options: Any) -> Any:
     from transformers import AutoTokenizer
 
     with told(f"the tokenizer in {place} is damaged, or needs what is not here"):
-        tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, trust_remote_code=False, **options)
+        tokenizer: Any = AutoTokenizer.from_pretrained(place, use_fast=True, trust_remote_code=False, **options)
         if not tokenizer.is_fast:
             raise InputError("it is no fast tokenizer, which is needed to place media in text")
         tokenizer.decode(tokenizer("Hello", add_special_tokens=False)["input_ids"])  # wrong settings show when used
