@@ -50,12 +50,13 @@ class Prompt:
             InputError: it is empty, holds an id that the model does not have, or is longer than the model's context.
         """
         model = served.model
-        text, ids, offsets = "", given, []
+        text, ids, offsets = "", [], []
         if isinstance(given, str):
             encoded = model.tokenizer(given, add_special_tokens=True, return_offsets_mapping=True)
-            text, ids, offsets = given, encoded["input_ids"], _starts(encoded["offset_mapping"])
+            text, ids, offsets = given, list(encoded["input_ids"]), _starts(encoded["offset_mapping"])
         else:
             check_ids(given, model)
+            ids = given
         if not ids:
             raise InputError("the prompt is empty; give at least one token")
         _check_length(ids, model, room)
