@@ -20,6 +20,7 @@ import pytest
 from serving import Greys, Running, as_uri, ask, picture, png, running, tiny_assistant
 
 from sensorium.modalities import modality
+from sensorium.serve.http import images
 from sensorium.serve.http.schemas import ContentPart, RequestMessage
 from sensorium.serve.http.server import EventStream
 from sensorium.serve.media.messages import Reader
@@ -586,6 +587,16 @@ def test_a_streamed_picture_is_shown_on_its_way(client):
     assert {(one.format, one.size) for one in pictures} == {("WEBP", (64, 32))}
     assert len({event.b64_json for event in events}) == 4, "each shows more than the one before"
     assert [event.type for event in client.images.generate(**options, stream=True)] == ["image_generation.completed"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"stream": True}, {"stream": True, "partial_images": 3}], ids=str)
+def test_pictures_become_files_at_the_desk_and_once(server, monkeypatch, fields):
+    made, file = [], images._file
+    monkeypatch.setattr(images, "_file", lambda *rest: made.append(threading.current_thread().name) or file(*rest))
+    reply = server.post("/v1/images/generations", {"prompt": "a heart", "size": "64x32", **fields})
+    assert reply.status_code == 200 and "b64_json" in reply.text
+    assert len(made) == 1 + fields.get("partial_images", 0)
+    assert all(name.startswith("sensorium-desk") for name in made)
 
 
 def test_what_is_not_written_yet_is_blank(client, model):

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import threading
 
 import openai
 import pytest
@@ -13,6 +14,7 @@ import torch
 from serving import running, tiny_assistant
 
 from sensorium.generate import Assistant
+from sensorium.serve.http import completions, prompts
 
 TEXTS = ["hello what is this", "héllo ☃ 日本", "  two  spaces\nand a line", "hello <|end|> what"]
 
@@ -107,6 +109,43 @@ def test_a_prompt_may_fill_the_context(client, model):
         with pytest.raises(openai.BadRequestError) as caught:
             client.completions.create(model="tiny", echo=True, logprobs=0, **wrong)
         assert (caught.value.code, caught.value.param) == ("context_length_exceeded", "prompt")
+
+
+def lone_bytes(model, text: str) -> list[int]:
+    """An id for each byte of a text."""
+    shown = [model.tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str(one)[0][0] for one in text]
+    return [model.tokenizer.convert_tokens_to_ids(byte) for one in shown for byte in one]
+
+
+@pytest.mark.parametrize("behind", ["☃", "a", "日本", "😀😀"])
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 2000])
+def test_bytes_that_are_no_character_take_linear_time_to_spell(server, model, monkeypatch, behind, count):
+    wrong = lone_bytes(model, "é")[1:] * count
+    ids = [*lone_bytes(model, "a"), *wrong, *lone_bytes(model, behind), *wrong]
+    lengths, decoded = [], prompts._decoded
+    monkeypatch.setattr(prompts, "_decoded", lambda ids, served: lengths.append(len(ids)) or decoded(ids, served))
+    pieces = prompts.spelled(ids, server.state.registry.get("tiny"))
+    assert len(pieces) == len(ids) and "".join(pieces) == model.tokenizer.decode(ids)
+    assert sum(lengths) < 30 * len(ids)
+
+
+def test_ids_are_spelled_only_for_an_echo_and_never_before_their_number_is_known(client, model, monkeypatch):
+    monkeypatch.setattr(prompts, "spelled", None)
+    told = client.completions.create(model="tiny", prompt=[5, 6], logprobs=1, max_tokens=1)
+    assert len(told.choices[0].logprobs.tokens) == 1
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.completions.create(model="tiny", prompt=[5] * 100_000, echo=True, logprobs=0, max_tokens=0)
+    assert caught.value.code == "context_length_exceeded"
+
+
+def test_what_was_written_is_told_at_the_desk(client, monkeypatch):
+    threads, told = [], completions.logprobs_of
+    monkeypatch.setattr(
+        completions, "logprobs_of", lambda *rest: threads.append(threading.current_thread().name) or told(*rest)
+    )
+    client.completions.create(model="tiny", prompt=["a", "b"], echo=True, logprobs=1, max_tokens=2)
+    assert len(threads) == 4, "of two prompts and two answers"
+    assert all(name.startswith("sensorium-desk") for name in threads)
 
 
 def test_codes_of_media_are_named(client, model):

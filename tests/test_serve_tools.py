@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore
 from typing import Any, Literal
 
 import pytest
@@ -15,7 +17,10 @@ from serving import Running, ask, running, tiny_assistant
 from test_structured import HOSTILE, REFUSED
 
 from sensorium.generate.tools import call_text
+from sensorium.serve.http import compilers, structured
+from sensorium.serve.http.errors import ApiError
 from sensorium.serve.http.tools import CallDeltas, read_calls
+from sensorium.serve.writing.desk import CLIENT
 
 pytest.importorskip("llguidance")
 CHAT = "/v1/chat/completions"
@@ -275,10 +280,6 @@ def test_hostile_schemas_harm_nobody(server):
 
 
 def test_what_takes_too_long_is_given_up(server, monkeypatch):
-    from threading import Event
-
-    from sensorium.serve.http import structured
-
     go = Event()
     monkeypatch.setattr(structured, "COMPILE_S", 0.05)
     monkeypatch.setattr(structured.Structured, "form", lambda self: go.wait(30))
@@ -287,6 +288,65 @@ def test_what_takes_too_long_is_given_up(server, monkeypatch):
     finally:
         go.set()
     assert reply.status_code == 400 and "simpler" in reply.json()["error"]["message"]
+
+
+def test_a_quiet_clients_schema_does_not_wait_for_those_of_another(monkeypatch):
+    go, begun, form = Event(), Semaphore(0), structured.Structured.form
+
+    def heavy(body):
+        if body.tools:
+            begun.release()
+            go.wait(30)
+        return form(body)
+
+    monkeypatch.setattr(structured, "COMPILE_S", 1)
+    monkeypatch.setattr(structured.Structured, "form", heavy)
+    with running(api_keys=("loud", "quiet")) as both, ThreadPoolExecutor(4) as pool:
+        loud, quiet = ({"headers": {"Authorization": f"Bearer {key}"}} for key in ("loud", "quiet"))
+        tool = {"type": "function", "function": {"name": "f"}}
+        waiting = [pool.submit(both.post, CHAT, HOW | {"tools": [tool], "max_tokens": 2}, **loud) for _ in range(4)]
+        try:
+            assert begun.acquire(timeout=30)
+            body = HOW | {"response_format": {"type": "json_object"}, "max_tokens": 2}
+            assert both.post(CHAT, body, **quiet).status_code == 200
+        finally:
+            go.set()
+        assert {one.result().status_code for one in waiting} <= {200, 400}
+
+
+def test_the_time_of_a_form_begins_with_its_turn_and_few_of_one_client_wait(monkeypatch):
+    monkeypatch.setattr(compilers, "MOST_WAITING", 2)
+
+    async def use():
+        lines, go, done = compilers.Compilers(), Event(), []
+        with pytest.raises(TimeoutError):
+            await lines.run(lambda: go.wait(30), 0.01)
+        waiting = [asyncio.ensure_future(lines.run(lambda: done.append(1), 0.5)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(ApiError, match="2 schemas of this client wait already") as caught:
+            await lines.run(int, 1)
+        assert caught.value.status == 429
+        CLIENT.set("another")
+        with pytest.raises(ZeroDivisionError):
+            await lines.run(lambda: 1 / 0, 30)
+        assert await lines.run(int, 30) == 0, "what fails leaves its place"
+        await asyncio.sleep(0.6)
+        assert not done, "what takes too long keeps its place"
+        go.set()
+        await asyncio.gather(*waiting)
+
+    asyncio.run(use())
+
+
+def test_all_schemas_of_a_request_are_bounded_together(server):
+    def tools(count: int) -> list[dict[str, Any]]:
+        schema = {"type": "object", "properties": {"a": {"const": "a" * 50_000}}}
+        return [{"type": "function", "function": {"name": f"f{n}", "parameters": schema}} for n in range(count)]
+
+    reply = server.post(CHAT, HOW | {"tools": tools(6)})
+    assert reply.status_code == 400 and "262144 bytes together" in reply.json()["error"]["message"]
+    reply = server.post(CHAT, HOW | {"tools": tools(6), "tool_choice": "none", "max_tokens": 2})
+    assert reply.status_code == 200, "nothing of them is compiled"
 
 
 def test_without_the_library_a_sentence_says_what_to_install(monkeypatch):

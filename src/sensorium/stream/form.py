@@ -113,12 +113,7 @@ class Form:
 
 def json_rule(schema: Mapping[str, Any], lenient: bool = False) -> str:
     """The right side of a grammar's rule for JSON that fits a schema; see `Form.schema`."""
-    try:
-        text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"the schema is not JSON ({error}); give a JSON schema") from error
-    _check_size(text, "the schema")
-    schema = json.loads(text)
+    schema = json.loads(json_text(schema))
     if _depth(schema) > MAX_DEPTH:
         raise InputError(f"the schema is more than {MAX_DEPTH} levels deep; make it flatter, or refer to parts by $ref")
     nodes = list(_nodes(schema))
@@ -129,6 +124,16 @@ def json_rule(schema: Mapping[str, Any], lenient: bool = False) -> str:
             _close_object(node)
             _bound_number(node)
     return "%json " + json.dumps(schema | {"x-guidance": WRITING | {"lenient": lenient}}, ensure_ascii=False)
+
+
+def json_text(schema: Mapping[str, Any]) -> str:
+    """A schema as JSON; InputError when it is none, or too large."""
+    try:
+        text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the schema is not JSON ({error}); give a JSON schema") from error
+    _check_size(text, "the schema")
+    return text
 
 
 def _check_size(text: str, what: str) -> None:

@@ -43,7 +43,7 @@ async def chat(body: ChatRequest, request: Request, server: Shared) -> Any:
 async def _start(body: ChatRequest, request: Request, server: Server, served: Served) -> Writing:
     sampling = body.sampling()
     server.check(body.answers, sampling.get("max_tokens"))
-    form = await compiled(body, served)
+    form = await compiled(body, served, server.compilers)
     served.model.grammar(body.modalities, form=form)  # refuses what cannot be written before media are read
     _check_formats(body, served)
     conversation = await server.reader.conversation(plain(body.messages), served, client_of(request))

@@ -60,7 +60,8 @@ async def _read(body: CompletionRequest, given: list[str | list[int]], served: S
     """The prompts, and where they are echoed with log-probabilities, those; one prompt at a time."""
     room = 1 if body.max_tokens is None else body.max_tokens
     await check_length((one for one in given if isinstance(one, str)), served)
-    prompts = [await served.at_desk(Prompt.of, one, served, room) for one in given]  # others may come in between
+    echo = bool(body.echo)
+    prompts = [await served.at_desk(Prompt.of, one, served, room, echo) for one in given]  # others may come in between
     echoes = []
     for prompt in prompts:
         logs = None
@@ -104,7 +105,10 @@ class _Asked:
         else:
             found, usage = await server.written(served, writing, body.wanted)
             written = list(found)
-        choices = [self._choice(index, one, self.echoes[index // body.wanted]) for index, one in enumerate(written)]
+        choices = [  # others may come in between
+            await served.at_desk(self._choice, index, one, self.echoes[index // body.wanted])
+            for index, one in enumerate(written)
+        ]
         return CompletionReply(
             id=new_id("cmpl"), created=int(time.time()), model=served.name, choices=choices, usage=usage
         )

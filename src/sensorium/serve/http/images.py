@@ -141,8 +141,11 @@ async def _whole(
 
 
 def _item(part: Part, side_px: tuple[int, int] | None, body: ImageRequest) -> ImageItem:
-    codes = [] if part.codes is None else part.codes.tolist()
-    return ImageItem(b64_json=_file(part, side_px, body)["b64_json"], codec=part.codec, codes=codes)
+    return ImageItem(b64_json=_file(part, side_px, body)["b64_json"], codec=part.codec, codes=_codes(part))
+
+
+def _codes(part: Part) -> list[int]:
+    return [] if part.codes is None else part.codes.tolist()
 
 
 def _file(part: Part, side_px: tuple[int, int] | None, body: ImageRequest) -> dict[str, str]:
@@ -206,14 +209,15 @@ async def _events(
         for event in step.events:
             if sketches is not None and (number := sketches.due(event)) is not None:
                 sketch = await served.at_desk(sketches.sketch, ids)
-                told = {"partial_image_index": number, "created_at": created, **_file(sketch, side_px, body)}
+                file = await served.at_desk(_file, sketch, side_px, body)
+                told = {"partial_image_index": number, "created_at": created, **file}
                 yield {"type": "image_generation.partial_image", **told}
             if isinstance(event, Medium):
                 done = event.part
     assert done is not None and done.modality != TEXT, "the grammar lets nothing else be written"
     (part,) = await served.at_desk(served.model.senses.decode, [done])
-    item = await served.at_desk(_item, part, side_px, body)
+    file = await served.at_desk(_file, part, side_px, body)
     usage = writing.usage()
     server.metrics.count(served.name, usage)
-    told = {"created_at": created, "codec": item.codec, "codes": item.codes, **_file(part, side_px, body)}
+    told = {"created_at": created, "codec": part.codec, "codes": _codes(part), **file}
     yield {"type": "image_generation.completed", **told, "usage": _usage(usage).model_dump()}

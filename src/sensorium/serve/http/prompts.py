@@ -20,15 +20,20 @@ from sensorium.serve.registry import Served, context_of
 from sensorium.serve.writing.transcript import UNFINISHED, Text, Transcript
 from sensorium.types import InputError, TooLong
 
+LONGEST_CHARACTER = 4
+"""In bytes of UTF-8, and so in ids."""
+MOST_WAITING = 2 * LONGEST_CHARACTER
+"""Ids that are decoded again with each one that follows."""
+
 
 @dataclass(frozen=True)
 class Prompt:
     """What is continued.
 
     Args:
-        text: as it is echoed.
+        text: as it is echoed; empty for ids that are not.
         ids: not empty.
-        offsets: where in the text each id begins; bytes of one character begin with it.
+        offsets: where in the text each id begins; bytes of one character begin with it. Empty where the text is.
         about_media: whether there are codes of media among the ids.
     """
 
@@ -38,23 +43,26 @@ class Prompt:
     about_media: bool
 
     @classmethod
-    def of(cls, given: str | list[int], served: Served, room: int) -> Prompt:
-        """A prompt of text or ids, after which ``room`` ids are to be written.
+    def of(cls, given: str | list[int], served: Served, room: int, echo: bool) -> Prompt:
+        """A prompt of text or ids, after which ``room`` ids are to be written; ids are spelled for an echo alone.
 
         Raises:
             InputError: it is empty, holds an id that the model does not have, or is longer than the model's context.
         """
         model = served.model
+        text, ids, offsets = "", [], []
         if isinstance(given, str):
             encoded = model.tokenizer(given, add_special_tokens=True, return_offsets_mapping=True)
-            text, ids, offsets = given, encoded["input_ids"], _starts(encoded["offset_mapping"])
+            text, ids, offsets = given, list(encoded["input_ids"]), _starts(encoded["offset_mapping"])
         else:
             check_ids(given, model)
-            pieces = spelled(given, served)
-            text, ids, offsets = "".join(pieces), given, _offsets(pieces, readable(served, given))
+            ids = given
         if not ids:
             raise InputError("the prompt is empty; give at least one token")
         _check_length(ids, model, room)
+        if echo and not isinstance(given, str):
+            pieces = spelled(given, served)
+            text, offsets = "".join(pieces), _offsets(pieces, readable(served, given))
         about_media = any(id_ >= model.vocabulary.text_size for id_ in ids)
         return cls(text, list(ids), offsets, about_media)
 
@@ -99,22 +107,34 @@ def _before(piece: str, name: str) -> int:
 def spelled(ids: Sequence[int], served: Served) -> list[str]:
     """The text of each id; joined, that of all. Of a character of several ids, the last has it; names as `readable`."""
     pieces: list[str] = []
-    text: list[int] = []  # ids since the last that has a name
-    told = read = 0
+    text: list[int] = []  # the last ids since one that has a name: those told last, and those that wait
+    told = length = 0  # of these, how many ids and characters are told
     for id_, following in pairwise([*ids, None]):
         assert id_ is not None
         if id_ in served.named_ids:
             pieces += readable(served, [id_])
-            text, told, read = [], 0, 0
+            text, told, length = [], 0, 0
             continue
         text.append(id_)
-        before, whole = _decoded(text[told:read], served), _decoded(text[told:], served)
+        whole = _decoded(text, served)
         last = following is None or following in served.named_ids
-        ready = len(whole) > len(before) and (last or not whole.endswith(UNFINISHED))
-        pieces.append(whole[len(before) :] if ready else "")
+        ready = len(whole) > length and (last or not whole.endswith(UNFINISHED))
         if ready:
-            told, read = read, len(text)
+            pieces.append(whole[length:])
+            text, told = text[told:], len(text) - told
+            length = len(_decoded(text, served))
+        elif len(text) - told < MOST_WAITING:
+            pieces.append("")
+        else:  # bytes that are no character: the last few alone may still become one
+            pieces.append(whole[length : _certain(whole)])
+            text, told = text[-LONGEST_CHARACTER:], 0
+            length = _certain(_decoded(text, served))
     return pieces
+
+
+def _certain(text: str) -> int:
+    """How many characters of a text stay as they are, whatever follows."""
+    return len(text) - text.endswith(UNFINISHED)
 
 
 def _decoded(ids: list[int], served: Served) -> str:

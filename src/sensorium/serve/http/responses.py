@@ -163,7 +163,7 @@ async def respond(body: ResponseRequest, request: Request, server: Shared) -> An
 async def _start(body: ResponseRequest, request: Request, server: Server, served: Served) -> Writing:
     server.check(1, body.max_output_tokens)
     body.check_media_tools(served)
-    form = await compiled(body, served)
+    form = await compiled(body, served, server.compilers)
     served.model.grammar(body.kinds, form=form)  # refuses what cannot be written before media are read
     conversation = await server.reader.conversation(plain(body.turns), served, client_of(request))
     options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": body.offered()}

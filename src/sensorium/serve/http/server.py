@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends, Request
@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from sensorium.engines import Turn
 from sensorium.generate import plan
+from sensorium.serve.http.compilers import Compilers
 from sensorium.serve.http.errors import ApiError, as_api_error
 from sensorium.serve.http.reading import JsonReader
 from sensorium.serve.http.replies import Usage
@@ -61,6 +62,7 @@ class Server:
     reader: Reader
     metrics: Metrics
     json: JsonReader
+    compilers: Compilers = field(default_factory=Compilers)
 
     def check(self, answers: int, max_tokens: int | None) -> None:
         """Refuse what is beyond the server's limits."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from sensorium.generate.tools import Tool, calls_form
+from sensorium.serve.http.compilers import Compilers
 from sensorium.serve.http.errors import wrong
 from sensorium.serve.http.fields import String, items, whole_characters
 from sensorium.stream import Form, Spelling
-from sensorium.stream.form import ANY_OBJECT, json_rule
+from sensorium.stream.form import ANY_OBJECT, json_rule, json_text
 from sensorium.types import InputError
 
 if TYPE_CHECKING:
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
 
 COMPILE_S = 2.0
 """In which a form must be compiled. Its size and depth, and what the library may spend on it, are bounded before."""
-
-_compilers = ThreadPoolExecutor(2, thread_name_prefix="sensorium-forms")
-
+MAX_BYTES = 2**18
+"""Of all schemas of a request together, as JSON."""
 
 Schema = Annotated[dict[str, Any], AfterValidator(whole_characters)]
 FunctionName = Annotated[str, Field(pattern="^[a-zA-Z0-9_.-]{1,64}$")]
@@ -132,8 +130,9 @@ class Formed(BaseModel):
         """Of the answer's text; None for any text.
 
         Raises:
-            InputError: a schema is refused.
+            InputError: a schema is refused, or all together are too large.
         """
+        self._check_size()
         rule = self.format.rule() if self.format is not None else None
         tools, choice = self.offered(), self.choice
         if not tools:
@@ -144,6 +143,19 @@ class Formed(BaseModel):
         if choice == "auto":
             return calls_form(tools, several=several, **({} if rule is None else {"text": rule}))
         return calls_form(tools, text=None, several=several and not isinstance(choice, FunctionChoice))
+
+    def _check_size(self) -> None:
+        schemas = [tool.parameters for tool in self.offered()]
+        if self.format is not None and self.format.json_schema is not None:
+            schemas.append(self.format.json_schema.schema_)
+        size = 0
+        for schema in schemas:
+            size += len(json_text(schema).encode())
+            if size > MAX_BYTES:
+                raise InputError(
+                    f"the schemas of the tools and of the answer take more than {MAX_BYTES} bytes together; "
+                    "offer fewer tools, or simpler ones"
+                )
 
 
 class Structured(Formed):
@@ -170,11 +182,12 @@ class Structured(Formed):
         return self.tool_choice.function if isinstance(self.tool_choice, NamedTool) else self.tool_choice or "auto"
 
 
-async def compiled(body: Formed, served: Served) -> Spelling | None:
-    """The form of an answer, compiled in a thread of its own.
+async def compiled(body: Formed, served: Served, compilers: Compilers) -> Spelling | None:
+    """The form of an answer, compiled beside the event loop.
 
     Raises:
         InputError: it cannot be compiled, or takes too long.
+        ApiError: 429, the client has too many waiting to be compiled.
     """
     if not body.calls and (body.format is None or body.format.type == "text"):
         return None
@@ -185,6 +198,6 @@ async def compiled(body: Formed, served: Served) -> Spelling | None:
         return None if form is None else speller.spelling(form)
 
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(_compilers.submit(compile_)), COMPILE_S)
+        return await compilers.run(compile_, COMPILE_S)
     except TimeoutError:
         raise InputError(f"the schema takes longer than {COMPILE_S:g} s to compile; make it simpler") from None

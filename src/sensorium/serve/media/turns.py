@@ -18,9 +18,11 @@ class Turns:
     Args:
         places: how many there are.
         waiting: most that one client may have waiting for a place.
+        called: what waits.
     """
 
-    def __init__(self, places: int, waiting: int):
+    def __init__(self, places: int, waiting: int, called: str = "media"):
+        self._called = called
         self._free, self._each, self._most_waiting = places, max(1, places - 1), waiting
         self._held: Counter[str] = Counter()
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -33,7 +35,9 @@ class Turns:
         """
         line = self._waiting.get(client, ())
         if len(line) >= self._most_waiting:
-            raise busy(f"{len(line)} media of this client wait already to be read; ask again when some of them are")
+            raise busy(
+                f"{len(line)} {self._called} of this client wait already for a turn; ask again when some have had it"
+            )
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(turn)
         self._grant()
