@@ -31,6 +31,24 @@ def test_a_text_beyond_all_bounds_costs_its_first_pieces(server, monkeypatch, pa
     assert [len(args[0]) for args in jobs] == [10_000], "one piece is more than twice the context of this model"
 
 
+def test_many_short_texts_cost_no_more_than_a_long_one(server, monkeypatch):
+    served, jobs = server.state.registry.get("tiny"), []
+    submit = served._desk.submit
+    monkeypatch.setattr(served._desk, "submit", lambda job, *args: (jobs.append(args), submit(job, *args))[1])
+    reply = server.post("/v1/chat/completions", ask([{"type": "text", "text": LONG[:9_000]}] * 40))
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "context_length_exceeded"), reply.text
+    assert "9000 characters of the text" in reply.json()["error"]["message"]
+    assert [len(args[0]) for args in jobs] == [9_000]
+
+
+def test_prompts_have_a_context_each(server, monkeypatch):
+    """Together these are longer than twice the context, which is of 256 ids."""
+    monkeypatch.setattr("sensorium.serve.media.messages.PIECE_CHARACTERS", 1000)
+    body = {"model": "tiny", "prompt": ["hello " * 70] * 16, "max_tokens": 0, "echo": True}
+    reply = server.post("/v1/completions", body)
+    assert reply.status_code == 200, reply.text
+
+
 def test_a_long_text_is_still_cut_into_tokens_for_who_asks_for_no_answer(server):
     reply = server.post("/v1/tokenize", {"model": "tiny", "content": "hello " * 5000})
     assert reply.status_code == 200

@@ -117,8 +117,11 @@ async def check_length(texts: Iterable[str], served: Served) -> None:
     context = context_of(served.model)
     if context is None:
         return
+    texts = list(texts)
+    if sum(map(len, texts)) <= PIECE_CHARACTERS:
+        return
     characters = tokens = 0
-    for text in (one for one in texts if len(one) > PIECE_CHARACTERS):
+    for text in texts:
         for start in range(0, len(text), PIECE_CHARACTERS):
             piece = text[start : start + PIECE_CHARACTERS]
             characters += len(piece)
