@@ -166,8 +166,9 @@ async def _start(body: ResponseRequest, request: Request, server: Server, served
     body.check_media_tools(served)
     form = await compiled(body, served)
     served.model.grammar(body.kinds, form=form)  # refuses what cannot be written before media are read
-    conversation = await server.reader.conversation(plain(body.turns), served, client_of(request))
-    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": body.offered()}
+    tools = body.offered()
+    conversation = await server.reader.conversation(plain(body.turns), served, client_of(request), tools=tools)
+    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": tools}
     options |= body.sampling()
     turn = await served.at_desk(lambda: served.model.turn(conversation, body.kinds, **options))
     return server.attempt(request, served, turn, body)

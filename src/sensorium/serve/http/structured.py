@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from sensorium.generate.tools import Tool, calls_form
 from sensorium.serve.http.errors import wrong
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 COMPILE_S = 2.0
 """In which a form must be compiled. Its size and depth, and what the library may spend on it, are bounded before."""
 
+MOST_DESCRIPTION = 20_000
+"""Characters of what a function is for."""
+
 _compilers = ThreadPoolExecutor(2, thread_name_prefix="sensorium-forms")
 
 
 Schema = Annotated[dict[str, Any], AfterValidator(whole_characters)]
+Description = Annotated[str, StringConstraints(max_length=MOST_DESCRIPTION), AfterValidator(whole_characters)]
 FunctionName = Annotated[str, Field(pattern="^[a-zA-Z0-9_.-]{1,64}$")]
 
 
@@ -62,7 +66,7 @@ class ResponseFormat(BaseModel):
 
 class FunctionSpec(BaseModel):
     name: FunctionName
-    description: String | None = None
+    description: Description | None = None
     parameters: Schema | None = Field(None, description="JSON schema of an object.")
     strict: bool | None = None
 

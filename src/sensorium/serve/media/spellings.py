@@ -41,7 +41,7 @@ def _text(said: Any) -> ContentPart:
     try:
         return ContentPart(type=TEXT, text=said)
     except ValidationError as error:
-        raise InputError('is a text part whose text is none; write a string of whole characters') from error
+        raise InputError("is a text part whose text is none; write a string of whole characters") from error
 
 
 def medium(name: str, address: str, kept: ContentPart | None = None) -> ContentPart:
