@@ -263,6 +263,14 @@ def test_2000_malformed_requests_and_flat_memory(server):
     assert memory(server) < before + 100 * 2**20
 
 
+@pytest.mark.parametrize("said", [123, ["a"], {"a": 1}, "\ud800"], ids=["number", "list", "object", "half a character"])
+def test_a_refusal_that_is_no_text_is_named(server, said):
+    case = "refusal", CHAT, body_of(ask([{"type": "refusal", "refusal": said}], max_tokens=2))
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        assert check(client, case) is None
+        assert client.post(CHAT, json=ask([{"type": "refusal", "refusal": "no"}], max_tokens=2)).status_code == 200
+
+
 def test_a_picture_that_is_fine_passes_among_them(server):
     buffer = io.BytesIO(png())
     data = base64.b64encode(buffer.getvalue()).decode()

@@ -22,6 +22,7 @@ from sensorium.serve.media import fetch
 from sensorium.serve.media.fetch import Fetcher
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.settings import Settings
+from sensorium.source import from_data_uri
 from sensorium.types import InputError
 
 
@@ -33,6 +34,19 @@ def test_data_uris_are_read():
     assert load(as_uri(b"abc")) == b"abc"
     assert load("data:text/plain;charset=utf-8;base64,YW\nJj") == b"abc"
     assert load("data:,a%20b") == b"a b"
+
+
+def test_a_large_data_uri_is_unpacked_beside_the_loop(monkeypatch):
+    threads = []
+
+    def unpacked(url: str, limit: int) -> bytes:
+        threads.append(threading.current_thread())
+        return from_data_uri(url, limit=limit)
+
+    monkeypatch.setattr(fetch, "from_data_uri", unpacked)
+    assert load("data:," + "%41" * 50_000) == b"A" * 50_000
+    assert load("data:,%41") == b"A"
+    assert threads[0] is not threading.main_thread() and threads[1] is threading.main_thread()
 
 
 @pytest.mark.parametrize(

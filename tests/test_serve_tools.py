@@ -175,15 +175,29 @@ def test_the_model_decides_unless_told(client):
         (call_text("clock", "{}"), "length", "tool_calls"),
         (call_text("clock", "{}"), "stop", "tool_calls"),
         (call_text("clock", "{}")[:-20], "length", "length"),
+        (call_text("clock", '{"at": "noon"}')[:-22], "stop", "length"),
+        (call_text("clock", '{"at": "noon"}').partition("</tool_call>")[0], "stop", "tool_calls"),
+        (call_text("clock", "{}") + "\n<tool_call>\n", "stop", "tool_calls"),
         ("just words", "length", "length"),
         ("just words", "stop", "stop"),
     ],
 )
 def test_calls_that_are_whole_are_no_cut_answer(text, finish, expected):
-    assert read_calls(text, finish)[2] == expected
+    _, calls, told = read_calls(text, finish)
+    assert told == expected
+    assert told != "tool_calls" or all(isinstance(json.loads(one.function.arguments), dict) for one in calls)
     deltas = CallDeltas(calls=True)
     deltas.feed(text)
     assert deltas.end(finish)[1] == expected
+
+
+def test_a_stop_string_within_a_call_leaves_none_that_looks_whole(client):
+    """Whatever the tiny model writes as the city, the name of the next argument comes behind it."""
+    options = {"tools": [WEATHER], "tool_choice": "required", "stop": ['"unit"'], "parallel_tool_calls": False}
+    (whole,) = client.chat.completions.create(**HOW, **options).choices
+    assert whole.finish_reason == "length"
+    *_, last = client.chat.completions.create(**HOW, **options, stream=True)
+    assert last.choices[0].finish_reason == "length"
 
 
 def test_json_or_a_call(client):

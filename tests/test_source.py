@@ -6,7 +6,9 @@ import base64
 import hashlib
 import json
 import os
+import tracemalloc
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from sensorium.data.conversations import locate, read_lines, write_conversations
 from sensorium.data.lint import lint
 from sensorium.learning.media import find_media
 from sensorium.modalities import modality
-from sensorium.source import Source, data_uri, from_base64
+from sensorium.source import PIECE, Source, data_uri, from_base64, from_data_uri
 from sensorium.types import Conversation, InputError, Message, Part, Signal
 
 
@@ -71,6 +73,42 @@ def test_what_cannot_be_read_gets_one_sentence(data, sentence):
 def test_base64_is_bounded_before_it_is_decoded():
     with pytest.raises(InputError, match="make it smaller"):
         from_base64("A" * 100, limit=10)
+
+
+def test_percent_signs_are_unpacked_in_little_memory():
+    tracemalloc.start()
+    try:
+        found = from_data_uri("data:," + "%41" * 200_000 + "%4", limit=2**20)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == b"A" * 200_000 + b"%4"
+    assert peak < 10 * 2**20, "a whole would take 24 MiB or more"
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_no_piece_ends_within_what_a_percent_sign_encodes(before):
+    text = "a" * (PIECE - before) + "%41%" + "é" * PIECE + "%4"
+    assert from_data_uri("data:," + text) == unquote_to_bytes(text)
+
+
+def test_what_is_too_large_is_refused_before_it_is_unpacked(monkeypatch):
+    monkeypatch.setattr("sensorium.source.unquote_to_bytes", lambda text: pytest.fail("unpacked"))
+    for text in ("%41" * 101, "a" * 101, "%41" * 90 + "a" * 11):
+        with pytest.raises(InputError, match="100 bytes"):
+            from_data_uri("data:," + text, limit=100)
+
+
+def test_blanks_in_base64_cost_no_object_each():
+    text = "QUFB \t\r\n" * 100_000
+    tracemalloc.start()
+    try:
+        found = from_base64(text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == b"AAA" * 100_000
+    assert peak < 3 * len(text)
 
 
 def test_a_signal_survives_its_own_description():

@@ -332,6 +332,8 @@ HOSTILE: dict[str, Any] = {
     "unique": {"type": "array", "uniqueItems": True},
     "negative multiple": {"type": "integer", "multipleOf": -1},
     "true": {"properties": True},
+    "lists for types": {"type": [["a"]]},
+    "an object for a type": {"type": [{}, "number"]},
 }  # fmt: skip
 
 
@@ -351,6 +353,7 @@ def test_a_hostile_schema_costs_little(tiny, name):
 REFUSED = (
     "bytes", "depth", "very deep", "itself", "elsewhere", "a file", "multiple", "multiples", "fraction", "no type",
     "nothing", "unique", "look-around", "backreference", "alternatives", "negative multiple",
+    "lists for types", "an object for a type",
 )  # fmt: skip
 
 

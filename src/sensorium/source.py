@@ -17,6 +17,9 @@ import numpy as np
 from sensorium.types import InputError, Signal
 
 MAX_BYTES = 256 * 2**20
+PIECE = 65536
+"""Characters of a data URI that are unpacked at once."""
+BLANKS = b" \t\n\r\f\v"
 SHOWN = 200
 """Characters of a path in messages."""
 
@@ -114,12 +117,26 @@ def from_data_uri(uri: str, noun: str = "medium", limit: int = MAX_BYTES) -> byt
         raise InputError("a data URI must read data:TYPE;base64,... and this one holds no comma")
     if head.lower().endswith(";base64"):
         return from_base64(body, where, limit)
-    if len(body) > 3 * limit:
-        raise too_large(where, limit)
     try:
-        return _bounded(unquote_to_bytes(body), where, limit)
+        return _unquoted(body, where, limit)
     except UnicodeEncodeError as error:
         raise InputError(f"{where} holds half of a character (a lone surrogate); encode it again") from error
+
+
+def _unquoted(text: str, where: str, limit: int) -> bytes:
+    """What percent signs encode, a piece at a time: a whole would be split into as many objects as it has signs."""
+    if len(text) > 3 * limit or len(text) - 2 * text.count("%") > limit:  # each sign saves two characters at most
+        raise too_large(where, limit)
+    data, start = bytearray(), 0
+    while start < len(text):
+        end = start + PIECE
+        last = text.rfind("%", end - 2, end)  # not within %41
+        piece = text[start : last if last > start and end < len(text) else end]
+        data += unquote_to_bytes(piece)
+        if len(data) > limit:
+            raise too_large(where, limit)
+        start += len(piece)
+    return bytes(data)
 
 
 def from_base64(text: str, where: str = "the medium", limit: int = MAX_BYTES) -> bytes:
@@ -131,7 +148,7 @@ def from_base64(text: str, where: str = "the medium", limit: int = MAX_BYTES) ->
     if len(text) > limit * 1.5 + 100:
         raise too_large(where, limit)
     try:
-        data = base64.b64decode("".join(text.split()), validate=True)
+        data = base64.b64decode(text.encode("ascii").translate(None, BLANKS), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InputError(f"the base64 of {where} is damaged ({error}); encode it again") from error
     return _bounded(data, where, limit)

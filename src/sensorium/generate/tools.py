@@ -148,6 +148,11 @@ class CallReader:
         """Whether there are calls, and the last is whole."""
         return bool(self.calls) and self._state == "text"
 
+    @property
+    def open(self) -> bool:
+        """Whether the arguments of the last call are not whole."""
+        return self._state == "arguments"
+
     def feed(self, text: str) -> list[Piece]:
         """What is sure after some more text."""
         self._held += text
@@ -162,6 +167,8 @@ class CallReader:
     def end(self) -> list[Piece]:
         """What was held back, now that no more follows."""
         held, self._held = self._held, ""
+        if self._state == "arguments" and held.startswith(CLOSE[:2]):  # cut within the end of a call that is whole
+            self._state, held = "text", ""
         if self._state == "head" or not held or (self.calls and self._state == "text" and not held.strip()):
             return []
         return [self._noted(Piece(self._state, held))]

@@ -187,7 +187,7 @@ def _close_object(node: dict[str, Any]) -> None:
 def _bound_number(node: dict[str, Any]) -> None:
     """A number has bounds that every reader of JSON can hold."""
     types = node.get("type")
-    if not {"number", "integer"} & set(types if isinstance(types, list) else [types] if isinstance(types, str) else []):
+    if not any(one in ("number", "integer") for one in (types if isinstance(types, list) else [types])):
         return
     said = [node[one] for one in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum") if one in node]
     if all(isinstance(one, int | float) and abs(one) < LARGEST for one in said):

@@ -46,8 +46,9 @@ async def _start(body: ChatRequest, request: Request, server: Server, served: Se
     form = await compiled(body, served, server.compilers)
     served.model.grammar(body.modalities, form=form)  # refuses what cannot be written before media are read
     _check_formats(body, served)
-    conversation = await server.reader.conversation(plain(body.messages), served, client_of(request))
-    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": body.offered(), **sampling}
+    tools = body.offered()
+    conversation = await server.reader.conversation(plain(body.messages), served, client_of(request), tools=tools)
+    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": tools, **sampling}
     turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, **options))
     return server.attempt(request, served, turn, body, stops=body.stops)
 

@@ -59,7 +59,8 @@ def _prompts(body: CompletionRequest) -> list[str | list[int]]:
 async def _read(body: CompletionRequest, given: list[str | list[int]], served: Served) -> _Asked:
     """The prompts, and where they are echoed with log-probabilities, those; one prompt at a time."""
     room = 1 if body.max_tokens is None else body.max_tokens
-    await check_length((one for one in given if isinstance(one, str)), served)
+    for one in given:
+        await check_length([one] if isinstance(one, str) else [], served)
     echo = bool(body.echo)
     prompts = [await served.at_desk(Prompt.of, one, served, room, echo) for one in given]  # others may come in between
     echoes = []

@@ -22,6 +22,7 @@ from sensorium.serve.http.schemas import Asked, MaxTokens, RequestMessage, Strea
 from sensorium.serve.http.server import EventStream, Server, Shared, client_of, new_id
 from sensorium.serve.http.structured import compiled
 from sensorium.serve.http.tool_messages import plain
+from sensorium.serve.http.tools import finish_of
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Step, Writing
 from sensorium.serve.writing.transcript import Event as Happening
@@ -165,8 +166,9 @@ async def _start(body: ResponseRequest, request: Request, server: Server, served
     body.check_media_tools(served)
     form = await compiled(body, served, server.compilers)
     served.model.grammar(body.kinds, form=form)  # refuses what cannot be written before media are read
-    conversation = await server.reader.conversation(plain(body.turns), served, client_of(request))
-    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": body.offered()}
+    tools = body.offered()
+    conversation = await server.reader.conversation(plain(body.turns), served, client_of(request), tools=tools)
+    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": tools}
     options |= body.sampling()
     turn = await served.at_desk(lambda: served.model.turn(conversation, body.kinds, **options))
     return server.attempt(request, served, turn, body)
@@ -211,7 +213,7 @@ class _Telling:
         for piece in self._pieces(None):
             for event in self._items.said(piece):
                 yield event
-        cut = finish == "length" and not (self._reader and self._reader.complete)
+        cut = (finish_of(finish or "stop", self._reader) if self._reader else finish) == "length"
         for event in self._items.close("incomplete" if cut else "completed"):
             yield event
         usage = self._writing.usage()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from sensorium.generate.tools import Tool, calls_form
 from sensorium.serve.http.compilers import Compilers
@@ -21,8 +21,11 @@ COMPILE_S = 2.0
 """In which a form must be compiled. Its size and depth, and what the library may spend on it, are bounded before."""
 MAX_BYTES = 2**18
 """Of all schemas of a request together, as JSON."""
+MOST_DESCRIPTION = 20_000
+"""Characters of what a function is for."""
 
 Schema = Annotated[dict[str, Any], AfterValidator(whole_characters)]
+Description = Annotated[str, StringConstraints(max_length=MOST_DESCRIPTION), AfterValidator(whole_characters)]
 FunctionName = Annotated[str, Field(pattern="^[a-zA-Z0-9_.-]{1,64}$")]
 
 
@@ -60,7 +63,7 @@ class ResponseFormat(BaseModel):
 
 class FunctionSpec(BaseModel):
     name: FunctionName
-    description: String | None = None
+    description: Description | None = None
     parameters: Schema | None = Field(None, description="JSON schema of an object.")
     strict: bool | None = None
 

@@ -74,5 +74,10 @@ class CallDeltas:
 
 
 def finish_of(finish: str, reader: CallReader) -> str:
-    """Why an answer ended, in OpenAI's words; calls that are whole are none that the limit has cut."""
+    """Why an answer ended, in OpenAI's words; calls that are whole are none that the limit has cut.
+
+    A call that a stop string has cut is as open as one that the limit has cut, and is told as that.
+    """
+    if reader.open:
+        return "length"
     return "tool_calls" if reader.complete or (reader.calls and finish == "stop") else finish

@@ -25,6 +25,8 @@ from sensorium.source import from_data_uri, too_large
 from sensorium.types import InputError
 
 REDIRECTS = 3
+AT_ONCE = 100_000
+"""Characters of a data URI that are unpacked in less time than a thread takes to be waited for."""
 CHUNK_BYTES = 65536
 LATE_S = 1
 """After the time of a fetch is over: in it, its thread says so, unless it hangs in the system's resolver."""
@@ -53,6 +55,8 @@ class Fetcher:
         settings = self._settings
         scheme = url[:20].partition(":")[0].lower()
         if scheme == "data":
+            if len(url) > AT_ONCE:
+                return await asyncio.to_thread(from_data_uri, url, limit=settings.max_media_bytes)
             return from_data_uri(url, limit=settings.max_media_bytes)
         if scheme in PORTS and settings.media_domains:
             return await self._fetched(url, client)

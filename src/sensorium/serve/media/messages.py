@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
+from sensorium.generate.tools import Tool
 from sensorium.modalities import modality
 from sensorium.senses import Senses
 from sensorium.serve.http.schemas import ContentPart, RequestMessage, RequestRole
@@ -35,13 +37,19 @@ class Reader:
         self._workers, self._settings, self._fetcher = workers, settings, Fetcher(settings)
 
     async def conversation(
-        self, messages: Sequence[RequestMessage], served: Served, client: str = "", answered: bool = True
+        self,
+        messages: Sequence[RequestMessage],
+        served: Served,
+        client: str = "",
+        answered: bool = True,
+        tools: Sequence[Tool] = (),
     ) -> Conversation:
         """A conversation whose media hold codes.
 
         Args:
             client: who asks; clients take turns at what fetches and opens media.
             answered: whether it is for the model to read, so that it must leave room for an answer.
+            tools: that the model is told of, in texts that count like those of the messages.
 
         Raises:
             TooLong: the texts alone are longer than the model's context.
@@ -52,7 +60,8 @@ class Reader:
         count = sum(map(len, pieces))
         if count > self._settings.max_parts:
             raise InputError(f"the messages have {count} parts, at most {self._settings.max_parts} are allowed")
-        texts = [part.text or "" for parts in pieces for part in parts]
+        texts = [_said(part) for parts in pieces for part in parts]
+        texts += [json.dumps(tool.to_json(), ensure_ascii=False) for tool in tools]
         check_characters(texts, self._settings)
         if answered:
             await check_length(texts, served)
@@ -91,6 +100,12 @@ class Reader:
         return await self._fetcher.load(address, client)
 
 
+def _said(part: ContentPart) -> str:
+    """The text of a part, also where it is spelled as a refusal."""
+    said = part.text if part.text is not None else (part.model_extra or {}).get("refusal")
+    return said if isinstance(said, str) else ""
+
+
 def _role(name: RequestRole) -> Role:
     assert name != "tool", "results of tools have become the user's text"
     return "system" if name == "developer" else name
@@ -117,8 +132,11 @@ async def check_length(texts: Iterable[str], served: Served) -> None:
     context = context_of(served.model)
     if context is None:
         return
+    texts = list(texts)
+    if sum(map(len, texts)) <= PIECE_CHARACTERS:
+        return
     characters = tokens = 0
-    for text in (one for one in texts if len(one) > PIECE_CHARACTERS):
+    for text in texts:
         for start in range(0, len(text), PIECE_CHARACTERS):
             piece = text[start : start + PIECE_CHARACTERS]
             characters += len(piece)

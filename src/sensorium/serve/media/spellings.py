@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from sensorium.modalities import modality, modality_names, named_by
 from sensorium.serve.http.schemas import ContentPart
 from sensorium.types import TEXT, InputError
@@ -18,11 +20,11 @@ def usual(part: ContentPart) -> ContentPart:
     """The part as ``{"type": "text"}`` or ``{"type": "M_url"}``, where it is one that OpenAI spells otherwise.
 
     Raises:
-        InputError: a file that is of no modality, or one that is named by its id alone.
+        InputError: a file that is of no modality, or one that is named by its id alone; a refusal that is no text.
     """
     fields = part.model_extra or {}
     if part.type in ("input_text", "output_text", "refusal"):
-        return ContentPart(type=TEXT, text=part.text if part.text is not None else fields.get("refusal"))
+        return _text(part.text if part.text is not None else fields.get("refusal"))
     if part.type in ("file", "input_file"):
         return _file(fields.get("file") if part.type == "file" else fields)
     match = INPUT.fullmatch(part.type)
@@ -32,6 +34,14 @@ def usual(part: ContentPart) -> ContentPart:
     if match and fields.get("file_id") is not None:
         raise InputError("names a file by its id, but nothing is stored here; send the file itself as a data URI")
     return part
+
+
+def _text(said: Any) -> ContentPart:
+    """A part of text; what a refusal says was no field of the request, so nobody has looked at it yet."""
+    try:
+        return ContentPart(type=TEXT, text=said)
+    except ValidationError as error:
+        raise InputError("is a text part whose text is none; write a string of whole characters") from error
 
 
 def medium(name: str, address: str, kept: ContentPart | None = None) -> ContentPart:
