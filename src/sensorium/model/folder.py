@@ -67,7 +67,7 @@ class Head:
     Args:
         codecs: fingerprints by name.
         base: None for a model that is whole.
-        adapter: its folder, where there is a LoRA adapter.
+        adapter: None where there is no LoRA adapter; else it lies in ``adapter/``.
         sampling: by modality.
     """
 
@@ -75,7 +75,7 @@ class Head:
     vocabulary: dict[str, Any]
     codecs: Annotated[dict[str, NAME], Range(0, 256)]
     base: BaseName | None
-    adapter: Literal["adapter"] | None = None
+    adapter: Annotated[str, Range(1, 4096)] | None = None
     sampling: dict[str, Written] | None = None
     checksums: dict[str, Any] | None = None
     seal: str | None = None
