@@ -134,3 +134,13 @@ def test_a_run_that_was_killed_in_its_first_save_starts_as_it_did(tmp_path, monk
     start(toys(), data, config(), tmp_path / "run")
     start(toys(), data, config(max_steps=3), tmp_path / "run")
     assert started == [["toy"]], "once, and not again where a checkpoint is whole"
+
+
+def test_rows_that_have_learned_do_not_start_again_in_another_run(tmp_path, monkeypatch):
+    chats(tmp_path / "a.jsonl", "user", "assistant")
+    started = []
+    monkeypatch.setattr(runs, "start_at_places", lambda grown, hidden, following, codecs: started.append(codecs))
+    data, grown = Data(sources=(Source(path=tmp_path / "a.jsonl"),)), toys()
+    start(grown, data, config(), tmp_path / "one")
+    start(grown, data, config(), tmp_path / "other")
+    assert started == [["toy"]]

@@ -31,6 +31,7 @@ from sensorium.data import (
 from sensorium.device import computing
 from sensorium.files import atomic_file
 from sensorium.modalities import modality
+from sensorium.model import context_of
 from sensorium.model.align import start_at_places
 from sensorium.training import NextTokenLoss, TrainConfig, TrainResult, checkpoint, fit, machine
 from sensorium.training.loop import CHECKPOINTS
@@ -130,8 +131,6 @@ def start(grown: Any, data: Data, config: TrainConfig, out: Path) -> TrainResult
         samples, held_out = _read(grown, data, config, out)
         weights = data.weights if data.weights is not None else balanced(samples, grown.vocabulary)
         loss = NextTokenLoss(weights, among=data.among)
-        if grown.new and not checkpoint.is_any(out / CHECKPOINTS):
-            _start_at_places(grown, samples, config, apart)
         if world.is_first:
             _choose(grown, samples, data, config, loss, out)
         world.wait()
@@ -141,19 +140,25 @@ def start(grown: Any, data: Data, config: TrainConfig, out: Path) -> TrainResult
             samples, batch_rows=rows, row_tokens=tokens, seed=config.seed, pack=apart, late=_writes(grown)
         )
         validate = [] if held_out is None else list(_batches(held_out, rows, tokens, apart))
+        if not checkpoint.is_any(out / CHECKPOINTS):
+            _start_at_places(grown, samples, config, tokens, apart)
+        grown.new.clear()
         return fit(grown, loader, config, out, loss, validate)
 
 
-def _start_at_places(grown: Any, samples: Any, config: TrainConfig, apart: bool) -> None:
+def _start_at_places(grown: Any, samples: Any, config: TrainConfig, tokens: int, apart: bool) -> None:
     """Start the output rows of new codecs from a look at some of the data, see `start_at_places`."""
-    rows = PackedLoader(samples, batch_rows=1, row_tokens=ROW_TOKENS[0], seed=config.seed, epochs=1, pack=apart)
+    written = sorted(name for name in grown.new if grown.codecs[name].facts.use != "read")
+    if not written:
+        return
+    rows = PackedLoader(samples, batch_rows=1, row_tokens=tokens, seed=config.seed, epochs=1, pack=apart)
     hidden, following = [], []
     with torch.no_grad(), computing(config.dtype, grown.device):
-        for packed in islice(rows, LOOKED_AT // ROW_TOKENS[0]):
+        for packed in islice(rows, -(-LOOKED_AT // tokens)):
             batch = packed.to(grown.device)
             hidden.append(grown.hidden(batch.ids_BT, batch.position_ids_BT)[0, :-1].float())
             following.append(batch.ids_BT[0, 1:])
-    start_at_places(grown, torch.cat(hidden), torch.cat(following), sorted(grown.new))
+    start_at_places(grown, torch.cat(hidden), torch.cat(following), written)
 
 
 def _writes(grown: Any) -> Callable[[Sample], bool]:
@@ -244,7 +249,7 @@ def _chosen(out: Path) -> dict[str, int]:
 def row_tokens(samples: Any, grown: Any) -> int:
     """Tokens of a row that the longest conversation fits, in steps of 64, as far as the model reads."""
     least, most = ROW_TOKENS
-    reads = getattr(grown.lm.config.get_text_config(), "max_position_embeddings", None) or most
+    reads = context_of(grown.lm) or most
     return int(min(max(least, -(-int(samples.lengths.max()) // 64) * 64), most, reads))
 
 

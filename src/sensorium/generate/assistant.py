@@ -15,7 +15,7 @@ from sensorium.generate.attempts import Plan, different, plan
 from sensorium.generate.best_of import best_of as choose_best
 from sensorium.generate.tools import Tool, told_of
 from sensorium.modalities import named_by
-from sensorium.model import Model
+from sensorium.model import Model, context_of
 from sensorium.stream import Form, Grammar, Spelling, Want, wanted_kinds
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, TooLong, as_message
 
@@ -250,7 +250,7 @@ class Assistant(Model):
         Raises:
             TooLong: the context has no room after the prompt.
         """
-        context = getattr(self.lm.config.get_text_config(), "max_position_embeddings", None)
+        context = context_of(self.lm)
         room = max_tokens if context is None else min(max_tokens, context - len(prompt))
         if room < 1:
             raise TooLong(

@@ -222,8 +222,11 @@ class Modality(ABC):
         address = (parts[-1].get(f"{self.name}_url") or {}).get("url")
         if address is None:
             return {}
-        data = address.partition(",")[2]
-        return {self.name: {"id": f"{self.name}-{uuid4().hex[:24]}", "data": data, "expires_at": 0, "transcript": text}}
+        return {self.name: self.file_field(address.partition(",")[2], text)}
+
+    def file_field(self, data: str, text: str) -> dict[str, Any]:
+        """A medium in the form that OpenAI has for sound: its file in base64, and the text of the whole message."""
+        return {"id": f"{self.name}-{uuid4().hex[:24]}", "data": data, "expires_at": 0, "transcript": text}
 
     def from_reply(self, fields: Mapping[str, Any]) -> Sequence[Any]:
         """The inverse: parts in the fields of a message that was sent back without its ``parts``."""

@@ -1,4 +1,4 @@
-"""Where the rows of new tokens start: at words, at what the model says before a code, at rows trained before."""
+"""Where the rows of new tokens start: at words, or at what the model says before a code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sensorium.codecs.layout import Layout
 from sensorium.model.grow import Grown
 from sensorium.model.rows import CodebookRows
 
@@ -36,7 +35,7 @@ def start_at_words(grown: Grown, codec: str, codes_NK: np.ndarray, names: Sequen
     mean = table.mean(0)
     codes = torch.from_numpy(np.asarray(codes_NK, np.int64))
     features: list[Any] = [part.features for part in rows]
-    seen = torch.cat([table[codes[:, i]] for i, table in enumerate(features)], dim=1)
+    seen = torch.cat([one[codes[:, i]] for i, one in enumerate(features)], dim=1)
     told = {name: _name_embedding(grown, table, name) for name in set(names)}
     wanted = torch.stack([told[name] for name in names]) - mean
     solved = torch.linalg.solve(seen.T @ seen + ridge * torch.eye(seen.shape[1]), seen.T @ wanted)
@@ -59,16 +58,17 @@ def start_at_places(grown: Grown, hidden_NH: Tensor, targets_N: Tensor, codecs: 
     Args:
         hidden_NH: (N, H) last hidden states of the model on some of the data.
         targets_N: (N,) the id that follows each.
-        codecs: names of those that start; codebooks of which the data have nothing stay as they are.
+        codecs: names of those that start, which are written; codebooks of which the data have nothing stay as they are.
     """
     hidden_NH, V = hidden_NH.float(), grown.vocabulary.text_size
     H = hidden_NH.shape[1]
     gram_HH = hidden_NH.T @ hidden_NH
     gram_HH += RIDGE * gram_HH.trace() / H * torch.eye(H, device=hidden_NH.device)
     for layout in grown.vocabulary.layouts:
-        if layout.name not in codecs or layout.facts.use == "read":
+        if layout.name not in codecs:
             continue
-        for (first, last), part in zip(_ranges(layout), grown.head.rows.of(layout.name)[1:], strict=True):
+        for book, part in enumerate(grown.head.rows.of(layout.name)[1:]):
+            first, last = layout.range(book)
             here_N = (targets_N >= first) & (targets_N < last)
             if not here_N.any():
                 continue
@@ -76,10 +76,6 @@ def start_at_places(grown: Grown, hidden_NH: Tensor, targets_N: Tensor, codecs: 
             words_N = torch.logsumexp(grown.logits(hidden_NH[here_N])[:, :V].float(), dim=1)
             shares = _log_shares(part, targets_N[here_N] - first)
             part.start_at((words_N.mean() + SURE + shares)[:, None] * direction_H)
-
-
-def _ranges(layout: Layout) -> list[tuple[int, int]]:
-    return [layout.range(book) for book in range(len(layout.sizes))]
 
 
 def _log_shares(part: CodebookRows, codes_N: Tensor) -> Tensor:

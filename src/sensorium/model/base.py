@@ -173,6 +173,11 @@ def _locate(name: str) -> tuple[str, dict[str, Any]]:
     return str(path.parent), {"gguf_file": path.name}
 
 
+def context_of(lm: Any) -> int | None:
+    """Ids that a model reads and writes together at most, where it says so."""
+    return getattr(lm.config.get_text_config(), "max_position_embeddings", None)
+
+
 def fingerprint(lm: Any) -> str:
     """16 hex digits of a model's shapes and of the first values of every tensor, to tell bases apart."""
     digest = hashlib.sha256()

@@ -134,11 +134,6 @@ def name_of(model: str) -> str:
     return PurePath(model).name or model
 
 
-def context_of(model: Assistant) -> int | None:
-    """Ids that a model reads and writes together at most, where it says so."""
-    return getattr(model.lm.config.get_text_config(), "max_position_embeddings", None)
-
-
 def languages_of(model: str) -> list[str] | None:
     """What the model's card says of its languages."""
     from huggingface_hub import ModelCard as HubCard

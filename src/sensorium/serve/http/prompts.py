@@ -14,9 +14,10 @@ from itertools import pairwise
 
 from sensorium.engines import Known, Token
 from sensorium.generate import Assistant
+from sensorium.model import context_of
 from sensorium.serve.http.replies import CompletionLogprobs
 from sensorium.serve.http.tokens import check_ids, readable
-from sensorium.serve.registry import Served, context_of
+from sensorium.serve.registry import Served
 from sensorium.serve.writing.transcript import UNFINISHED, Text, Transcript
 from sensorium.types import InputError, TooLong
 
@@ -73,7 +74,7 @@ class Prompt:
 
 
 def _check_length(ids: Sequence[int], model: Assistant, room: int) -> None:
-    context = context_of(model)
+    context = context_of(model.lm)
     if context is not None and len(ids) + min(room, 1) > context:
         raise TooLong(
             f"this model's maximum context length is {context} tokens, the prompt takes {len(ids)}; shorten the prompt"

@@ -71,7 +71,7 @@ def messages(items: Iterable[InputItem]) -> list[RequestMessage]:
                 f"input[{number}].call_id", f"input[{number}]: its call_id is of no call in the items before it"
             )
         if found and message.role == found[-1].role == "assistant":
-            found[-1].parts = [*_parts(found[-1]), *_parts(message)]
+            found[-1].parts = [*found[-1].said, *message.said]
             found[-1].tool_calls = [*(found[-1].tool_calls or ()), *(message.tool_calls or ())] or None
         else:
             found.append(message)
@@ -112,13 +112,6 @@ def _written(name: str, item: InputItem) -> ContentPart:
     except (InputError, ValueError):
         return part  # whoever reads it says what is wrong
     return medium(name, f"data:{kind.media_types[0]};base64,{item.result}", part)
-
-
-def _parts(message: RequestMessage) -> list[ContentPart]:
-    if message.parts is not None:
-        return message.parts
-    content = message.content or []
-    return [ContentPart(type="text", text=content)] if isinstance(content, str) else content
 
 
 class Items:

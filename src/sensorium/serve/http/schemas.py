@@ -20,6 +20,7 @@ from sensorium.serve.http.fields import Name, String, items
 from sensorium.serve.http.parameters import CHAT, COMPLETIONS, Parameters
 from sensorium.serve.http.structured import Structured
 from sensorium.serve.http.tools import ToolCall
+from sensorium.types import TEXT
 
 LARGEST_SEED = 2**63 - 1
 
@@ -86,6 +87,12 @@ class RequestMessage(BaseModel):
     parts: Parts | None = None
     tool_calls: Annotated[list[ToolCall], items(128)] | None = None
     tool_call_id: Annotated[String, Field(max_length=200)] | None = None
+
+    @property
+    def said(self) -> list[ContentPart]:
+        """Its parts, however they were spelled; none for an empty string."""
+        said = self.content or [] if self.parts is None else self.parts
+        return [ContentPart(type=TEXT, text=said)] if isinstance(said, str) else said
 
 
 Messages = Annotated[list[RequestMessage], items(1000, least=1)]

@@ -40,7 +40,7 @@ def _with_calls(message: RequestMessage, number: int) -> RequestMessage:
     if message.role != "assistant":
         raise InputError(f"message {number} of the {message.role} has tool_calls; only the assistant calls tools")
     calls = "\n".join(call_text(call.function.name, call.function.arguments) for call in message.tool_calls or ())
-    return message.model_copy(update={"parts": [*_parts(message), _text(calls)], "tool_calls": None})
+    return message.model_copy(update={"parts": [*message.said, _text(calls)], "tool_calls": None})
 
 
 def _joined(results: Sequence[RequestMessage]) -> list[RequestMessage]:
@@ -50,15 +50,8 @@ def _joined(results: Sequence[RequestMessage]) -> list[RequestMessage]:
     opening, closing = RESULT
     pieces: list[ContentPart] = []
     for number, result in enumerate(results):
-        pieces += [_text("\n" * (number > 0) + opening), *_parts(result), _text(closing)]
+        pieces += [_text("\n" * (number > 0) + opening), *result.said, _text(closing)]
     return [results[0].model_copy(update={"role": "user", "parts": _merged(pieces), "content": None})]
-
-
-def _parts(message: RequestMessage) -> list[ContentPart]:
-    content = message.parts if message.parts is not None else message.content
-    if isinstance(content, str):
-        return [_text(content)] if content else []
-    return list(content or ())
 
 
 def _merged(pieces: Sequence[ContentPart]) -> list[ContentPart]:

@@ -8,18 +8,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 from pydantic import ValidationError
 
 from sensorium.generate.tools import Tool
 from sensorium.modalities import modality
+from sensorium.model import context_of
 from sensorium.senses import Senses
 from sensorium.serve.http.schemas import ContentPart, RequestMessage, RequestRole
 from sensorium.serve.media.fetch import Fetcher
 from sensorium.serve.media.spellings import usual
 from sensorium.serve.media.workers import Workers
-from sensorium.serve.registry import Served, context_of
+from sensorium.serve.registry import Served
 from sensorium.serve.settings import Settings
 from sensorium.source import data_uri
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Role, TooLong
@@ -129,7 +129,7 @@ async def check_length(texts: Iterable[str], served: Served) -> None:
 
     Cut in pieces a text may have some tokens more than as a whole, so near the limit the whole decides, later.
     """
-    context = context_of(served.model)
+    context = context_of(served.model.lm)
     if context is None:
         return
     texts = list(texts)
@@ -230,7 +230,7 @@ def media_by_name(parts: Sequence[Part], formats: Mapping[str, str | None]) -> d
             name = part.modality
             data = modality(name).to_bytes(part.data, _media_type(name, formats[name]))
             encoded = base64.b64encode(data).decode("ascii")
-            found[name] = {"id": f"{name}-{uuid4().hex[:24]}", "data": encoded, "expires_at": 0, "transcript": text}
+            found[name] = modality(name).file_field(encoded, text)
     return found
 
 

@@ -70,13 +70,13 @@ class FairQueue(Generic[T]):
 
     def take(self) -> T:
         """The next item; its key goes to the end of the line, and its client to the end of the key's."""
-        key, of_key = self._waiting.popitem(last=False)
-        client, items = of_key.popitem(last=False)
-        item = items.popleft()
-        if items:
-            of_key[client] = items
-        if of_key:
-            self._waiting[key] = of_key
+        key, of_key = next(iter(self._waiting.items()))
+        client = next(iter(of_key))
+        item = self.take_of(client)
+        if client in of_key:
+            of_key.move_to_end(client)
+        if key in self._waiting:
+            self._waiting.move_to_end(key)
         return item
 
     def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
