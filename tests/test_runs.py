@@ -144,3 +144,11 @@ def test_rows_that_have_learned_do_not_start_again_in_another_run(tmp_path, monk
     start(grown, data, config(), tmp_path / "one")
     start(grown, data, config(), tmp_path / "other")
     assert started == [["toy"]]
+
+
+def test_a_model_that_trains_in_full_finds_its_places_itself(tmp_path, monkeypatch):
+    chats(tmp_path / "a.jsonl", "user", "assistant")
+    monkeypatch.setattr(runs, "start_at_places", lambda *_: pytest.fail("its rows were moved"))
+    grown = grow(tiny_base(), [ToyCodec()], learn="full")
+    start(grown, Data(sources=(Source(path=tmp_path / "a.jsonl"),)), config(), tmp_path / "run")
+    assert not grown.new

@@ -147,9 +147,13 @@ def start(grown: Any, data: Data, config: TrainConfig, out: Path) -> TrainResult
 
 
 def _start_at_places(grown: Any, samples: Any, config: TrainConfig, tokens: int, apart: bool) -> None:
-    """Start the output rows of new codecs from a look at some of the data, see `start_at_places`."""
+    """Start the output rows of new codecs from a look at some of the data, see `start_at_places`.
+
+    A body that trains as well finds its places itself, and those of before are not worth holding on to: media that it
+    writes in other conversations than it was shown would end at once.
+    """
     written = sorted(name for name in grown.new if grown.codecs[name].facts.use != "read")
-    if not written:
+    if grown.learn == "full" or not written:
         return
     rows = PackedLoader(samples, batch_rows=1, row_tokens=tokens, seed=config.seed, epochs=1, pack=apart)
     hidden, following = [], []
