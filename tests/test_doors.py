@@ -30,7 +30,12 @@ def codec(name: str) -> Any:
     if name == "image":
         return Greys()
     signal = modality(name).open(DOORS.SAMPLES[name])
-    ranges = {"boxes": [(0, 64), (0, 48)] * 2, "actions": [(0, 4), (0, 64), (0, 48), (0, 1)], "series": []}[name]
+    ranges = {
+        "audio": [(-1, 1)],
+        "boxes": [(0, 64), (0, 48)] * 2,
+        "actions": [(0, 4), (0, 64), (0, 48), (0, 1)],
+        "series": [],
+    }[name]
     named = {"categories": sorted(set(signal.labels)), "frame": signal.frame, "rate_hz": signal.rate_hz}
     return UniformCodec(signal.array.shape[1], bins=8, ranges=ranges, max_frames=6, name=name, modality=name, **named)
 

@@ -144,7 +144,7 @@ class Modality(ABC):
         if isinstance(source.data, Signal):
             return self.fit(self.check(source.data), wish)
         if not source.is_file:
-            return self.fit(self.adopt(data), wish)
+            return self.fit(self.adopt(source.data), wish)
         content = source.read(self.called, self.max_bytes)
         if self.is_risky(content) and apart.is_possible() and self._is_installed():
             return apart.open_apart(self.name, content, source.where, wish.to_json())
