@@ -38,8 +38,8 @@ def read(data: bytes) -> tuple[np.ndarray, int]:
 
 
 class Steps(Codec):
-    """Twenty milliseconds as one of eight levels; the header doubles as a sign that it is read once. It streams, one
-    frame behind."""
+    """Twenty milliseconds as one of eight levels, and in the header how loud all of them are. It streams, a frame
+    behind."""
 
     family = "steps"
 
@@ -55,7 +55,7 @@ class Steps(Codec):
         for signal in self.fitted(signals):
             samples = signal.array[:, 0]
             frames = np.abs(np.pad(samples, (0, -len(samples) % HOP)).reshape(-1, HOP)).max(1)[: self.most]
-            found.append(self.layout.join([1], (frames * (LEVELS - 1)).round().astype(np.int64)))
+            found.append(self.layout.join([3], (frames * (LEVELS - 1)).round().astype(np.int64)))
         return found
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:

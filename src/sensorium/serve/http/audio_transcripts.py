@@ -143,11 +143,11 @@ CONTENT: dict[int | str, dict[str, Any]] = {
 async def transcriptions(request: Request, server: Shared) -> Response:
     """Write down what is said in a recording."""
     form = await form_of(request)
-    body = form.as_body(TranscriptionRequest)
+    file, body = form.file("file"), form.as_body(TranscriptionRequest)
     served = _who_hears(body.model, server)
     language = _language(body.language, served)
     listening = _listening(body, request, server, served, english=False, streamed=body.stream)
-    await server.finish(request, listening.open(form.file("file")))
+    await server.finish(request, listening.open(file))
     if body.stream:
         return EventStream(listening, _events(listening))
     return await server.finish(request, _whole(body, listening, "transcribe", language))
@@ -162,10 +162,10 @@ async def transcriptions(request: Request, server: Shared) -> Response:
 async def translations(request: Request, server: Shared) -> Response:
     """Write down in English what is said in a recording."""
     form = await form_of(request)
-    body = form.as_body(TranslationRequest)
+    file, body = form.file("file"), form.as_body(TranslationRequest)
     served = _who_hears(body.model, server)
     listening = _listening(body, request, server, served, english=True, streamed=False)
-    await server.finish(request, listening.open(form.file("file")))
+    await server.finish(request, listening.open(file))
     return await server.finish(request, _whole(body, listening, "translate", "en"))
 
 

@@ -44,11 +44,17 @@ class Form:
             raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in found]) from error
 
     def file(self, name: str) -> bytes:
-        """Raises ApiError 400 where the file is missing, or is text without a name of a file."""
+        """The only file of the form.
+
+        Raises:
+            ApiError: 400, it is missing, is text without the name of a file, or there are others.
+        """
         if name in self.fields:
             raise wrong(name, f"{name} must be a file: send it with a filename", "invalid_type")
         if name not in self.files:
             raise wrong(name, f"missing required parameter: {name}", "missing_required_parameter")
+        for other in self.files.keys() - {name}:
+            raise wrong(other[:100], f"unknown parameter: this endpoint takes no file {other[:100]!r}", "unknown_parameter")
         return self.files[name]
 
 
@@ -83,7 +89,7 @@ def parse(body: bytearray, boundary: bytes) -> Form:
             raise ApiError(413, f"the form has more than {MOST_FIELDS} fields; send less", code="too_large")
         _note(form, part)
 
-    config: dict[Any, Any] = {"MAX_MEMORY_FILE_SIZE": len(body) + 1, "MAX_FIELD_SIZE": LONGEST_FIELD_BYTES}
+    config: dict[Any, Any] = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}
     try:
         parser = FormParser(KIND, note, note, lambda: ended.append(True), boundary, config=config)
         parser.write(bytes(body))
@@ -106,6 +112,8 @@ def _note(form: Form, part: Field | File) -> None:
         form.files[name] = part.file_object.read()
         part.close()
         return
+    if len(part.value or b"") > LONGEST_FIELD_BYTES:
+        raise wrong(name[:100], f"{name[:100]} has more than {LONGEST_FIELD_BYTES} bytes", "string_above_max_length")
     try:
         value = (part.value or b"").decode()
     except UnicodeDecodeError:
