@@ -4,9 +4,9 @@
     python benchmarks/load_test.py nano --url http://127.0.0.1:8000 --clients 8 --minutes 1
 
 Without ``--url`` it starts ``sensorium serve MODEL`` itself, kills one of its media workers with SIGKILL at half time,
-and ends it. Questions are texts, pictures, drawings and words to be said aloud, as far as the model reads and writes these,
-whose answers are certain (greedy, or a given seed); each is first asked alone, one after the other, which is also the speed
-without batching. Under load every answer is compared with that of its question:
+and ends it. Questions are texts, pictures, drawings and words to be said aloud, as far as the model reads and writes
+these, whose answers are certain (greedy, or a given seed). Each is first asked alone, one after the other: this is
+also the speed without batching. Under load every answer is compared with that of its question:
 
 - right: the same; mixed up: that of another question; drifted: neither (sums of a larger batch are rounded otherwise,
   so a near tie may fall the other way); lost: an error, or none.
@@ -102,7 +102,9 @@ def questions(model: str, reads: list[str], writes: list[str]) -> list[Question]
 
 
 def chat(model: str, content: Any, fields: dict[str, Any]) -> Question:
-    return Question(CHAT, {"model": model, "messages": [{"role": "user", "content": content}], "temperature": 0} | fields)
+    return Question(
+        CHAT, {"model": model, "messages": [{"role": "user", "content": content}], "temperature": 0} | fields
+    )
 
 
 async def ask(client: httpx.AsyncClient, question: Question) -> Answer:

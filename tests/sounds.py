@@ -101,5 +101,3 @@ class _Stream(CodecStream):
         found = sound(self.codes[:1], self.codes[self.given : end])
         self.given = end
         return found
-
-

@@ -15,11 +15,9 @@ import numpy as np
 import openai
 import pytest
 from serving import Greys, ask, running, tiny_assistant
-from sounds import HOP, RATE_HZ, Steps, file_of, read, tones
+from sounds import RATE_HZ, Steps, file_of, read, tones
 
 import sensorium as sm
-from sensorium.modalities import modality
-from sensorium.types import Signal
 
 TALK = file_of(tones(0.5, 0.6, 0.8, 0.4, 0.5))
 TRANSCRIPTIONS, SPEECH = "/v1/audio/transcriptions", "/v1/audio/speech"
@@ -115,23 +113,24 @@ def test_silence_says_nothing_and_many_pieces_are_written_in_turn(client):
 
 
 FINE = {"file": ("talk.wav", TALK)}
+GRAINS = "timestamp_granularities[]"
 
 
 @pytest.mark.parametrize(
     ("file", "fields", "param", "said"),
     [
         ({"file": ("a.wav", b"")}, {}, "file", "empty"),
-        ({"file": ("a.wav", b"RIFF and no more")}, {}, "file", "no sound that can be read|is no|damaged"),
+        ({"file": ("a.wav", b"RIFF and no more")}, {}, "file", "sound"),
         ({"file": ("a.mp3", bytes(range(256)) * 40)}, {}, "file", "sound"),
-        ({"file": ("a.wav", TALK[: len(TALK) // 2 * 0 + 30])}, {}, "file", "sound"),
+        ({"file": ("a.wav", TALK[:30])}, {}, "file", "sound"),
         ({"file": ("a.wav", bytes(2**20 + 1))}, {}, "file", "more than the 1048576 bytes"),
         ({}, {"file": "text"}, "file", "must be a file"),
         ({"other": ("a.wav", TALK)}, {}, "file", "missing required parameter: file"),
         (FINE | {"other": ("a.wav", TALK)}, {}, "other", "takes no file 'other'"),
         (FINE, {"model": ""}, "model", "missing required parameter: model"),
         (FINE, {"model": "painter"}, "model", "cannot read 'audio'; it can read: image"),
-        (FINE, {"timestamp_granularities[]": "word", "response_format": "verbose_json"}, "timestamp_granularities", "words"),
-        (FINE, {"timestamp_granularities[]": "segment"}, "timestamp_granularities", "verbose_json"),
+        (FINE, {GRAINS: "word", "response_format": "verbose_json"}, "timestamp_granularities", "times of words"),
+        (FINE, {GRAINS: "segment"}, "timestamp_granularities", "verbose_json"),
         (FINE, {"response_format": "diarized_json"}, "response_format", "'json', 'text', 'srt', 'vtt' or"),
         (FINE, {"stream": "true", "response_format": "srt"}, "stream", "text alone"),
         (FINE, {"prompt": "Names: Ada"}, "prompt", "'prompt' is not offered"),
@@ -156,14 +155,21 @@ def test_what_is_wrong_with_a_recording_is_told_in_a_sentence(server, file, fiel
 
 
 def test_what_changes_nothing_is_taken(server):
-    fields = {"model": "tiny", "chunking_strategy": "auto", "user": "me", "prompt": "", "language": "en", "temperature": "0"}
+    fields = {
+        "model": "tiny",
+        "chunking_strategy": "auto",
+        "user": "me",
+        "prompt": "",
+        "language": "en",
+        "temperature": "0",
+    }
     assert httpx.post(server.url + TRANSCRIPTIONS, data=fields, files=FINE, timeout=60).status_code == 200
 
 
 def test_bodies_that_are_no_forms_are_refused(server):
     assert server.post(TRANSCRIPTIONS, {"model": "tiny"}).json()["error"]["code"] == "no_form"
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
-    for body in (b"", b"nothing", b"--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ntiny"):
+    for body in (b"", b"nothing", b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\ntiny'):
         reply = httpx.post(server.url + TRANSCRIPTIONS, content=body, headers=kind)
         assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_form"), body
     many = httpx.post(server.url + TRANSCRIPTIONS, data={f"f{n}": "x" for n in range(70)}, files=FINE)
@@ -275,7 +281,7 @@ def test_a_chat_answers_with_sound_in_openais_form(client, model):
     raw = chat(client, audio={"voice": "default", "format": "pcm16"}).choices[0].message.audio
     assert len(base64.b64decode(raw.data)) == pytest.approx(len(own.array) * 3, abs=4)
     content = [{"type": "input_audio", "input_audio": {"data": base64.b64encode(TALK).decode(), "format": "wav"}}]
-    with pytest.raises(openai.BadRequestError, match="lasts 2.8 s"):
+    with pytest.raises(openai.BadRequestError, match=r"lasts 2\.8 s"):
         chat(client, messages=[{"role": "user", "content": content}])
     content[0]["input_audio"]["data"] = base64.b64encode(file_of(tones(0.1, 0.3))).decode()
     heard = chat(client, messages=[{"role": "user", "content": content}], modalities=["text"], max_tokens=4)
@@ -340,13 +346,16 @@ def test_metrics_tell_the_time_to_the_first_sound_and_how_fast_it_comes(server):
     server.post(SPEECH, {"model": "tiny", "input": "hello", "response_format": "pcm"})
     text = server.get("/metrics").text
     for name in ("sensorium_first_piece_seconds", "sensorium_realtime_factor"):
-        (line,) = [line for line in text.splitlines() if line.startswith(f'{name}_count{{modality="audio",model="tiny"}}')]
+        (line,) = [
+            line for line in text.splitlines() if line.startswith(f'{name}_count{{modality="audio",model="tiny"}}')
+        ]
         assert float(line.split()[-1]) > 0
 
 
 def test_whoever_goes_ends_the_speech_and_gives_back_its_places(server):
     state = server.state
-    with httpx.stream("POST", server.url + SPEECH, json={"model": "tiny", "input": "hello. " * 200, "response_format": "pcm"}) as reply:
+    asked = {"model": "tiny", "input": "hello. " * 200, "response_format": "pcm"}
+    with httpx.stream("POST", server.url + SPEECH, json=asked) as reply:
         next(reply.iter_bytes())
     end = time.monotonic() + 20
     while state.registry.get("tiny").scheduler.writing and time.monotonic() < end:

@@ -78,7 +78,9 @@ def status(path: str, name: str) -> str:
 def test_nothing_is_left_out_in_silence(server, path, name):
     """A value that no field takes: it is refused with the field's name, unless it may say whatever it likes."""
     reply = post(server, path, LEAST[path] | {name: {"never": ["heard", "of"]}})
-    if status(path, name) == "without effect" or (path in FORMS and name == "language"):  # any, of a model that says none
+    if status(path, name) == "without effect" or (
+        path in FORMS and name == "language"
+    ):  # any, of a model that says none
         assert reply.status_code == 200, reply.text
     elif (path, name) != (CHAT, "response_format"):  # whose forms are told apart by more than their type
         assert reply.status_code == (404 if path in FORMS and name == "model" else 400)

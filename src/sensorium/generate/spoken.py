@@ -1,6 +1,7 @@
 """What is said in a recording, with its times, and words said aloud: by any model that reads, or writes, sound.
 
-A recording is cut at its pauses, and the model is asked of each piece what is said in it; a text is said phrase by phrase.
+A recording is cut at its pauses, and the model is asked of each piece what is said in it. A text is said phrase by
+phrase.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Unfolding:
         return len(self._codes) - max(0, self._layout.header_codes - self._taken) >= self._most
 
     def pull(self, ended: bool = False) -> Signal | None:
-        """The piece that the ids so far settle, with all that remains once the medium has ended; None if there is none."""
+        """The piece that the ids so far settle, or None; once the medium has ended, all that remains."""
         codes, self._codes = np.array(self._codes, dtype=np.int64), []
         self._taken += len(codes)
         pieces = [self._stream.pull(codes) if len(codes) else None, self._stream.rest() if ended else None]

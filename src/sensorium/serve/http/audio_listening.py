@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -133,7 +134,7 @@ class Listening:
     async def _write(self, number: int, group: list[tuple[Span, Part]]) -> AsyncIterator[Told]:
         model = self._served.model
         turns = [
-            await self._served.at_desk(lambda: hearing(model, piece, span, self._english, **self._sampling))
+            await self._served.at_desk(partial(hearing, model, piece, span, self._english, **self._sampling))
             for span, piece in group
         ]
         self._writing = await queued(self._request, self._server, self._served, turns, begun=number > 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from fastapi import APIRouter, Request
@@ -145,8 +146,8 @@ class Speaking:
         """Pieces of the sound, as they are written."""
         try:
             for number, request in enumerate(self._requests):
-                model = self._served.model
-                turn = await self._served.at_desk(lambda: speaking(model, request, **self._sampling))
+                asked = partial(speaking, self._served.model, request, **self._sampling)
+                turn = await self._served.at_desk(asked)
                 self._writing = await queued(self._request, self._server, self._served, [turn], begun=number > 0)
                 async for step in self._writing.steps():
                     piece = await self._unfolded.feed(step)

@@ -68,7 +68,7 @@ class TranscriptionRequest(TranslationRequest):
     @model_validator(mode="after")
     def _check_times(self) -> Self:
         if self.timestamp_granularities and "word" in self.timestamp_granularities:
-            message = "unsupported parameter: 'timestamp_granularities' can be \"segment\" only; times of words are not known"
+            message = "unsupported parameter: 'timestamp_granularities' are of segments; times of words are not known"
             raise wrong("timestamp_granularities", message, "unsupported_parameter")
         if self.timestamp_granularities and self.response_format != "verbose_json":
             raise wrong("timestamp_granularities", "timestamp_granularities go with response_format verbose_json only")
@@ -243,8 +243,12 @@ def _usage(usage: Usage) -> TokensUsage:
     by_kind = usage.modality_tokens.prompt
     heard = sum(count for kind, count in by_kind.items() if kind != "text")
     details = InputDetails(text_tokens=usage.prompt_tokens - heard, audio_tokens=heard)
-    counts = {"input_tokens": usage.prompt_tokens, "output_tokens": usage.completion_tokens}
-    return TokensUsage(**counts, total_tokens=usage.total_tokens, input_token_details=details)
+    return TokensUsage(
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
+        total_tokens=usage.total_tokens,
+        input_token_details=details,
+    )
 
 
 async def _events(listening: Listening) -> AsyncIterator[dict[str, Any]]:

@@ -54,7 +54,9 @@ class Form:
         if name not in self.files:
             raise wrong(name, f"missing required parameter: {name}", "missing_required_parameter")
         for other in self.files.keys() - {name}:
-            raise wrong(other[:100], f"unknown parameter: this endpoint takes no file {other[:100]!r}", "unknown_parameter")
+            raise wrong(
+                other[:100], f"unknown parameter: this endpoint takes no file {other[:100]!r}", "unknown_parameter"
+            )
         return self.files[name]
 
 
@@ -68,7 +70,9 @@ async def form_of(request: Request) -> Form:
     body = await whole_body(request)
     boundary = options.get(b"boundary")
     if kind != KIND.encode() or not boundary:
-        raise ApiError(400, f"send the body as a form with a file, with the header Content-Type: {KIND}", code="no_form")
+        raise ApiError(
+            400, f"send the body as a form with a file, with the header Content-Type: {KIND}", code="no_form"
+        )
     server = request.app.state.server
     return await server.json.work(request.scope["sensorium.client"], lambda: parse(body, boundary))
 
