@@ -14,9 +14,9 @@ from sensorium import plugins
 from sensorium.codecs.contract import check_codec
 from sensorium.generate.spoken import recording
 from sensorium.generate.unfolding import Unfolding
-from sensorium.modalities.pauses import spans
 from sensorium.modalities.speech_words import IN_ENGLISH, WHAT_IS_SAID, phrases, to_say
 from sensorium.modalities.subtitles import Segment, srt, vtt
+from sensorium.modalities.utterances import spans
 from sensorium.types import InputError, Signal
 
 TEXT = 'a < b & c > d\n\n  "x --> y"  \nand <i>more</i>'

@@ -16,9 +16,9 @@ from sensorium.codecs import Facts, Layout
 from sensorium.engines import Turn, generate
 from sensorium.generate.assistant import Assistant
 from sensorium.modalities import modality
-from sensorium.modalities.pauses import Span, spans
 from sensorium.modalities.speech_words import IN_ENGLISH, WHAT_IS_SAID, phrases, to_say
 from sensorium.modalities.subtitles import Segment
+from sensorium.modalities.utterances import Span, spans
 from sensorium.model import context_of
 from sensorium.types import TEXT, Conversation, InputError, Part, Signal, as_message
 

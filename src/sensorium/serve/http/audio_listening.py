@@ -13,7 +13,7 @@ from fastapi import Request
 
 from sensorium.engines import Token
 from sensorium.generate.spoken import AT_ONCE, AUDIO, Recording, hearing, reader_of, recording
-from sensorium.modalities.pauses import Span
+from sensorium.modalities.utterances import Span
 from sensorium.serve.http.errors import ApiError
 from sensorium.serve.http.replies import ModalityTokens, Usage
 from sensorium.serve.http.server import Server, client_of, started_at

@@ -1,4 +1,4 @@
-"""Where a recording is not silent: pieces between pauses, none of them longer than may be.
+"""Utterances: where a recording is not silent, between its pauses, none of them longer than may be.
 
 Legend: T samples, C channels, N frames.
 """
