@@ -229,8 +229,16 @@ class Modality(ABC):
         return {"id": f"{self.name}-{uuid4().hex[:24]}", "data": data, "expires_at": 0, "transcript": text}
 
     def from_reply(self, fields: Mapping[str, Any]) -> Sequence[Any]:
-        """The inverse: parts in the fields of a message that was sent back without its ``parts``."""
+        """The inverse: parts in the fields of a message that was sent back without its ``parts``.
+
+        Raises:
+            InputError: a medium is named by its id alone, which nobody has kept.
+        """
         found, kind = fields.get(self.name), f"input_{self.name}"
+        if isinstance(found, Mapping) and found.get("id") and not found.get("data"):
+            raise InputError(
+                f"a message names its {self.called} by an id, but nothing is stored here; send its data, or its parts"
+            )
         return [{"type": kind, kind: found}] if isinstance(found, Mapping) and "data" in found else []
 
 
