@@ -23,6 +23,7 @@ from recipes.speech.phonemes import phonemes
 from recipes.speech.teacher import RATE_HZ, Speaker
 from recipes.speech.texts import Text, Texts
 from recipes.speech.voices import LISTENING, SPEAKING, UNSEEN
+from recipes.speech.words import NAME_QUESTIONS, REPLIES
 
 from sensorium.files import atomic_file, cache_dir
 from sensorium.types import InputError
@@ -45,8 +46,9 @@ class Clip:
 
     Args:
         path: of the sound, beneath the manifest's folder.
-        part: "test" (the speaking voice), "test-unseen" (voices that are not trained on, the same texts), "val",
-            "train" or "start" (clips that were brought along).
+        part: "test" (the speaking voice), "test-unseen" (voices that are not trained on, the same texts), "question"
+            (a few questions and greetings, of which unseen voices are the test), "val", "train" or "start" (clips that
+            were brought along).
         split: "train", "val" or "test".
         text, lang, kind, concept: what is said, see `Text`.
         voice, speed: who says it, how fast.
@@ -92,6 +94,8 @@ def planned(texts: Texts) -> Iterator[Clip]:
         yield _clip(f"test-{number:03}", "test", text, SPEAKING)
     for number, text in enumerate(spoken):
         yield _clip(f"unseen-{number:03}", "test-unseen", text, UNSEEN[number % len(UNSEEN)])
+    for number, (voice, text) in enumerate(_asked()):
+        yield _clip(f"question-{number:03}", "question", text, voice)
     for number in range(VALIDATED):
         random = Random(f"{SEED}:val:{number}")
         yield _voiced(f"val-{number:03}", "val", texts.pick(random, "val"), random)
@@ -142,6 +146,17 @@ def _tested(texts: Texts) -> Iterable[Text]:
         if len(found) == TESTED:
             return found.values()
     raise AssertionError("count() does not end")
+
+
+def _asked() -> Iterable[tuple[str, Text]]:
+    """Questions and greetings, few and known: their test is in voices that are not trained on."""
+    ways = [(said, language) for language, replies in REPLIES.items() for some in replies.values() for said in some]
+    ways += [(said, language) for language, some in NAME_QUESTIONS.items() for said in some]
+    for voice in (*UNSEEN, SPEAKING, *LISTENING):
+        split = "test" if voice in UNSEEN else "train"
+        yield from (
+            (voice, Text(text=said, language=language, kind="question", split=split)) for said, language in ways
+        )
 
 
 def _voiced(name: str, part: str, text: Text, random: Random) -> Clip:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from recipes.speech.data import data
+from recipes.speech.evaluate import evaluate
+from recipes.speech.model import READER, SPEECH, WRITER, learner
 
 from sensorium.recipe import Recipe
 
@@ -10,4 +12,7 @@ RECIPE = Recipe(
     name="speech",
     about="Speech: sentences that are heard, written down and spoken, by a teacher voice.",
     data=data,
+    codecs={WRITER: learner(WRITER), READER: learner(READER)},
+    models={"speech": SPEECH},
+    evaluate=evaluate,
 )

@@ -115,3 +115,26 @@ TIMES = {
         "después de comer", "antes de la tormenta", "hace mucho tiempo", "ahora mismo", "por la tarde", "en invierno",
     ),
 }  # fmt: skip
+
+NAME_QUESTIONS = {"en": ("what is this?", "what do you see?"), "es": ("¿qué es esto?", "¿qué ves?")}
+"""What a picture may be asked aloud."""
+
+REPLIES = {
+    "en": {
+        "Hello! Show me a picture, say something, or ask me to draw.": ("hello", "good morning", "good evening"),
+        "I name pictures and what I hear, and I draw and speak.": ("what can you do?", "could you help me?"),
+        "I am a very small model that sees, hears, draws and speaks.": ("who are you?",),
+        "You are welcome.": ("thank you very much",),
+        "Fine, thank you.": ("how are you?",),
+        "Good night!": ("good night", "see you tomorrow"),
+    },
+    "es": {
+        "¡Hola! Enséñame una imagen o dime algo.": ("hola", "buenos días", "buenas tardes"),
+        "Nombro imágenes y lo que oigo, dibujo y hablo.": ("¿qué sabes hacer?", "¿puedes ayudarme?"),
+        "Soy un modelo muy pequeño que ve, oye, dibuja y habla.": ("¿quién eres?",),
+        "De nada.": ("muchas gracias",),
+        "Bien, gracias.": ("¿cómo estás?",),
+        "¡Buenas noches!": ("buenas noches", "hasta mañana"),
+    },
+}
+"""What is answered to what is asked or said aloud, by language."""
