@@ -1,4 +1,4 @@
-"""The speech recipe's data: voices, texts and their split, clips that are made one by one and go on where they stopped."""
+"""The speech recipe's data: voices, texts and their split, clips that are made one by one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ NAMES = [
     Name(names={"en": "bridge", "es": "puente"}, split="test"),
     Name(names={"en": "candle", "es": "vela"}, split="val"),
 ]
-EXAMPLES = [f"the {one} was seen near the {two}" for one in ("dog", "moon", "bridge", "king") for two in ("sea", "candle")]
+EXAMPLES = [
+    f"the {one} was seen near the {two}" for one in ("dog", "moon", "bridge", "king") for two in ("sea", "candle")
+]
 
 
 @pytest.fixture
@@ -134,7 +136,12 @@ def test_names_stand_in_carrier_phrases_with_their_articles():
 
 def test_names_of_emoji_are_read_without_signs_and_tones(tmp_path):
     entries = [
-        {"hexcode": "1F431", "label": "cat face", "group": 3, "skins": [{"hexcode": "1F431-1F3FB", "label": "x", "tone": 1}]},
+        {
+            "hexcode": "1F431",
+            "label": "cat face",
+            "group": 3,
+            "skins": [{"hexcode": "1F431-1F3FB", "label": "x", "tone": 1}],
+        },
         {"hexcode": "1F1EB-1F1F7", "label": "flag: France", "group": 9},
         {"hexcode": "0031-20E3", "label": "keycap: 1", "group": 8},
         {"hexcode": "1F17E", "label": "O button (blood type)", "group": 8},

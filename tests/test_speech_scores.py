@@ -1,4 +1,4 @@
-"""The speech recipe's scores: error rates by hand, changes of sound, recordings of people, codecs and models measured."""
+"""The speech recipe's scores: error rates by hand, changes of sound, recordings of people, codecs, models."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def test_changes_depend_on_the_generator_only_and_stay_within_range():
         assert np.array_equal(one, two)
         assert one.dtype == np.float32 and np.isfinite(one).all() and np.abs(one).max() <= 1
         assert 0.8 < len(one) / len(sound) < 1.2
-    assert not np.array_equal(augmented(sound, RATE_HZ, np.random.default_rng(0)), augmented(sound, RATE_HZ, np.random.default_rng(3)))
+    assert not np.array_equal(
+        augmented(sound, RATE_HZ, np.random.default_rng(0)), augmented(sound, RATE_HZ, np.random.default_rng(3))
+    )
 
 
 def test_each_change_does_what_it_says():
@@ -109,7 +111,9 @@ def test_recordings_of_people_come_with_what_is_said(tmp_path):
     for name in ("busy", "beep", "added", "menu"):
         (prompts / f"{name}.wav").touch()
     with gzip.open(texts / "core-sounds-en.txt.gz", "wt") as listed:
-        listed.write("; title\nbusy: All circuits are busy now.\nbeep: [a beep]\nadded: Added.\nmenu: Press 1 to go on.\ngone: Not there at all.\n")
+        listed.write(
+            "; title\nbusy: All circuits are busy now.\nbeep: [a beep]\nadded: Added.\nmenu: Press 1 to go on.\ngone: Not there at all.\n"
+        )
     (only,) = human.prompts(prompts, texts)
     assert (only.path.name, only.text, only.source) == ("busy.wav", "All circuits are busy now.", "prompts")
     for part, listed in (("librivox", "transcription"), ("cards", "cards.transcription")):
@@ -135,7 +139,9 @@ class Coarse(Codec):
     def __init__(self, every: int = 1):
         self.every = every
         rate_hz = RATE_HZ / every
-        self.facts = Facts(name="coarse", modality="audio", codebook_sizes=(16,), max_frames=2**16, frame_rate_hz=rate_hz)
+        self.facts = Facts(
+            name="coarse", modality="audio", codebook_sizes=(16,), max_frames=2**16, frame_rate_hz=rate_hz
+        )
 
     def encode(self, signals):
         return [((one.array[:: self.every, 0] + 1) * 7.5).round().astype(np.int64) for one in signals]

@@ -20,9 +20,7 @@ phrases, sentences of the recipe's own, and example sentences of a dictionary.
 """
 
 Hours = Annotated[float, typer.Option(help="Hours of sound there are to be in all.")]
-Start = Annotated[
-    Path | None, typer.Option(help="Folder of clips made before, to take over: manifest.jsonl, clips.tar.")
-]
+Start = Annotated[Path | None, typer.Option(help="Clips made before, to take over: a folder.")]
 
 
 def data(hours: Hours = 10.0, start: Start = None) -> Path:

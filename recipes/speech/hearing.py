@@ -107,7 +107,9 @@ def answering(model: Any, results: Results, clips: Sequence[Clip]) -> None:
     chosen = [clip for clip in chosen if tasks.transcript(clip) in tasks.ANSWERS]
     talks = [tasks.answering(Part("audio", data=read_sound(folder() / clip.path)), clip) for clip in chosen]
     answers = list(dict.fromkeys(tasks.ANSWERS.values()))
-    _with_controls(Task(name="answer to what is asked aloud", conversations=talks, scorer=Among(answers)), model, results)
+    _with_controls(
+        Task(name="answer to what is asked aloud", conversations=talks, scorer=Among(answers)), model, results
+    )
 
 
 def _with_controls(task: Task, model: Any, results: Results) -> None:

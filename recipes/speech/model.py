@@ -135,7 +135,9 @@ def grown(start: str) -> Grown:
 
 
 STAGES = (
-    Stage(shares={**tasks.SHARES, "write": 0.6, "say": 0.2}, minutes=40, conversations=60_000, note="Mostly listening."),
+    Stage(
+        shares={**tasks.SHARES, "write": 0.6, "say": 0.2}, minutes=40, conversations=60_000, note="Mostly listening.",
+    ),
     Stage(shares=tasks.SHARES, minutes=40, conversations=60_000, note="Listening and speaking."),
     Stage(
         shares=tasks.SHARES, minutes=10, conversations=20_000, lr={"rows": 1.5e-3, "body": 1e-3}, cooldown=1.0,

@@ -30,8 +30,8 @@ CREDITS = (
         url="https://huggingface.co/hexgrad/Kokoro-82M", use="the voice that speaks the training clips",
     ),
     Credit(
-        name="names of emoji", package=EMOJI_NAMES, author="Unicode CLDR through emojibase", licence="Unicode-3.0 and MIT",
-        url="https://emojibase.dev", use="words and names that are spoken",
+        name="names of emoji", package=EMOJI_NAMES, author="Unicode CLDR through emojibase",
+        licence="Unicode-3.0 and MIT", url="https://emojibase.dev", use="words and names that are spoken",
     ),
     Credit(
         name="WordNet 3.0", package=WORDNET, author="Princeton University", licence="WordNet",
@@ -42,7 +42,7 @@ CREDITS = (
         url="https://github.com/openai/whisper", use="the recogniser that scores; never trained on",
     ),
     Credit(
-        name="Tux Paint stamps", package=STAMPS, author="the Tux Paint team and others", licence="mixed, most public domain or GPL-2",
+        name="Tux Paint stamps", package=STAMPS, author="the Tux Paint team and others", licence="GPL-2",
         url="https://tuxpaint.org/stamps", use=_TESTED,
     ),
     Credit(

@@ -83,8 +83,13 @@ class Spoken:
 
     @cached_property
     def own_by_thing(self) -> dict[tuple[str, str], list[Clip]]:
-        """Clips in the speaking voice by the thing they are about and their language."""
-        return grouped((clip for clip in self.named if clip.voice == SPEAKING), lambda one: (self.thing(one), one.lang))
+        """Clips in the speaking voice that say a thing's name and no more, by the thing and their language."""
+        alone = (clip for clip in self.named if clip.voice == SPEAKING and self._is_name(clip))
+        return grouped(alone, lambda one: (self.thing(one), one.lang))
+
+    def _is_name(self, clip: Clip) -> bool:
+        name = self.names[self.thing(clip)].names[clip.lang]
+        return transcript(clip) in (normalised(name), normalised(phrase(name)))
 
     @cached_property
     def asked(self) -> list[Clip]:
@@ -141,7 +146,7 @@ def translate(spoken: Spoken, random: Random) -> Conversation:
 
 
 def say_translated(spoken: Spoken, random: Random) -> Conversation:
-    """A thing's name in one language, said aloud in the other, in a phrase about it."""
+    """A thing's name in one language, said aloud in the other."""
     keys = sorted(spoken.own_by_thing)
     if not keys:
         return say(spoken, random)

@@ -1,7 +1,7 @@
 """The teacher: Kokoro-82M (Apache-2.0), a small text-to-speech network, as int8 ONNX; it speaks phonemes.
 
-The package that bears it was made for Japanese; nothing of it is run but the network, and fed with phonemes of espeak-ng
-it speaks English and Spanish.
+The package that bears it was made for Japanese; nothing of it is run but the network, and fed with phonemes of
+espeak-ng it speaks English and Spanish.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ def dictionary_examples(folder: Path) -> list[str]:
     found: set[str] = set()
     for file in sorted((folder / "usr" / "share" / "wordnet").glob("data.*")):
         for text in _EXAMPLE.findall(file.read_text(encoding="latin-1")):
-            if 3 <= len(text.split()) and len(text) <= MOST_LETTERS:
+            if len(text.split()) >= 3 and len(text) <= MOST_LETTERS:
                 found.add(text.strip())
     return sorted(found)
 
@@ -185,9 +185,9 @@ def _sentence(random: Random, language: str) -> str:
     )
     what = _thing(random, language)
     is_, ask = ("is", "where is {}?") if language == "en" else ("está", "¿dónde está {}?")
-    forms = (f"{who} {did} {what} {where}", f"{when} {who} {did} {what}", f"{who} {did} {what} {when}",
-             f"{who} {did} {what}", f"{where} {who} {did} {what}", f"{what} {is_} {where}", ask.format(what))  # fmt: skip
-    return random.choice(forms)
+    told = f"{who} {did} {what}"
+    ways = (f"{told} {where}", f"{when} {told}", f"{told} {when}", told, f"{where} {told}")
+    return random.choice((*ways, f"{what} {is_} {where}", ask.format(what)))
 
 
 def _thing(random: Random, language: str) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 CARRIERS = {
     "en": (
-        "{a}", "{a}", "{bare}", "draw {a}", "show me {a}", "I see {a}", "this is {a}", "where is {the}?", "it looks like {a}",
-        "is this {a}?", "do you know {the}?", "here comes {a}", "I would like {a}", "can you find {the}?", "there is {a} here",
-        "a picture of {a}", "what colour is {the}?", "she gave me {a}", "look, {a}!", "we need {a} for the story",
-        "the word is {bare}", "paint {a} for me, please", "who took {the}?", "this song is about {a}",
+        "{a}", "{a}", "{bare}", "draw {a}", "show me {a}", "I see {a}", "this is {a}", "where is {the}?",
+        "it looks like {a}", "is this {a}?", "do you know {the}?", "here comes {a}", "I would like {a}",
+        "can you find {the}?", "there is {a} here", "a picture of {a}", "what colour is {the}?", "she gave me {a}",
+        "look, {a}!", "we need {a} for the story", "the word is {bare}", "paint {a} for me, please", "who took {the}?",
+        "this song is about {a}",
     ),
     "es": (
         "{bare}", "{bare}", "dibuja: {bare}", "enséñame: {bare}", "esto es: {bare}", "la palabra es {bare}",
@@ -23,12 +24,13 @@ SAID = {
     "en": (
         "hello", "good morning", "good evening", "good night", "how are you?", "thank you very much", "yes, please",
         "no, thanks", "what is this?", "who are you?", "what can you do?", "where are you from?", "what time is it?",
-        "see you tomorrow", "I do not know", "that is a good idea", "please say it again", "I am sorry", "open the door",
-        "close the window", "turn on the light", "I am hungry", "it is raining outside", "the sun is shining",
-        "what does it mean?", "how much does it cost?", "wait a moment, please", "let us go home", "have a nice day",
-        "I like this very much", "this is too difficult", "could you help me?", "come here", "be careful", "never mind",
-        "it is very cold today", "we are late again", "nobody knows the answer", "everything is fine", "happy birthday",
-        "what do you see?", "what did you hear?", "tell me more about it", "read it to me", "is anybody there?",
+        "see you tomorrow", "I do not know", "that is a good idea", "please say it again", "I am sorry",
+        "open the door", "close the window", "turn on the light", "I am hungry", "it is raining outside",
+        "the sun is shining", "what does it mean?", "how much does it cost?", "wait a moment, please",
+        "let us go home", "have a nice day", "I like this very much", "this is too difficult", "could you help me?",
+        "come here", "be careful", "never mind", "it is very cold today", "we are late again",
+        "nobody knows the answer", "everything is fine", "happy birthday", "what do you see?", "what did you hear?",
+        "tell me more about it", "read it to me", "is anybody there?",
     ),
     "es": (
         "hola", "buenos días", "buenas tardes", "buenas noches", "¿cómo estás?", "muchas gracias", "sí, por favor",
@@ -44,14 +46,14 @@ SAID = {
 
 SUBJECTS = {
     "en": (
-        "the boy", "my sister", "an old man", "the teacher", "our neighbour", "the children", "she", "he", "they", "we",
-        "the doctor", "my father", "her brother", "a young woman", "the farmer", "somebody", "your friend", "the captain",
-        "the baker", "his daughter", "the king", "a stranger", "the girls", "my uncle", "I",
+        "the boy", "my sister", "an old man", "the teacher", "our neighbour", "the children", "she", "he", "they",
+        "we", "the doctor", "my father", "her brother", "a young woman", "the farmer", "somebody", "your friend",
+        "the captain", "the baker", "his daughter", "the king", "a stranger", "the girls", "my uncle", "I",
     ),
     "es": (
-        "el niño", "mi hermana", "un hombre viejo", "la maestra", "nuestro vecino", "ella", "él", "el médico", "mi padre",
-        "su hermano", "una mujer joven", "el campesino", "alguien", "tu amigo", "el capitán", "la panadera", "su hija",
-        "el rey", "un desconocido", "mi tío", "la abuela",
+        "el niño", "mi hermana", "un hombre viejo", "la maestra", "nuestro vecino", "ella", "él", "el médico",
+        "mi padre", "su hermano", "una mujer joven", "el campesino", "alguien", "tu amigo", "el capitán",
+        "la panadera", "su hija", "el rey", "un desconocido", "mi tío", "la abuela",
     ),
 }  # fmt: skip
 VERBS = {
@@ -69,7 +71,8 @@ THINGS = {
         "box", "letter", "chair", "table", "lamp", "book", "bottle", "cup", "coat", "hat", "shoe", "ball", "picture",
         "horse", "dog", "cat", "bird", "fish", "apple", "cake", "garden", "window", "door", "bag", "boat", "bicycle",
         "car", "map", "mirror", "blanket", "basket", "stone", "tree", "flower", "ring", "watch", "coin", "shirt",
-        "spoon", "knife", "bridge", "tower", "wheel", "ladder", "candle", "brush", "pencil", "river", "machine", "island",
+        "spoon", "knife", "bridge", "tower", "wheel", "ladder", "candle", "brush", "pencil", "river", "machine",
+        "island",
     ),
     "es": (
         "una caja", "una carta", "una silla", "una mesa", "una lámpara", "un libro", "una botella", "una taza",
@@ -82,8 +85,9 @@ THINGS = {
 }  # fmt: skip
 QUALITIES = {
     "en": (
-        "red", "blue", "green", "yellow", "black", "white", "brown", "grey", "orange", "purple", "pink", "big", "small",
-        "old", "new", "long", "heavy", "round", "beautiful", "broken", "empty", "strange", "golden", "wooden", "dark",
+        "red", "blue", "green", "yellow", "black", "white", "brown", "grey", "orange", "purple", "pink", "big",
+        "small", "old", "new", "long", "heavy", "round", "beautiful", "broken", "empty", "strange", "golden", "wooden",
+        "dark",
     ),
     "es": (
         "rojo/roja", "azul", "verde", "amarillo/amarilla", "negro/negra", "blanco/blanca", "marrón", "gris", "naranja",
@@ -107,12 +111,14 @@ PLACES = {
 }  # fmt: skip
 TIMES = {
     "en": (
-        "yesterday", "this morning", "last week", "on Monday", "on Friday", "at night", "in the summer", "two days ago",
-        "after lunch", "before the storm", "a long time ago", "just now", "in the evening", "every winter",
+        "yesterday", "this morning", "last week", "on Monday", "on Friday", "at night", "in the summer",
+        "two days ago", "after lunch", "before the storm", "a long time ago", "just now", "in the evening",
+        "every winter",
     ),
     "es": (
-        "ayer", "esta mañana", "la semana pasada", "el lunes", "el viernes", "por la noche", "en verano", "hace dos días",
-        "después de comer", "antes de la tormenta", "hace mucho tiempo", "ahora mismo", "por la tarde", "en invierno",
+        "ayer", "esta mañana", "la semana pasada", "el lunes", "el viernes", "por la noche", "en verano",
+        "hace dos días", "después de comer", "antes de la tormenta", "hace mucho tiempo", "ahora mismo",
+        "por la tarde", "en invierno",
     ),
 }  # fmt: skip
 
