@@ -112,7 +112,8 @@ def test_recordings_of_people_come_with_what_is_said(tmp_path):
         (prompts / f"{name}.wav").touch()
     with gzip.open(texts / "core-sounds-en.txt.gz", "wt") as listed:
         listed.write(
-            "; title\nbusy: All circuits are busy now.\nbeep: [a beep]\nadded: Added.\nmenu: Press 1 to go on.\ngone: Not there at all.\n"
+            "; title\nbusy: All circuits are busy now.\nbeep: [a beep]\nadded: Added.\n"
+            "menu: Press 1 to go on.\ngone: Not there at all.\n"
         )
     (only,) = human.prompts(prompts, texts)
     assert (only.path.name, only.text, only.source) == ("busy.wav", "All circuits are busy now.", "prompts")
