@@ -1,0 +1,123 @@
+"""Measuring what a model hears: CER and WER, and the choice among names, each beside runs that cannot hear.
+
+Controls are views of the same task: no sound, silence, and the sound of another clip. A model that does as well on
+them has learned what is likely to be said, not to listen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from recipes.speech import human, tasks
+from recipes.speech.clips import Clip, folder
+from recipes.speech.errors import ErrorRate, counted, rate_of
+from recipes.speech.sound import read_sound
+
+from sensorium.evaluate import Among, Results, Scorer, Share, Task, Verdict
+from sensorium.evaluate.scorers import asked
+from sensorium.evaluate.values import Value
+from sensorium.types import TEXT, Conversation, Part, Signal
+
+CHOICE = 50
+SILENCE = Signal(np.zeros((16000, 1), np.float32), 16000.0)
+MOST_TOKENS = 64
+
+
+@dataclass(frozen=True)
+class Heard(Verdict):
+    """On one answer: edits and lengths, in letters and in words; ``value`` is the letters' error rate."""
+
+    letters: tuple[float, float] = (0.0, 1.0)
+    words: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Transcribed(Scorer):
+    """What a model writes of what it hears, against what is said; ``language`` is for digits."""
+
+    language: str = "en"
+    max_tokens: int = MOST_TOKENS
+
+    def judge(self, model: Any, conversations: Sequence[Conversation]) -> list[Heard]:
+        return [self._heard(model, *asked(one)) for one in conversations]
+
+    def _heard(self, model: Any, prompt: Conversation, truth: Any) -> Heard:
+        written = model.chat(prompt, want=TEXT, temperature=0, max_tokens=self.max_tokens).text.strip()
+        found = {}
+        for of in ("letters", "words"):
+            edits, lengths = counted([truth.text], [written], of, [self.language])
+            found[of] = (float(edits[0]), float(lengths[0]))
+        return Heard(found["letters"][0] / found["letters"][1], (written,), **found)
+
+    def values(self, verdicts: Sequence[Heard]) -> list[tuple[str, Value]]:
+        return [(", CER", _rate([one.letters for one in verdicts])), (", WER", _rate([one.words for one in verdicts]))]
+
+
+def _rate(counts: Sequence[tuple[float, float]]) -> ErrorRate:
+    edits, lengths = np.array(counts, float).T
+    return rate_of(edits, lengths)
+
+
+def heard_task(name: str, sounds: Sequence[Signal], texts: Sequence[str], language: str = "en") -> Task:
+    """Sounds of one language with what is said in them."""
+    pairs = zip(sounds, texts, strict=True)
+    talks = [tasks.transcribing(Part("audio", data=sound), text, language) for sound, text in pairs]
+    return Task(name=name, conversations=talks, scorer=Transcribed(language))
+
+
+def listening(model: Any, results: Results, clips: Sequence[Clip], count: int, seed: int = 0) -> None:
+    """Held-out sentences by the speaking voice and by unseen blends, by language; and recordings of people."""
+    for part, called in (("test", "teacher"), ("test-unseen", "unseen voices")):
+        for language in ("en", "es"):
+            chosen = [clip for clip in clips if clip.part == part and clip.lang == language][:count]
+            if chosen:
+                sounds = [read_sound(folder() / clip.path) for clip in chosen]
+                _with_controls(
+                    heard_task(f"listening, {called}, {language}", sounds, [c.text for c in chosen], language),
+                    model,
+                    results,
+                )
+    people = human.sentences(count, seed)
+    sounds = [read_sound(one.path) for one in people]
+    _with_controls(heard_task("listening, people, en", sounds, [one.text for one in people]), model, results)
+
+
+def choosing(model: Any, results: Results, seed: int = 0) -> None:
+    """Which of `CHOICE` names of animals a person says: by exact likelihood, the question as it was trained."""
+    people = human.some(human.names(), CHOICE, seed)
+    sounds = [Part("audio", data=read_sound(one.path)) for one in people]
+    for question, talks in (
+        (tasks.ASK_NAMED[0], [tasks.naming(sound, one.text) for sound, one in zip(sounds, people, strict=True)]),
+        (tasks.WHAT_IS_SAID, [tasks.transcribing(sound, one.text) for sound, one in zip(sounds, people, strict=True)]),
+    ):
+        answers = [talk.messages[-1].text for talk in talks]
+        task = Task(
+            name=f"choice among {CHOICE} names, people, {question!r}", conversations=talks, scorer=Among(answers)
+        )
+        _with_controls(task, model, results)
+    results.add(f"choice among {CHOICE} names, people", "chance", Share(1, CHOICE))
+
+
+def answering(model: Any, results: Results, clips: Sequence[Clip]) -> None:
+    """Questions and greetings asked aloud in voices that are not trained on: the right one of all answers."""
+    chosen = [clip for clip in clips if clip.part == "question" and clip.split == "test"]
+    chosen = [clip for clip in chosen if tasks.transcript(clip) in tasks.ANSWERS]
+    talks = [tasks.answering(Part("audio", data=read_sound(folder() / clip.path)), clip) for clip in chosen]
+    answers = list(dict.fromkeys(tasks.ANSWERS.values()))
+    _with_controls(
+        Task(name="answer to what is asked aloud", conversations=talks, scorer=Among(answers)), model, results
+    )
+
+
+def _with_controls(task: Task, model: Any, results: Results) -> None:
+    verdicts = task.run(model, results)
+    results.notes[task.name] = [
+        {"said": truth, "heard": list(verdict.said[:1])}
+        for truth, verdict in zip(task.truths[:12], verdicts[:12], strict=True)
+    ]
+    task.blind("no sound").run(model, results)
+    task.blank(SILENCE, "silence").run(model, results)
+    task.wrong("another's sound").run(model, results)

@@ -1,0 +1,44 @@
+"""Numbers from 0 to 999 in words, in English and Spanish."""
+
+from __future__ import annotations
+
+_EN = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_EN_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_ES = (
+    "cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce", "trece",
+    "catorce", "quince", "dieciséis", "diecisiete", "dieciocho", "diecinueve", "veinte", "veintiuno", "veintidós",
+    "veintitrés", "veinticuatro", "veinticinco", "veintiséis", "veintisiete", "veintiocho", "veintinueve",
+)  # fmt: skip
+_ES_TENS = ("treinta", "cuarenta", "cincuenta", "sesenta", "setenta", "ochenta", "noventa")
+_ES_HUNDREDS = (
+    "ciento", "doscientos", "trescientos", "cuatrocientos", "quinientos", "seiscientos", "setecientos", "ochocientos",
+    "novecientos",
+)  # fmt: skip
+
+
+def spelled(number: int, language: str) -> str:
+    """``(42, "es")`` -> ``"cuarenta y dos"``; ``number`` is 0 to 999."""
+    return _english(number) if language == "en" else _spanish(number)
+
+
+def _english(number: int) -> str:
+    hundreds, rest = divmod(number, 100)
+    if hundreds:
+        return f"{_EN[hundreds]} hundred" + (f" and {_english(rest)}" if rest else "")
+    if rest < 20:
+        return _EN[rest]
+    return _EN_TENS[rest // 10 - 2] + (f" {_EN[rest % 10]}" if rest % 10 else "")
+
+
+def _spanish(number: int) -> str:
+    hundreds, rest = divmod(number, 100)
+    if number == 100:
+        return "cien"
+    if hundreds:
+        return _ES_HUNDREDS[hundreds - 1] + (f" {_spanish(rest)}" if rest else "")
+    if rest < 30:
+        return _ES[rest]
+    return _ES_TENS[rest // 10 - 3] + (f" y {_ES[rest % 10]}" if rest % 10 else "")
