@@ -22,6 +22,7 @@ SAMPLES: dict[str, Any] = {
     "audio": Signal(np.array([0, 0.5, 0.25, -0.5, -0.25, 0], np.float32), rate_hz=8000),
     "boxes": {"frame": [64, 48], "boxes": [{"label": "cat", "box": [1, 2, 30, 40]}, {"label": "dog", "point": [9, 9]}]},
     "image": np.full((16, 16, 3), (200, 100, 0), np.uint8),
+    "video": Signal(np.repeat(np.arange(0, 240, 40, dtype=np.uint8), 16 * 16 * 3).reshape(6, 16, 16, 3), rate_hz=8),
     "series": {"time": [0.0, 0.5, 1.0, 1.5], "ax [m/s2]": [0.0, 1.0, 2.0, 1.0]},
 }
 """One medium of each modality, as a user might give it."""

@@ -70,6 +70,7 @@ class Modality(ABC):
         media_types: MIME types it opens, the first is the one it prefers to write.
         writes: media type of every suffix that it can be saved under; empty for the preferred kind alone.
         max_bytes: of the largest file that is opened.
+        folders: whether a folder of files is a medium, too; `adopt` is given its path.
         viewer: file name of the JavaScript module that shows it on the page, beside the class's own file; None for
             a link to download.
         words: what the page says of it, by language and key (docs/page.md lists the keys).
@@ -81,6 +82,7 @@ class Modality(ABC):
     media_types: ClassVar[tuple[str, ...]]
     writes: ClassVar[Mapping[str, str]] = {}
     max_bytes: ClassVar[int] = MAX_BYTES
+    folders: ClassVar[bool] = False
     viewer: ClassVar[str | None] = None
     words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
@@ -143,7 +145,7 @@ class Modality(ABC):
         source = Source.of(data, self.called)
         if isinstance(source.data, Signal):
             return self.fit(self.check(source.data), wish)
-        if not source.is_file:
+        if not source.is_file or (self.folders and source.is_folder):
             return self.fit(self.adopt(source.data), wish)
         content = source.read(self.called, self.max_bytes)
         if self.is_risky(content) and apart.is_possible() and self._is_installed():
