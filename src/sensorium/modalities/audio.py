@@ -26,7 +26,7 @@ from sensorium.types import InputError, Signal
 MOST_VALUES = 10**8
 """Samples of all channels together: an hour and three quarters at 16 kHz with one channel."""
 MOST_CHANNELS = 32
-RATES_HZ = (1000, 768_000)
+RATES_HZ = (100, 768_000)
 SCALES = {"int16": (0, 2**15), "int32": (0, 2**31), "int8": (0, 2**7), "uint8": (2**7, 2**7)}
 """Zero and full level of integers."""
 LOUDEST = 16.0
@@ -116,6 +116,10 @@ class Audio(Modality):
         starts = range(0, count, audio_files.BLOCK)
         given = (signal.array[start : start + audio_files.BLOCK] for start in starts)
         return _joined(_fitted(given, rate_hz, wish, "the sound"), wish.rate_hz or rate_hz, "the sound")
+
+    def mend(self, signal: Signal) -> Signal:
+        """Within -1..1, and silence where there is no number."""
+        return signal.with_array(np.nan_to_num(signal.array).clip(-1, 1))
 
     def write(self, signal: Signal, media_type: str) -> bytes:
         """At the sound's own rate, or the next that the kind of file knows."""
