@@ -117,7 +117,7 @@ def taught(package, tmp_path_factory) -> Taught:
     (place / "talk.jsonl").write_text("\n".join(json.dumps(line) for pair in heard for line in lessons(*pair)))
     grown = sm.grow(fresh_model(), [package.Notes()], learn="full")
     sm.train(
-        grown, place / "talk.jsonl", out=place / "run", max_steps=250, rows=8, row_tokens=192, lr=2e-3, warmup=10,
+        grown, place / "talk.jsonl", out=place / "run", max_steps=130, rows=8, row_tokens=128, lr=2e-3, warmup=10,
         optimizer="muon", schedule="trapezoid", device="cpu", dtype="float32",
     )  # fmt: skip
     grown.export(place / "model")

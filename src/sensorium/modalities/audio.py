@@ -154,14 +154,14 @@ class Audio(Modality):
 
     def part_data(self, part: Mapping[str, Any]) -> Any | None:
         """Also of OpenAI's ``{"type": "input_audio", "input_audio": {"data": base64, "format": "wav"}}``."""
-        said = part.get("input_audio")
-        format_ = said.get("format") if part.get("type") == "input_audio" and isinstance(said, Mapping) else None
-        if format_ is None:
+        said = part.get("input_audio") if part.get("type") == "input_audio" else None
+        if not isinstance(said, Mapping) or said.get("format") is None:
             return super().part_data(part)
+        format_ = str(said["format"])
         kind = self.writes.get(f".{format_}".lower())
         if kind is None:
             known = ", ".join(suffix.removeprefix(".") for suffix in self.writes)
-            raise InputError(f"a sound in the format {str(format_)[:40]!r} is not opened; send one of {known}")
+            raise InputError(f"a sound in the format {format_[:40]!r} is not opened; send one of {known}")
         return f"data:{kind};base64,{said.get('data', '')}"
 
 
