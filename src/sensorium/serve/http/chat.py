@@ -69,9 +69,7 @@ async def _whole(body: ChatRequest, server: Server, served: Served, writing: Wri
     def told() -> list[ChatChoice]:
         return [_choice(index, one, served, body) for index, one in enumerate(written)]
 
-    light = not body.logprobs and all(
-        one.is_text for one in written
-    )  # sooner than the desk comes to it
+    light = not body.logprobs and all(one.is_text for one in written)  # sooner than the desk comes to it
     choices = told() if light else await served.at_desk(told)
     return ChatReply(id=new_id("chatcmpl"), created=int(time.time()), model=served.name, choices=choices, usage=usage)
 
