@@ -169,7 +169,8 @@ class CtcCodec(NetCodec):
         names = {"name": f"{names['modality']}-read"} | names
         names.pop("use", None)
         pool, words = read_spoken(media, CtcConfig(signs="", **names))
-        config = CtcConfig(**{"signs": "".join(sorted(set("".join(words))))} | names)
+        names["signs"] = "".join(sorted(set("".join(words))))
+        config = CtcConfig(**names)
         number = {sign: place + 1 for place, sign in enumerate(config.signs)}
         spelled = [torch.tensor([number[sign] for sign in said if sign in number]) for said in words]
         by_length = np.argsort(pool.lengths, kind="stable")
