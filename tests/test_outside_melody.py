@@ -227,7 +227,7 @@ def test_the_page_takes_a_tune_and_plays_one(taught, server):
     with chromium() as browser, visiting(browser, server.url) as visit:
         page = visit()
         attach(page, file(path.name, path.read_bytes(), ""))
-        page.locator(".melody-view line").first.wait_for()
+        page.locator(".melody-view line").first.wait_for(state="attached")
         assert page.locator(".shelf .melody-view line").count() == len(TUNES[tune][0])
         page.get_by_label("Answer with").select_option("text")
         say(page, ASKED)
