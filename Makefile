@@ -54,7 +54,7 @@ $(VENV)/.installed: $(INPUTS) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-audio/pyproject.toml
-	$(PIP) -c constraints.txt -e '.[svg,train,gguf,fast,llamacpp,serve,speech,dev]'
+	$(PIP) -c constraints.txt -e '.[svg,video,train,gguf,fast,llamacpp,serve,speech,dev]'
 	$(PIP) -c constraints.txt -e examples/sensorium-audio
 	@touch $@
 

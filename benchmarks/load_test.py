@@ -4,12 +4,14 @@
     python benchmarks/load_test.py nano --url http://127.0.0.1:8000 --clients 8 --minutes 1
 
 Without ``--url`` it starts ``sensorium serve MODEL`` itself, kills one of its media workers with SIGKILL at half time,
-and ends it. Questions are texts, pictures and drawings whose answers are certain (greedy, or a given seed); each is
-first asked alone, one after the other, which is also the speed without batching. Under load every answer is compared
-with that of its question:
+and ends it. Questions are texts, pictures, drawings and words to be said aloud, as far as the model reads and writes
+these, whose answers are certain (greedy, or a given seed). Each is first asked alone, one after the other: this is
+also the speed without batching. Under load every answer is compared with that of its question:
 
 - right: the same; mixed up: that of another question; drifted: neither (sums of a larger batch are rounded otherwise,
   so a near tie may fall the other way); lost: an error, or none.
+
+Of speech it tells the seconds to the first sound, and how many seconds of sound come in a second (real-time factor).
 
 Prints a summary as JSON; ``--out`` takes it too (``summary.json``), with ``requests.csv`` (start, seconds, question,
 outcome), ``memory.csv`` (seconds, bytes of the server, of its workers) and a picture of both, ``load.png``.
@@ -21,6 +23,7 @@ import argparse
 import asyncio
 import base64
 import csv
+import hashlib
 import io
 import json
 import random
@@ -43,6 +46,22 @@ COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "brown", "black
 THINGS = ("heart", "star", "apple", "house", "cat", "fish", "tree", "sun")
 MAX_TOKENS = 24
 REQUEST_S = 300
+CHAT, SPEECH = "/v1/chat/completions", "/v1/audio/speech"
+PCM_BYTES_PER_S = 2 * 24_000
+
+
+class Question(NamedTuple):
+    path: str
+    body: dict[str, Any]
+
+
+class Answer(NamedTuple):
+    """``first_s`` to the first sound, and ``sound_s`` of all of it; None where nothing is said aloud."""
+
+    said: str
+    tokens: int
+    first_s: float | None = None
+    sound_s: float | None = None
 
 
 class Outcome(NamedTuple):
@@ -51,6 +70,8 @@ class Outcome(NamedTuple):
     question: int
     outcome: str
     tokens: int
+    first_s: float | None = None
+    sound_s: float | None = None
 
 
 def picture(colour: str, seed: int) -> dict[str, Any]:
@@ -63,39 +84,57 @@ def picture(colour: str, seed: int) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
 
 
-def questions(model: str) -> list[dict[str, Any]]:
-    """Bodies of requests: as many texts as pictures as drawings."""
+def questions(model: str, reads: list[str], writes: list[str]) -> list[Question]:
+    """As many of each kind that the model can answer."""
     asked = []
     for number, (colour, thing) in enumerate(zip(COLOURS, THINGS, strict=True)):
         about = [picture(colour, number), {"type": "text", "text": "What is this?"}]
-        for content, fields in (
-            (f"What colour is a {thing}?", {"modalities": ["text"], "max_tokens": MAX_TOKENS}),
-            (about, {"modalities": ["text"], "max_tokens": MAX_TOKENS}),
-            (f"Draw a {colour} {thing}.", {"modalities": ["image"], "seed": number}),
-        ):
-            asked.append(
-                {"model": model, "messages": [{"role": "user", "content": content}], "temperature": 0} | fields
-            )
+        short = {"modalities": ["text"], "max_tokens": MAX_TOKENS}
+        asked.append(chat(model, f"What colour is a {thing}?", short))
+        if "image" in reads:
+            asked.append(chat(model, about, short))
+        if "image" in writes:
+            asked.append(chat(model, f"Draw a {colour} {thing}.", {"modalities": ["image"], "seed": number}))
+        if "audio" in writes:
+            said = {"model": model, "input": f"A {colour} {thing}.", "response_format": "pcm", "temperature": 0}
+            asked.append(Question(SPEECH, said))
     return asked
 
 
-async def ask(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[str, int]:
-    """What the answer says, media by their codes, and how many tokens it has."""
-    reply = await client.post("/v1/chat/completions", json=body)
-    if reply.status_code == 429:
-        await asyncio.sleep(float(reply.headers["Retry-After"]))
-        return await ask(client, body)
-    reply.raise_for_status()
-    told = reply.json()
+def chat(model: str, content: Any, fields: dict[str, Any]) -> Question:
+    return Question(
+        CHAT, {"model": model, "messages": [{"role": "user", "content": content}], "temperature": 0} | fields
+    )
+
+
+async def ask(client: httpx.AsyncClient, question: Question) -> Answer:
+    """What the answer says, media by their codes or their bytes, and how many tokens it has."""
+    begin = time.monotonic()
+    async with client.stream("POST", question.path, json=question.body) as reply:
+        if reply.status_code == 429:
+            await reply.aread()
+            await asyncio.sleep(float(reply.headers["Retry-After"]))
+            return await ask(client, question)
+        if reply.is_error:
+            await reply.aread()
+        reply.raise_for_status()
+        data, first_s = b"", None
+        async for piece in reply.aiter_bytes():
+            first_s = time.monotonic() - begin if first_s is None else first_s
+            data += piece
+    if question.path == SPEECH:
+        return Answer(hashlib.sha256(data).hexdigest(), 0, first_s, len(data) / PCM_BYTES_PER_S)
+    told = json.loads(data)
     parts = told["choices"][0]["message"]["parts"]
-    return json.dumps([part.get("codes") or part["text"] for part in parts]), told["usage"]["completion_tokens"]
+    return Answer(json.dumps([part.get("codes") or part["text"] for part in parts]), told["usage"]["completion_tokens"])
 
 
 class Load:
     """One run of the test."""
 
-    def __init__(self, url: str, bodies: list[dict[str, Any]], server: psutil.Process | None):
-        self.bodies, self.server = bodies, server
+    def __init__(self, url: str, server: psutil.Process | None):
+        self.questions: list[Question] = []
+        self.server = server
         limits = httpx.Limits(max_connections=None)
         self.client = httpx.AsyncClient(base_url=url, timeout=REQUEST_S, limits=limits)
         self.answers: list[str] = []
@@ -103,15 +142,17 @@ class Load:
         self.memory: list[tuple[float, int, int]] = []
         self.begin = time.monotonic()
 
-    async def one_by_one(self) -> float:
+    async def one_by_one(self, model: str) -> float:
         """Ask every question alone; tokens a second."""
-        for body in self.bodies[:3]:
-            await ask(self.client, body)  # what is loaded at the first request is not counted
+        card = (await self.client.get(f"/v1/models/{model}")).raise_for_status().json()
+        self.questions = questions(model, card["reads"], card["writes"])
+        for question in self.questions[:4]:
+            await ask(self.client, question)  # what is loaded at the first request is not counted
         tokens, start = 0, time.monotonic()
-        for body in self.bodies:
-            answer, count = await ask(self.client, body)
-            self.answers.append(answer)
-            tokens += count
+        for question in self.questions:
+            answer = await ask(self.client, question)
+            self.answers.append(answer.said)
+            tokens += answer.tokens
         return tokens / (time.monotonic() - start)
 
     async def together(self, clients: int, seconds: float) -> float:
@@ -128,14 +169,15 @@ class Load:
     async def _talk(self, number: int, end: float) -> None:
         chance = random.Random(number)
         while time.monotonic() < end:
-            question = chance.randrange(len(self.bodies))
-            start, tokens = time.monotonic(), 0
+            question = chance.randrange(len(self.questions))
+            start, answer = time.monotonic(), Answer("", 0)
             try:
-                answer, tokens = await ask(self.client, self.bodies[question])
-                outcome = self._judge(question, answer)
+                answer = await ask(self.client, self.questions[question])
+                outcome = self._judge(question, answer.said)
             except (httpx.HTTPError, KeyError, ValueError) as error:
                 outcome = f"lost: {error}"[:200]
-            self.outcomes.append(Outcome(start - self.begin, time.monotonic() - start, question, outcome, tokens))
+            seconds = time.monotonic() - start
+            self.outcomes.append(Outcome(start - self.begin, seconds, question, outcome, *answer[1:]))
 
     def _judge(self, question: int, answer: str) -> str:
         if answer == self.answers[question]:
@@ -175,7 +217,21 @@ def summary(load: Load, alone: float, together: float) -> dict[str, Any]:
         "tokens_per_s": {"one at a time": round(alone, 1), "together": round(together, 1)},
         "batching_gain": round(together / alone, 2),
         "server_mb": {"first": memory[0] >> 20, "half": memory[len(memory) // 2] >> 20, "last": memory[-1] >> 20},
+        **speech([one for one in load.outcomes if one.sound_s]),
     }
+
+
+def speech(spoken: list[Outcome]) -> dict[str, Any]:
+    """How soon, and how fast, sound came; nothing where none did."""
+    if not spoken:
+        return {}
+    first = sorted(one.first_s or 0 for one in spoken)
+    pace = sorted((one.sound_s or 0) / one.seconds for one in spoken)
+    told = {
+        "first_sound_s": {f"p{part}": share(first, part / 100) for part in (50, 95, 99)},
+        "realtime_factor": {f"p{part}": share(pace, part / 100) for part in (1, 5, 50)},
+    }
+    return {"speech": told}
 
 
 @contextmanager
@@ -193,8 +249,8 @@ def served(model: str, clients: int) -> Iterator[tuple[str, psutil.Process]]:
 
 
 async def run(url: str, server: psutil.Process | None, options: argparse.Namespace) -> dict[str, Any]:
-    load = Load(url, questions(options.model), server)
-    alone = await load.one_by_one()
+    load = Load(url, server)
+    alone = await load.one_by_one(options.model)
     together = await load.together(options.clients, options.minutes * 60)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)

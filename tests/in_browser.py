@@ -20,10 +20,10 @@ PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch":
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
-    """A browser with a camera that films a test pattern."""
+def chromium(*more: str) -> Iterator[Any]:
+    """A browser with a camera that films a test pattern; ``more`` are flags of Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason=NO_PLAYWRIGHT)
-    flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", *more]
     if os.geteuid() == 0:
         flags.append("--no-sandbox")  # Chromium's sandbox refuses to run as root, as in most containers
     with playwright.sync_playwright() as driver:

@@ -23,8 +23,12 @@ ROOMS = (
     "embed", "evaluate", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip
 MAY_NAME_MODALITIES = ("modalities", "families", "__init__")
-DOORS = {"serve/http/images.py", "serve/http/forecast.py"}
-"""Routes that OpenAI's or KServe's API has for a single modality."""
+DOORS = {
+    "serve/http/images.py", "serve/http/forecast.py", "serve/http/audio.py", "serve/http/audio_chat.py",
+    "serve/http/audio_files.py", "serve/http/audio_listening.py", "serve/http/audio_speech.py",
+    "serve/http/audio_transcripts.py", "generate/spoken.py", "cli/transcribe.py", "cli/speak.py",
+}  # fmt: skip
+"""Routes that OpenAI's or KServe's API has for a single modality, and commands for one."""
 MODALITY_NAME = re.compile(
     r"(?<![a-z])(images?|audio|videos?|speech|sounds?|pictures?|photos?|drawings?|pixels?|jpe?g|webp|wav|mp3|mel|series|boxes|"
     r"actions|keypoints?)(?![a-z])",

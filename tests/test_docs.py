@@ -96,7 +96,7 @@ def test_the_modality_in_the_docs_goes_through_every_door(monkeypatch, tmp_path)
     assert request_to_make("melody", "a sad tune") == "Compose a sad tune."
 
 
-def test_the_examples_of_series_boxes_and_actions_run(monkeypatch, tmp_path):
+def test_the_examples_of_series_boxes_actions_and_clips_run(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     for source in python_of("docs/modalities.md"):

@@ -16,6 +16,7 @@ import sensorium as sm
 from sensorium.cli import app, options
 from sensorium.cli.terminal import Terminal
 from sensorium.data import read_conversations, write_conversations
+from sensorium.families.fsq import FSQCodec, FSQConfig
 from sensorium.families.uniform import UniformCodec
 from sensorium.modalities import modality, modality_of
 from sensorium.modalities.contract import check_modality
@@ -30,7 +31,16 @@ def codec(name: str) -> Any:
     if name == "image":
         return Greys()
     signal = modality(name).open(DOORS.SAMPLES[name])
-    ranges = {"boxes": [(0, 64), (0, 48)] * 2, "actions": [(0, 4), (0, 64), (0, 48), (0, 1)], "series": []}[name]
+    if name == "video":
+        small = {"encoder_widths": (8,), "encoder_blocks": (1,), "decoder_widths": (8,), "decoder_blocks": (1,)}
+        shape = {"size_px": 8, "grid": 2, "levels": (4, 4), "hop": 2, "most_steps": 3, "rate_hz": signal.rate_hz}
+        return FSQCodec(FSQConfig(name=name, modality=name, **shape, **small))
+    ranges = {
+        "audio": [(-1, 1)],
+        "boxes": [(0, 64), (0, 48)] * 2,
+        "actions": [(0, 4), (0, 64), (0, 48), (0, 1)],
+        "series": [],
+    }[name]
     named = {"categories": sorted(set(signal.labels)), "frame": signal.frame, "rate_hz": signal.rate_hz}
     return UniformCodec(signal.array.shape[1], bins=8, ranges=ranges, max_frames=6, name=name, modality=name, **named)
 

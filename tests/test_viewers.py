@@ -1,14 +1,19 @@
-"""The viewers of series, boxes and actions in a real browser, beside a server whose model reads and writes them."""
+"""The viewers of series, boxes, actions and clips in a real browser, beside a model that reads and writes them."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import numpy as np
 import pytest
 from in_browser import attach, file, until, visiting
 from serving import Greys, png, running, tiny_assistant
+from toys import ToyCodec
 
 from sensorium.families.uniform import UniformCodec
+from sensorium.modalities import modality
+from sensorium.types import Signal
 
 pytestmark = pytest.mark.slow
 
@@ -18,12 +23,29 @@ EVENTS = [{"time": at / 10, "kind": "move", "x": 6 * at, "y": 5} for at in range
 LIST = {"categories": ("cat", "move"), "frame": (64, 48), "max_frames": 20}
 
 
+class Flicker(ToyCodec):
+    """How bright a clip is, four times a second."""
+
+    family = "flicker"
+
+    def __init__(self, **_: Any):
+        super().__init__("flicker", sizes=(8,), grid=None, max_frames=40, modality="video")
+
+    def encode(self, signals: Any) -> list[np.ndarray]:
+        return [one.array[::2].mean((1, 2, 3)).astype(np.int64) // 32 for one in signals]
+
+    def decode(self, codes: Any) -> list[Signal]:
+        rows = [np.repeat(np.asarray(one, np.uint8) * 32, 16 * 16 * 3).reshape(-1, 16, 16, 3) for one in codes]
+        return [Signal(array, rate_hz=4) for array in rows]
+
+
 @pytest.fixture(scope="module")
 def server():
     codecs = [
         Greys(),
         UniformCodec(2, bins=8, max_frames=500),
         UniformCodec(4, bins=8, ranges=[(0, 64)] * 4, name="boxes", modality="boxes", **LIST),
+        Flicker(),
         UniformCodec(4, bins=8, ranges=[(0, 64)] * 4, name="actions", modality="actions", **LIST),
     ]
     with running({"tiny": tiny_assistant(codecs=codecs)}) as made:
@@ -103,3 +125,48 @@ def test_actions_are_played_again(page):
     view.get_by_role("button", name="Play again").wait_for()
     entries.nth(3).click()
     assert view.locator(".actions-stage circle").get_attribute("cx") == "18"
+
+
+def clip(kind: str) -> bytes:
+    """Two seconds: black, then white."""
+    array = np.repeat(np.array([0, 255], np.uint8), 8 * 32 * 32 * 3).reshape(16, 32, 32, 3)
+    return modality("video").to_bytes(Signal(array, rate_hz=8), kind)
+
+
+MOMENT = "Number(document.querySelector('.video-bar input').value)"
+
+
+@pytest.mark.parametrize("kind", ["video/mp4", "video/webm"])
+def test_a_clip_plays_again_and_again_shows_its_time_and_stands_still_when_told(page, kind):
+    attach(page, file("film", clip(kind), kind))
+    view = page.locator(".shelf .video-view")
+    view.wait_for()
+    until(page, "/^[0-2]\\.[0-9] \\/ 2\\.0 s$/.test(document.querySelector('.video-clock').innerText)")
+    until(page, f"{MOMENT} > 0.2")
+    view.get_by_role("button", name="Pause").click()
+    view.get_by_role("button", name="Play").wait_for()
+    page.evaluate("document.querySelector('.video-view video').currentTime = 1.9")
+    until(page, f"{MOMENT} > 0.9")
+    view.get_by_role("button", name="Play").click()
+    until(page, f"{MOMENT} < 0.5")
+
+
+def test_a_gif_is_a_picture_that_moves_unless_stillness_is_wished(browser, server):
+    with visiting(browser, server.url) as visit:
+        page = visit(reduced_motion="reduce")
+        attach(page, file("film.gif", clip("image/gif"), "image/gif"))
+        page.get_by_role("dialog").get_by_role("button", name="clip").click()
+        page.locator(".video-stage canvas").wait_for()
+        page.locator(".video-view").get_by_role("button", name="Play").click()
+        page.locator(".video-stage img").wait_for()
+
+
+def test_what_a_model_sees_of_a_clip_goes_to_the_moment_of_a_code(page):
+    page.get_by_role("link", name="What it sees").click()
+    page.set_input_files("#see-file", file("film.mp4", clip("video/mp4"), "video/mp4"))
+    strip = page.get_by_role("slider", name="Its numbers")
+    strip.focus()
+    page.keyboard.press("End")
+    until(page, f"{MOMENT} > 0.8")
+    page.keyboard.press("Home")
+    until(page, f"{MOMENT} < 0.2")

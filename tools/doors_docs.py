@@ -11,6 +11,7 @@ import numpy as np
 from sensorium import plugins
 from sensorium.modalities import Modality, modality
 from sensorium.modalities.base import viewer_file
+from sensorium.types import Signal
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "doors.md"
 SAMPLES: dict[str, Any] = {
@@ -18,8 +19,10 @@ SAMPLES: dict[str, Any] = {
         "frame": [64, 48],
         "events": [{"time": 0.5, "kind": "press", "x": 3, "y": 4}, {"time": 1, "kind": "go"}],
     },
+    "audio": Signal(np.array([0, 0.5, 0.25, -0.5, -0.25, 0], np.float32), rate_hz=8000),
     "boxes": {"frame": [64, 48], "boxes": [{"label": "cat", "box": [1, 2, 30, 40]}, {"label": "dog", "point": [9, 9]}]},
     "image": np.full((16, 16, 3), (200, 100, 0), np.uint8),
+    "video": Signal(np.repeat(np.arange(0, 240, 40, dtype=np.uint8), 16 * 16 * 3).reshape(6, 16, 16, 3), rate_hz=8),
     "series": {"time": [0.0, 0.5, 1.0, 1.5], "ax [m/s2]": [0.0, 1.0, 2.0, 1.0]},
 }
 """One medium of each modality, as a user might give it."""

@@ -15,7 +15,7 @@ from recipes.scenes.words import described, listed
 from sensorium.data.facts import Event, Facts
 
 STAYS = "It stays as it is."
-_BARE = {"moves": "move", "grows": "grow", "shrinks": "shrink", "turns": "turn", "appears": "appear",
+SAID = {"moves": "move", "grows": "grow", "shrinks": "shrink", "turns": "turn", "appears": "appear",
          "vanishes": "vanish"}  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def when(asked: Asked) -> Turn | None:
     if not found or not event:
         return None
     asks = "start to " if event.what not in ("appears", "vanishes") else ""
-    question = f"When does {found[1]} {asks}{_BARE[event.what]}?"
+    question = f"When does {found[1]} {asks}{SAID[event.what]}?"
     return Turn("when", (question,), seconds(event.start_s), (found[0],))
 
 
@@ -87,7 +87,7 @@ def does(asked: Asked) -> Turn | None:
     right = asked.random.random() < 0.5
     said = done(event) if right else _another(event, asked.atlas.turns(asked.facts.things[found[0]].name), asked.random)
     verb, _, rest = said.partition(" ")
-    question = f"Does {found[1]} {_BARE[verb]} {rest}".rstrip() + "?"
+    question = f"Does {found[1]} {SAID[verb]} {rest}".rstrip() + "?"
     return Turn("does", (question,), "yes" if right else "no", (found[0],))
 
 

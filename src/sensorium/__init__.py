@@ -21,6 +21,7 @@ from sensorium.types import Conversation, InputError, Message, Part, Reply, Sign
 if TYPE_CHECKING:
     from sensorium.api import codec, grow, load, register, train
     from sensorium.generate import Assistant
+    from sensorium.generate.spoken import speak, transcribe
     from sensorium.stream import Form
 
 __version__ = version("sensorium")
@@ -38,11 +39,14 @@ __all__ = [
     "grow",
     "load",
     "register",
+    "speak",
     "train",
+    "transcribe",
 ]
 
 _LAZY = {
     **dict.fromkeys(("load", "grow", "train", "codec", "register"), "api"),
+    **dict.fromkeys(("speak", "transcribe"), "generate.spoken"),
     "Assistant": "generate",
     "Form": "stream",
 }

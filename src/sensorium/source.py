@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -63,6 +64,11 @@ class Source:
     def is_file(self) -> bool:
         """Whether it has bytes: it is a path, or the bytes themselves."""
         return isinstance(self.data, (bytes, Path))
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is the path of a folder, which a few modalities take."""
+        return isinstance(self.data, Path) and os.path.isdir(self.data)
 
     @property
     def is_plain(self) -> bool:

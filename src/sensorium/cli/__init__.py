@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from sensorium.cli import chat, codec, data, doctor, encode, export, generate, serve, show, train
+from sensorium.cli import chat, codec, data, doctor, encode, export, generate, serve, show, speak, train, transcribe
 from sensorium.types import InputError
 
 
@@ -52,6 +52,8 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 app.command("chat")(chat.chat)
 app.command("generate")(generate.generate)
+app.command("transcribe")(transcribe.transcribe)
+app.command("speak")(speak.speak)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("encode")(encode.encode)

@@ -45,6 +45,10 @@ class CodecStream(ABC):
     def pull(self, codes: np.ndarray) -> Signal | None:
         """Take more codes; the piece of the medium that is settled now, or None."""
 
+    def rest(self) -> Signal | None:
+        """No more codes come; the end of the medium that `pull` has held back, or None."""
+        return None
+
 
 class Codec(ABC):
     """Signals to codes and back.

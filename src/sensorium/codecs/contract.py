@@ -147,6 +147,7 @@ def _check_pull(codec: Codec, whole: np.ndarray) -> bool:
     except InputError:
         return False
     found += [stream.pull(whole[part]) for part in rest]
+    found.append(stream.rest())
     pieces = [piece.array for piece in found if piece is not None]
     (expected,) = codec.decode([whole])
     assert pieces, "a stream that writes must give the medium piece by piece"

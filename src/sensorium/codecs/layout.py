@@ -185,6 +185,11 @@ class Layout:
         except InputError as error:
             raise InputError(f"{len(inner)} ids do not spell a medium of codec {self.name!r}") from error
 
+    def code(self, token: int, index: int) -> int:
+        """The code that an id stands for at ``index`` of the flat codes."""
+        head = self.header_codes
+        return token - self.starts[index if index < head else head + (index - head) % self.facts.codebooks]
+
     def range(self, book: int) -> tuple[int, int]:
         """First id and one past the last of a codebook, by its place in `sizes`."""
         return self.starts[book], self.starts[book] + self.sizes[book]

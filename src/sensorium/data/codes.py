@@ -33,7 +33,7 @@ def content_key(part: Part) -> bytes:
     """
     kind = modality(part.modality)
     source = Source.of(part.data, kind.called)
-    if not source.is_plain:
+    if not source.is_plain or source.is_folder:
         source = Source.of(kind.open(part.data))
     digest = hashlib.sha256(f"{FORMAT} {part.modality} ".encode())
     source.add_to(digest)

@@ -31,6 +31,9 @@ SETTLED = 64
 """Media of a batch that what normalisation divides by is measured with."""
 WINDOW = 64
 """Steps of a medium of any length that are trained on at once."""
+CELLS = 2**19
+"""Of a batch of clips; one of as many clips as of pictures would leave few steps for the time."""
+LEAST_BATCH, MOST_BATCH = 8, 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,10 +231,16 @@ class FSQCodec(NetCodec):
             there_BT = batch["there"] if config.hop else None
             return {"reconstruction": reconstruction(batch["x"], net(batch["x"])[0], there_BT)}
 
-        learning.train(net, sample, loss)
+        clips = {"batch": batch_of_clips(rows, config.size_px)} if config.hop and config.space else {}
+        learning.train(net, sample, loss, **clips)
         rng = np.random.default_rng(0)
-        settle(net, lambda: net(sample(rng, SETTLED)["x"]))
+        settle(net, lambda: net(sample(rng, clips.get("batch", SETTLED))["x"]))
         return cls(config, net)
+
+
+def batch_of_clips(rows: int, size_px: int) -> int:
+    """How many clips of so many frames are trained on at once."""
+    return int(np.clip(CELLS // (rows * size_px**2), LEAST_BATCH, MOST_BATCH))
 
 
 def taken(signal: Signal, config: Any, head: Header) -> tuple[list[int], np.ndarray]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from sensorium import plugins
 from sensorium.modalities.base import Modality, Wish
-from sensorium.types import InputError, Part
+from sensorium.source import Source
+from sensorium.types import InputError, Part, Signal
 
 __all__ = ["Modality", "Wish", "medium", "modality", "modality_names", "modality_of", "named_by"]
 
@@ -62,8 +63,10 @@ def medium(name: str, data: Any, **meaning: Any) -> Part:
     if not meaning:
         return Part(name, data)
     kind = modality(name)
+    source = Source.of(data, kind.called)
     try:
-        meant = replace(kind.open(data), **meaning)
+        # what is said of an array may be what makes it a medium, e.g. its rate
+        meant = replace(source.data if isinstance(source.data, Signal) else kind.open(source), **meaning)
     except TypeError as error:
         raise InputError(f"a {kind.called} cannot be told {', '.join(meaning)} ({error}); see Signal") from error
     return Part(name, kind.check(meant))

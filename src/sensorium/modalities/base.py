@@ -70,6 +70,7 @@ class Modality(ABC):
         media_types: MIME types it opens, the first is the one it prefers to write.
         writes: media type of every suffix that it can be saved under; empty for the preferred kind alone.
         max_bytes: of the largest file that is opened.
+        folders: whether a folder of files is a medium, too; `adopt` is given its path.
         viewer: file name of the JavaScript module that shows it on the page, beside the class's own file; None for
             a link to download.
         words: what the page says of it, by language and key (docs/page.md lists the keys).
@@ -81,6 +82,7 @@ class Modality(ABC):
     media_types: ClassVar[tuple[str, ...]]
     writes: ClassVar[Mapping[str, str]] = {}
     max_bytes: ClassVar[int] = MAX_BYTES
+    folders: ClassVar[bool] = False
     viewer: ClassVar[str | None] = None
     words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 
@@ -143,8 +145,8 @@ class Modality(ABC):
         source = Source.of(data, self.called)
         if isinstance(source.data, Signal):
             return self.fit(self.check(source.data), wish)
-        if not source.is_file:
-            return self.fit(self.adopt(data), wish)
+        if not source.is_file or (self.folders and source.is_folder):
+            return self.fit(self.adopt(source.data), wish)
         content = source.read(self.called, self.max_bytes)
         if self.is_risky(content) and apart.is_possible() and self._is_installed():
             return apart.open_apart(self.name, content, source.where, wish.to_json())
@@ -229,8 +231,16 @@ class Modality(ABC):
         return {"id": f"{self.name}-{uuid4().hex[:24]}", "data": data, "expires_at": 0, "transcript": text}
 
     def from_reply(self, fields: Mapping[str, Any]) -> Sequence[Any]:
-        """The inverse: parts in the fields of a message that was sent back without its ``parts``."""
+        """The inverse: parts in the fields of a message that was sent back without its ``parts``.
+
+        Raises:
+            InputError: a medium is named by its id alone, which nobody has kept.
+        """
         found, kind = fields.get(self.name), f"input_{self.name}"
+        if isinstance(found, Mapping) and found.get("id") and not found.get("data"):
+            raise InputError(
+                f"a message names its {self.called} by an id, but nothing is stored here; send its data, or its parts"
+            )
         return [{"type": kind, kind: found}] if isinstance(found, Mapping) and "data" in found else []
 
 

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
-from xml.parsers import expat
 
 import numpy as np
 from PIL import Image as Pillow
@@ -22,10 +21,10 @@ from PIL import ImageOps, UnidentifiedImageError
 from sensorium.modalities.base import Modality, Wish
 from sensorium.modalities.image_words import WORDS
 from sensorium.modalities.jpeg import best_jpeg
+from sensorium.modalities.svg import is_svg, to_png
 from sensorium.types import InputError, Signal
 
 MAX_PIXELS = 64_000_000
-SVG_SIDE_PX = 512
 RASTER = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 TIFF = (b"II", b"MM")
 """How its files begin: the order of their bytes."""
@@ -58,13 +57,11 @@ class Image(Modality):
         Raises:
             InputError: the picture is damaged, too large, or of no known kind.
         """
-        if _is_svg(data):
-            data = _render_svg(data, where)
-        return Signal(_decode(data, where))
+        return Signal(_decode(to_png(data, where) if is_svg(data) else data, where))
 
     def is_risky(self, data: bytes) -> bool:
         """SVG, a language in which a few bytes ask for hours, and TIFF, whose reader no browser had to harden."""
-        return data[:2] in TIFF or _is_svg(data)
+        return data[:2] in TIFF or is_svg(data)
 
     def check(self, signal: Signal) -> Signal:
         """Arrays may be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, bool, or floats in 0..1."""
@@ -259,41 +256,6 @@ def _as_bytes(array: np.ndarray) -> np.ndarray:
     if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
         raise InputError("a picture array of floats must lie in 0..1; scale it, or give bytes")
     return np.round(array * 255).astype(np.uint8)
-
-
-def _is_svg(data: bytes) -> bool:
-    head = data[:5000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return head.startswith(b"<svg") or (head.startswith((b"<?xml", b"<!--", b"<!doctype")) and b"<svg" in head)
-
-
-def _render_svg(data: bytes, where: str) -> bytes:
-    """An SVG as PNG, its longer side ``SVG_SIDE_PX``: with one side alone a narrow drawing would fill the memory."""
-    try:
-        import resvg_py
-    except ImportError as error:
-        raise InputError(f"{where} is an SVG; install the extra to open it: pip install 'sensorium[svg]'") from error
-    try:
-        _check_svg_is_alone(data, where)
-        drawn = resvg_py.svg_to_bytes(svg_string=data.decode("utf-8-sig"), width=SVG_SIDE_PX, height=SVG_SIDE_PX)
-    except InputError:
-        raise
-    except Exception as error:  # the parser and resvg raise kinds of their own, all meaning that it cannot be drawn
-        raise InputError(f"{where} is an SVG that cannot be drawn ({error}); save it again") from error
-    return bytes(drawn)
-
-
-def _check_svg_is_alone(data: bytes, where: str) -> None:
-    """resvg would draw any picture file of this machine that an SVG names."""
-
-    def look(tag: str, attributes: dict[str, str]) -> None:
-        for name, value in attributes.items():
-            outside = name.endswith("href") and not value.strip().lower().startswith(("data:", "#"))
-            if outside and tag.lower().endswith("image"):
-                raise InputError(f"{where} is an SVG that draws another file, {value[:100]!r}; embed it as data")
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = look
-    parser.Parse(data, True)
 
 
 image = Image()

@@ -22,8 +22,8 @@ from sensorium.opening.protocol import LONGEST_HEAD, READY, Answer, Terms, envir
 from sensorium.types import InputError, Signal
 
 MEMORY_BYTES = 4 * 2**30
-CPU_S = 10.0
-WALL_S = 60.0
+CPU_S = 30.0
+WALL_S = 120.0
 """Far above what a good medium needs, also on a machine that is busy."""
 START_S = 60.0
 MOST = 2

@@ -13,6 +13,7 @@ from sensorium.serve.media.workers import Workers
 from sensorium.serve.registry import Registry
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+PACES = (0.3, 0.5, 1, 2, 3, 5, 10, 20, 50, 100)
 
 
 class Metrics:
@@ -30,6 +31,14 @@ class Metrics:
         self.first = Histogram(
             "sensorium_first_token_seconds", "Time from a request to its first token.", ["model"],
             buckets=SECONDS, registry=self._prometheus,
+        )  # fmt: skip
+        self.first_piece = Histogram(
+            "sensorium_first_piece_seconds", "Time from a request to the first piece of a written medium in time.",
+            ["model", "modality"], buckets=SECONDS, registry=self._prometheus,
+        )  # fmt: skip
+        self.pace = Histogram(
+            "sensorium_realtime_factor", "Seconds of a medium in time that are written in a second.",
+            ["model", "modality"], buckets=PACES, registry=self._prometheus,
         )  # fmt: skip
         self._tokens = Counter(
             "sensorium_tokens", "Tokens read and written.", ["model", "direction", "modality"],

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Request
 
 from sensorium.engines import Token
 from sensorium.serve.http.errors import ApiError
+from sensorium.serve.http.pieces import Telling, encoder_of, pieces_of
 from sensorium.serve.http.reading import JsonRoute
 from sensorium.serve.http.replies import ChatChoice, ChatLogprobs, ChatReply, Likely, ReplyMessage, TokenLogprob
 from sensorium.serve.http.schemas import ChatRequest, ContentPart
-from sensorium.serve.http.server import EventStream, Server, Shared, client_of, new_id
+from sensorium.serve.http.server import EventStream, Server, Shared, client_of, new_id, started_at
 from sensorium.serve.http.structured import compiled
 from sensorium.serve.http.tokens import readable
 from sensorium.serve.http.tool_messages import plain
@@ -22,6 +23,7 @@ from sensorium.serve.media.messages import check_format, media_fields, part_to_j
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Step, Writing, Written
 from sensorium.serve.writing.transcript import UNFINISHED, Event, Medium, Text
+from sensorium.serve.writing.unfolded import Unfolded
 from sensorium.types import TEXT, InputError, Part
 
 router = APIRouter(route_class=JsonRoute)
@@ -36,7 +38,8 @@ async def chat(body: ChatRequest, request: Request, server: Shared) -> Any:
     served = server.registry.get(body.model)
     writing = await server.finish(request, _start(body, request, server, served))
     if body.stream:
-        return EventStream(writing, _chunks(body, server, served, writing))
+        answers = [_Streamed(body, request, server, served) for _ in range(body.answers)]
+        return EventStream(writing, _chunks(body, server, served, writing, answers))
     return await server.finish(request, _whole(body, server, served, writing))
 
 
@@ -58,6 +61,8 @@ def _check_formats(body: ChatRequest, served: Served) -> None:
     for name, format_ in body.formats.items():
         try:
             served.model.vocabulary.writer(name)
+            if (offered := pieces_of(name)) is not None:
+                offered.check(body.said_of(name), bool(body.stream))
             check_format(name, format_)
         except InputError as error:
             raise ApiError(400, str(error), param=name, code="unsupported_value") from error
@@ -93,7 +98,9 @@ def _likely(id_: int, logprob: float, served: Served) -> dict[str, Any]:
     return {"token": text, "logprob": logprob, "bytes": None if UNFINISHED in text else list(text.encode())}
 
 
-async def _chunks(body: ChatRequest, server: Server, served: Served, writing: Writing) -> AsyncIterator[dict[str, Any]]:
+async def _chunks(
+    body: ChatRequest, server: Server, served: Served, writing: Writing, answers: list[_Streamed]
+) -> AsyncIterator[dict[str, Any]]:
     """The objects of a streamed reply. Beside OpenAI's text deltas: ``progress`` of a medium, and ``parts``."""
     head = {
         "id": new_id("chatcmpl"),
@@ -104,9 +111,8 @@ async def _chunks(body: ChatRequest, server: Server, served: Served, writing: Wr
     nothing_yet = {"usage": None} if body.wants_usage else {}
     for index in range(body.answers):
         yield head | {"choices": [_delta(index, {"role": "assistant", "content": ""})]} | nothing_yet
-    texts = [CallDeltas(body.calls) for _ in range(body.answers)]
     async for step in writing.steps():
-        for choice in await _deltas(step, served, body, texts[step.answer]):
+        for choice in await answers[step.answer].choices(step):
             yield head | {"choices": [choice]} | nothing_yet
     usage = writing.usage()
     server.metrics.count(served.name, usage)
@@ -114,32 +120,48 @@ async def _chunks(body: ChatRequest, server: Server, served: Served, writing: Wr
         yield head | {"choices": [], "usage": usage.model_dump()}
 
 
-async def _deltas(step: Step, served: Served, body: ChatRequest, texts: CallDeltas) -> list[dict[str, Any]]:
-    deltas = [delta for event in step.events for delta in await _told(event, served, body, texts)]
-    rest, finish = texts.end(step.finish) if step.finish else ([], None)
-    deltas += rest
-    if body.logprobs and not deltas:
-        deltas.append({})
-    choices = [_delta(step.answer, delta) for delta in deltas]
-    if body.logprobs:
-        choices[0]["logprobs"] = {"content": [logprob_of(step.token, served).model_dump()], "refusal": None}
-    if finish:
-        choices.append(_delta(step.answer, {}, finish))
-    return choices
+class _Streamed:
+    """One answer, told while it is written."""
 
+    def __init__(self, body: ChatRequest, request: Request, server: Server, served: Served):
+        self._body, self._served, self._texts = body, served, CallDeltas(body.calls)
+        self._tellings: dict[str, Telling] = {}
+        for name, format_ in body.formats.items():
+            if encoder := encoder_of(name, format_):
+                unfolded = Unfolded(served, server.metrics, name, started_at(request))
+                self._tellings[name] = Telling(name, unfolded, encoder)
 
-async def _told(event: Event, served: Served, body: ChatRequest, texts: CallDeltas) -> list[dict[str, Any]]:
-    if isinstance(event, Text):
-        return texts.feed(event.text)
-    if isinstance(event, Medium):
-        return [await served.at_desk(_medium_told, event.part, served, body)]
-    return [{"progress": {"modality": event.modality, "done": event.done, "total": event.total}}]
+    async def choices(self, step: Step) -> list[dict[str, Any]]:
+        """What one more id tells, and the end."""
+        deltas = [delta for event in step.events for delta in await self._told(event)]
+        for telling in self._tellings.values():
+            deltas += await telling.feed(step)
+        rest, finish = self._texts.end(step.finish) if step.finish else ([], None)
+        deltas += rest
+        if self._body.logprobs and not deltas:
+            deltas.append({})
+        choices = [_delta(step.answer, delta) for delta in deltas]
+        if self._body.logprobs:
+            choices[0]["logprobs"] = {"content": [logprob_of(step.token, self._served).model_dump()], "refusal": None}
+        if finish:
+            choices.append(_delta(step.answer, {}, finish))
+        return choices
 
+    async def _told(self, event: Event) -> list[dict[str, Any]]:
+        if isinstance(event, Text):
+            deltas = self._texts.feed(event.text)
+            said = "".join(delta.get("content") or "" for delta in deltas)
+            return deltas + [telling.text(said) for telling in self._tellings.values() if said]
+        if isinstance(event, Medium):
+            return [await self._served.at_desk(self._medium_told, event.part)]
+        return [{"progress": {"modality": event.modality, "done": event.done, "total": event.total}}]
 
-def _medium_told(written: Part, served: Served, body: ChatRequest) -> dict[str, Any]:
-    decoded = served.model.senses.decode([written])
-    parts = [part_to_json(part) for part in decoded]
-    return {"parts": [part.model_dump() for part in parts], **media_fields(decoded, parts, body.formats)}
+    def _medium_told(self, written: Part) -> dict[str, Any]:
+        decoded = self._served.model.senses.decode([written])
+        parts = [part_to_json(part) for part in decoded]
+        fields = media_fields(decoded, parts, self._body.formats)
+        told = {name: field for name, field in fields.items() if name not in self._tellings}
+        return {"parts": [part.model_dump() for part in parts], **told}
 
 
 def _delta(index: int, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:

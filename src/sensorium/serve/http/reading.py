@@ -89,22 +89,31 @@ class JsonReader:
         """
         if len(body) <= SMALL_BYTES:
             return checked(parse(body, self._max_values))
+        return await self.work(client, lambda: checked(parse(body, self._max_values)))
+
+    async def work(self, client: str, read: Callable[[], Any]) -> Any:
+        """What ``read`` returns, which runs in the thread when it is the client's turn."""
         turn = self._turns.setdefault(client, asyncio.Lock())
         async with turn:
-            work = self._thread.submit(lambda: checked(parse(body, self._max_values)))
-            return await asyncio.wrap_future(work)
+            return await asyncio.wrap_future(self._thread.submit(read))
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-async def _body_of(request: Request, checked: Callable[[Any], Any]) -> Any:
+async def whole_body(request: Request) -> bytearray:
+    """All bytes of a request's body; ApiError 499 when the client goes before."""
     body = bytearray()
     try:
         async for piece in request.stream():
             body += piece
     except ClientDisconnect:
         raise ApiError(499, "the client has gone", code="client_gone") from None
+    return body
+
+
+async def _body_of(request: Request, checked: Callable[[Any], Any]) -> Any:
+    body = await whole_body(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise ApiError(400, "send the body as JSON, with the header Content-Type: application/json", code="not_json")

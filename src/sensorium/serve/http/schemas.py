@@ -215,6 +215,10 @@ class ChatRequest(_Writing, Structured):
         kinds = modality_names() if self.modalities is None else self.modalities
         return {name: value.get("format") for name, value in asked.items() if name in kinds}
 
+    def said_of(self, name: str) -> dict[str, Any]:
+        """What the field that is named as a modality says of it; see `formats`."""
+        return (self.model_extra or {})[name]
+
     @classmethod
     def takes(cls, name: str, value: Any, data: dict[str, Any]) -> bool:
         kinds = data.get("modalities") or modality_names()

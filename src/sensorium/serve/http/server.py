@@ -23,6 +23,7 @@ from sensorium.serve.http.errors import ApiError, as_api_error
 from sensorium.serve.http.reading import JsonReader
 from sensorium.serve.http.replies import Usage
 from sensorium.serve.media.messages import Reader
+from sensorium.serve.media.turns import Turns
 from sensorium.serve.media.workers import Workers
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.registry import Registry, Served
@@ -54,7 +55,11 @@ class Answered(Protocol):
 
 @dataclass
 class Server:
-    """The parts of a running server."""
+    """The parts of a running server.
+
+    Attributes:
+        kept: places for requests that keep an opened medium while it is encoded piece by piece.
+    """
 
     settings: Settings
     registry: Registry
@@ -63,6 +68,10 @@ class Server:
     metrics: Metrics
     json: JsonReader
     compilers: Compilers = field(default_factory=Compilers)
+    kept: Turns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.kept = Turns(self.settings.workers, self.settings.max_media_waiting)
 
     def check(self, answers: int, max_tokens: int | None) -> None:
         """Refuse what is beyond the server's limits."""
@@ -73,9 +82,9 @@ class Server:
 
     def write(self, request: Request, served: Served, turns: Sequence[Turn], **options: Any) -> Writing:
         """Queue the answers of a request; see `Writing`."""
-        on_first = self.metrics.first.labels(served.name).observe
+        options.setdefault("on_first", self.metrics.first.labels(served.name).observe)
         client, started = client_of(request), started_at(request)
-        return Writing(served, turns, self.settings, client=client, started=started, on_first=on_first, **options)
+        return Writing(served, turns, self.settings, client=client, started=started, **options)
 
     def attempt(self, request: Request, served: Served, turn: Turn, body: Answered, **options: Any) -> Writing:
         """Queue the answers to one prompt, and what more has to be written so that they differ and are good.
@@ -141,15 +150,23 @@ def new_id(kind: str) -> str:
     return f"{kind}-{secrets.token_hex(12)}"
 
 
-class EventStream(StreamingResponse):
-    """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of an answer.
+class Unfinished(Protocol):
+    """What is being written, e.g. a `Writing`, and when it is given up (`time.monotonic`)."""
+
+    deadline: float
+
+    def cancel(self) -> None: ...
+
+
+class AnswerStream(StreamingResponse):
+    """An answer that is sent while it is written.
 
     Whatever ends it, a client that has gone included, ends the writing; where nothing is written, there is none.
     """
 
-    def __init__(self, writing: Writing | None, chunks: AsyncIterator[BaseModel | dict[str, Any]]):
+    def __init__(self, writing: Unfinished | None, pieces: AsyncIterator[str | bytes], media_type: str):
         self._writing = writing
-        super().__init__(_events(chunks), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        super().__init__(pieces, media_type=media_type, headers={"Cache-Control": "no-store"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         left = self._writing.deadline - time.monotonic() if self._writing else READ_S
@@ -161,6 +178,13 @@ class EventStream(StreamingResponse):
         finally:
             if self._writing:
                 self._writing.cancel()
+
+
+class EventStream(AnswerStream):
+    """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) of an answer."""
+
+    def __init__(self, writing: Unfinished | None, chunks: AsyncIterator[BaseModel | dict[str, Any]]):
+        super().__init__(writing, _events(chunks), "text/event-stream")
 
 
 async def _events(chunks: AsyncIterator[Any]) -> AsyncIterator[str]:

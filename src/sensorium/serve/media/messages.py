@@ -15,6 +15,7 @@ from sensorium.generate.tools import Tool
 from sensorium.modalities import modality
 from sensorium.model import context_of
 from sensorium.senses import Senses
+from sensorium.serve.http.pieces import encoder_of, in_form
 from sensorium.serve.http.schemas import ContentPart, RequestMessage, RequestRole
 from sensorium.serve.media.fetch import Fetcher
 from sensorium.serve.media.spellings import usual
@@ -89,7 +90,7 @@ class Reader:
                 return Part(name, codes=layout.check(part.codes), codec=layout.name)
             wish = senses.codecs[layout.name].facts.wish
             opened = Part(name, await self._workers.open(name, await self._bytes(name, part, client), wish, client))
-            return await served.at_desk(_encoded, Message(_role(role), (opened,)), senses)
+            return await served.at_desk(encoded, Message(_role(role), (opened,)), senses)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
 
@@ -111,7 +112,7 @@ def _role(name: RequestRole) -> Role:
     return "system" if name == "developer" else name
 
 
-def _encoded(message: Message, senses: Senses) -> Part:
+def encoded(message: Message, senses: Senses) -> Part:
     """The only part of a message as codes; its signal, which may be large, is let go."""
     (part,) = senses.encode(Conversation((message,))).messages[0].parts
     return replace(part, data=None)
@@ -212,8 +213,9 @@ def media_fields(
 
 
 def check_format(name: str, format_: str | None) -> None:
-    """InputError when a modality does not write the kind of file that is asked for."""
-    _media_type(name, format_)
+    """InputError when a modality does not write the kind of file that is asked for, nor has such a form of it."""
+    if encoder_of(name, format_) is None:
+        _media_type(name, format_)
 
 
 def media_by_name(parts: Sequence[Part], formats: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:
@@ -227,16 +229,22 @@ def media_by_name(parts: Sequence[Part], formats: Mapping[str, str | None]) -> d
     found: dict[str, dict[str, Any]] = {}
     for part in parts:
         if part.modality in formats:
-            name = part.modality
-            data = modality(name).to_bytes(part.data, _media_type(name, formats[name]))
-            encoded = base64.b64encode(data).decode("ascii")
-            found[name] = modality(name).file_field(encoded, text)
+            name, encoder = part.modality, encoder_of(part.modality, formats[part.modality])
+            if encoder is None:
+                data = modality(name).to_bytes(part.data, _media_type(name, formats[name]))
+            else:
+                data = in_form(part.data, encoder())
+            found[name] = modality(name).file_field(base64.b64encode(data).decode("ascii"), text)
     return found
+
+
+def formats_of(name: str) -> str:
+    """The kinds of file that a modality writes, in a list for people."""
+    return ", ".join(suffix.removeprefix(".") for suffix in modality(name).suffixes)
 
 
 def _media_type(name: str, format_: str | None) -> str | None:
     known = modality(name).suffixes
     if format_ is not None and f".{format_}" not in known:
-        formats = ", ".join(suffix.removeprefix(".") for suffix in known)
-        raise InputError(f"{name} is not written in the format {format_[:40]!r}; its formats: {formats}")
+        raise InputError(f"{name} is not written in the format {str(format_)[:40]!r}; its formats: {formats_of(name)}")
     return None if format_ is None else known[f".{format_}"]

@@ -127,7 +127,9 @@ class Workers:
         limit = self._settings.max_decoded_bytes
         if answer.size > limit:
             self._end(process)  # instead of reading all of it
-            raise InputError(f"{where} takes {answer.size} bytes when opened, at most {limit} are allowed")
+            raise InputError(
+                f"{where} takes {answer.size} bytes when opened, at most {limit} are allowed; make it smaller"
+            )
         return answer.signal(await process.stdout.readexactly(answer.size))
 
     async def _cause(self, process: Process | None, where: str) -> Exception:

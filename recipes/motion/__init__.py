@@ -1,0 +1,1 @@
+"""Clips of drawings that move, with exact facts: what, where to, how, when."""

@@ -1,0 +1,48 @@
+"""A medium that is decoded while it is being written."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sensorium.codecs import Codec, CodecStream, Layout
+from sensorium.types import Signal
+
+PIECE_S = 0.1
+"""How much of a medium in time is decoded at once: less would cost more calls, more would be heard later."""
+PIECE_STEPS = 8
+"""Where its codec has no rate."""
+
+
+class Unfolding:
+    """Gathers the ids of one medium and gives it piece by piece, as its codec streams it.
+
+    Args:
+        codec: that writes it; its `stream` must not be None.
+        layout: of its codes.
+    """
+
+    def __init__(self, codec: Codec, layout: Layout):
+        stream, rate_hz = codec.stream(), layout.facts.frame_rate_hz
+        assert stream is not None, "only a codec that streams can unfold"
+        self._stream: CodecStream = stream
+        self._layout, self._codes, self._taken = layout, list[int](), 0
+        self._most = layout.step_codes * (PIECE_STEPS if rate_hz is None else max(1, round(PIECE_S * rate_hz)))
+
+    def add(self, token: int) -> bool:
+        """Take note of an id, markers included; whether it is time to `pull`."""
+        if token == self._layout.open_id:
+            return False
+        if token == self._layout.close_id:
+            return True
+        self._codes.append(self._layout.code(token, self._taken + len(self._codes)))
+        return len(self._codes) - max(0, self._layout.header_codes - self._taken) >= self._most
+
+    def pull(self, ended: bool = False) -> Signal | None:
+        """The piece that the ids so far settle, or None; once the medium has ended, all that remains."""
+        codes, self._codes = np.array(self._codes, dtype=np.int64), []
+        self._taken += len(codes)
+        pieces = [self._stream.pull(codes) if len(codes) else None, self._stream.rest() if ended else None]
+        found = [piece for piece in pieces if piece is not None and len(piece.array)]
+        if len(found) == 2:
+            return found[0].with_array(np.concatenate([piece.array for piece in found]))
+        return found[0] if found else None

@@ -1,0 +1,39 @@
+"""What a model is asked about speech, one text for each task.
+
+Training data, commands and the server's routes take them from here, so that a model is asked as it was taught.
+"""
+
+from __future__ import annotations
+
+import re
+
+WHAT_IS_SAID = "What is said?"
+IN_ENGLISH = "Write in English what is said."
+SAY = "Say: {words}"
+BLANKS = re.compile(r"\s+")
+ENDS = (re.compile(r"(?<=[.!?…。！？])\s+|(?<=[。！？])"), re.compile(r"(?<=[,;:،、，；：])\s+|\s+(?=[–—(])"), BLANKS)
+"""Where a text may be cut: behind sentences; where these are too long, behind their parts, and else between words."""
+
+
+def to_say(words: str) -> str:
+    """The request to say these words."""
+    return SAY.format(words=" ".join(words.split()))
+
+
+def phrases(words: str, longest: int) -> list[str]:
+    """A text in as few pieces as have at most ``longest`` characters each, cut where a speaker would pause."""
+    return _phrases(" ".join(words.split()), longest, ENDS)
+
+
+def _phrases(text: str, longest: int, ends: tuple[re.Pattern[str], ...]) -> list[str]:
+    if len(text) <= longest:
+        return [text] if text else []
+    if not ends:
+        return [text[start : start + longest] for start in range(0, len(text), longest)]
+    found: list[str] = []
+    for piece in filter(None, ends[0].split(text)):
+        if found and len(found[-1]) + 1 + len(piece) <= longest:
+            found[-1] += f" {piece}"
+        else:
+            found += _phrases(piece, longest, ends[1:])
+    return found
