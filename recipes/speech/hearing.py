@@ -41,7 +41,7 @@ class Transcribed(Scorer):
     language: str = "en"
     max_tokens: int = MOST_TOKENS
 
-    def judge(self, model: Any, conversations: Sequence[Conversation]) -> list[Heard]:
+    def judge(self, model: Any, conversations: Sequence[Conversation]) -> list[Verdict]:
         return [self._heard(model, *asked(one)) for one in conversations]
 
     def _heard(self, model: Any, prompt: Conversation, truth: Any) -> Heard:
@@ -52,8 +52,9 @@ class Transcribed(Scorer):
             found[of] = (float(edits[0]), float(lengths[0]))
         return Heard(found["letters"][0] / found["letters"][1], (written,), **found)
 
-    def values(self, verdicts: Sequence[Heard]) -> list[tuple[str, Value]]:
-        return [(", CER", _rate([one.letters for one in verdicts])), (", WER", _rate([one.words for one in verdicts]))]
+    def values(self, verdicts: Sequence[Verdict]) -> list[tuple[str, Value]]:
+        own = [one for one in verdicts if isinstance(one, Heard)]
+        return [(", CER", _rate([one.letters for one in own])), (", WER", _rate([one.words for one in own]))]
 
 
 def _rate(counts: Sequence[tuple[float, float]]) -> ErrorRate:

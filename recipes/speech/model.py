@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from recipes.speech import coded, tasks
 from recipes.speech.clips import Clip, folder, read_manifest
@@ -62,9 +63,9 @@ def learner(name: str) -> Learner:
             raise InputError(f"{name} starts from fresh weights or its own checkpoint; leave --start out")
         clips = [clip for clip in read_manifest() if clip.split == "train"]
         use = "write" if name == WRITER else "read"
-        names = {"name": name, "modality": "audio", "use": use}
-        checkpoint = place / "state.safetensors"
-        learn_codec(FAMILIES[name], media(clips), minutes=minutes, checkpoint=checkpoint, **names).save(place / "codec")
+        names: dict[str, Any] = {"name": name, "modality": "audio", "use": use}
+        kept: dict[str, Any] = {"minutes": minutes, "checkpoint": place / "state.safetensors"}
+        learn_codec(FAMILIES[name], media(clips), **kept, **names).save(place / "codec")
 
     def encode() -> None:
         coded.encode(trained_codec(name), trained_on(name), codes_file(name), VIEWS[name])

@@ -33,6 +33,7 @@ def at_rate(sound: Signal, rate_hz: float) -> Signal:
     """A mono sound at another rate."""
     import soxr
 
+    assert sound.rate_hz, "a sound has a rate"
     if sound.rate_hz == rate_hz:
         return sound
     samples = soxr.resample(sound.array.reshape(-1), sound.rate_hz, rate_hz)

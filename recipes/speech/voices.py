@@ -52,4 +52,4 @@ def blend(voice: str, speakers: Mapping[str, np.ndarray]) -> np.ndarray:
     unknown = sorted(set(weights) - set(speakers))
     if unknown:
         raise InputError(f"the voice {voice!r} has the unknown speaker {unknown[0]}; known are {', '.join(speakers)}")
-    return sum(np.float32(weight) * speakers[name] for name, weight in weights.items())
+    return np.sum([np.float32(weight) * speakers[name] for name, weight in weights.items()], axis=0)
