@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from dataclasses import replace
 from functools import cache
 from random import Random
 from types import SimpleNamespace
@@ -264,6 +265,28 @@ def test_a_judge_learns_to_tell_motions(tmp_path, monkeypatch):
     monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path))
     made = judge.train(1, count=600, steps=150)
     assert judge.accuracy(made, 100).value > 0.4
+
+
+@pytest.mark.slow
+def test_the_whole_way_from_clips_to_a_model_that_is_measured(tmp_path, monkeypatch):
+    """Far too short to learn anything; every step runs and says what it should."""
+    from recipes.motion import codec, model
+    from recipes.motion.evaluate import measure
+
+    import sensorium as sm
+
+    monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path))
+    monkeypatch.setattr(model, "TEXTS", 60)
+    shares = {"acts": 1, "direction": 1, "write": 1, "subtitles": 1}
+    stage = replace(model.STAGE, conversations=12, minutes=0.05, shares=shares)
+    monkeypatch.setattr(model, "STAGE", stage)
+    assert codec.train(0.05, count=12).facts.grid == (None, 4, 4)
+    judge.train(1, count=12, steps=2)
+    plan = replace(model.FILM, stages=[stage], rows=2, out=tmp_path / "film")
+    plan.run(say=lambda line: None)
+    found = measure(sm.load(plan.write(None, None, "")), "test", ATLAS, 2, 2)
+    rows = {(row["measure"], row["condition"]) for row in found.to_json()["rows"]}
+    assert {("direction, top-1", "no clip"), ("clip, judged top-1", "a real clip")} <= rows
 
 
 def test_shares_name_every_kind():
