@@ -80,6 +80,11 @@ def test_a_gif_is_written_and_read_without_pyav(tmp_path, monkeypatch):
         video.read(b"\0\0\0\x18ftypmp42", "film", Wish())
 
 
+def test_a_gif_in_which_frames_alike_are_stored_as_one_keeps_its_rate():
+    clip = Signal(np.repeat(moving(4).array, [1, 3, 7, 2], axis=0), 8.0)
+    assert video.read(video.to_bytes(clip, "image/gif"), "it") == clip
+
+
 def test_frames_are_taken_by_their_times_not_by_their_numbers():
     data = uneven([0, 100, 500, 520, 540, 900])
     assert greys(video.read(data, "it", Wish(rate_hz=10))) == [0, 1, 1, 1, 1, 2, 4, 4, 4, 5]

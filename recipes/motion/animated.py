@@ -22,9 +22,11 @@ from recipes.pictograms.icons import BRANDS
 from sensorium.data.facts import Event, Facts, Medium, Thing
 from sensorium.data.iconify import icon_svg, read_icons
 from sensorium.data.table import Side, split_of
-from sensorium.modalities import Wish, modality
+from sensorium.modalities import Wish, smil
+from sensorium.modalities.image import image
 from sensorium.modalities.smil import TAGS, clock_s
 from sensorium.modalities.smil_values import numbers_of
+from sensorium.modalities.svg import to_png
 
 VARIANTS = frozenset(["loop", "twotone", "filled", "fill", "alt", "transition", "in", "out", "off"])
 MOST_WORDS = 3
@@ -78,8 +80,9 @@ def animated_clip(random: Random, side: Side, path: str = "") -> Clip:
 
 @cache
 def _frames(svg: bytes) -> np.ndarray:
-    found = modality("video").read(svg, "the drawing", Wish(rate_hz=RATE_HZ, size=(SIDE_PX, SIDE_PX))).array
-    return np.concatenate([found, found[-1:].repeat(max(0, FRAMES - len(found)), axis=0)])[:FRAMES]
+    moving = smil.Animated(svg)
+    drawn = (to_png(moving.at(number / RATE_HZ), "the drawing", 2 * SIDE_PX) for number in range(FRAMES))
+    return np.stack([image.fit(image.read(one, "the drawing"), Wish(size=(SIDE_PX, SIDE_PX))).array for one in drawn])
 
 
 def _of(source: Source) -> Iterator[Animated]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from recipes.motion.clips import FRAMES
 from recipes.motion.moved import atlas_of, moved
 
 from sensorium.codecs import Codec, Media, load_codec
@@ -19,11 +18,7 @@ from sensorium.modalities import modality
 from sensorium.recipe import Learner
 from sensorium.types import InputError, Signal
 
-NAME, MINUTES, LEARNED_FROM, HOP = "clip", 60.0, 4000, 2
-SHAPE = {
-    "hop": HOP, "grid": 4, "most_steps": FRAMES // HOP, "encoder_widths": (32, 64, 96), "encoder_blocks": (0, 1, 1),
-    "decoder_widths": (32, 64, 96), "decoder_blocks": (0, 1, 2),
-}  # fmt: skip
+NAME, MINUTES, LEARNED_FROM = "clip", 60.0, 4000
 
 
 def home() -> Path:
@@ -40,7 +35,7 @@ def train(minutes: float, start: str = "", count: int = LEARNED_FROM) -> Codec:
     """Train for some minutes in all, and save."""
     media = Media.of(clips("train", count))
     state = home().with_name("codec.training.safetensors")
-    codec = learn_codec("fsq", media, minutes=minutes, checkpoint=state, modality="video", name=NAME, **SHAPE)
+    codec = learn_codec("fsq", media, minutes=minutes, checkpoint=state, modality="video", name=NAME)
     codec.save(home())
     return codec
 

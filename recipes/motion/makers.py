@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from random import Random
 
 from recipes.motion.animated import animated_clip
-from recipes.motion.clips import Clip
+from recipes.motion.clips import DURATION_S, Clip
 from recipes.motion.moved import moved
 from recipes.motion.questions import ANIMATED, MOVED, Talk, conversation, of_animated, of_moved
 from recipes.scenes.atlas import Atlas
+from recipes.scenes.happenings import seconds
+from recipes.scenes.sample import STEP_S
 
 from sensorium.data.table import Side
 from sensorium.recipe import Maker
@@ -22,6 +24,8 @@ SHARES: Mapping[str, float] = {
 }  # fmt: skip
 WISHES = ("write", "animate")  # their answers are clips
 MORE = 3  # further questions at most
+ENDS = tuple(seconds(step * STEP_S) for step in range(2, round(DURATION_S / STEP_S)))
+"""Most motions end with the clip; those asked about end at any time alike."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,13 @@ def episode(kind: str, random: Random, side: Side, atlas: Atlas, path: str = "",
         clip = animated_clip(random, side, path)
         kinds = [kind] if kind in WISHES else [kind, *_others(kind, set(ANIMATED) - {*WISHES}, random, more)]
         return Episode(clip, tuple(of_animated(one, clip.facts) for one in kinds))
+    wanted = random.choice(ENDS) if kind == "until" else ""
     while True:
         clip = moved(random, side, atlas, path)
         first = of_moved(kind, clip.facts, side, atlas, random)
-        if first is None:
+        if first is None or (wanted and first.answer != wanted):
             continue
-        others = () if kind in WISHES else _others(kind, set(MOVED), random, more)
+        others = () if kind in WISHES else _others(kind, {*MOVED} - {"until"}, random, more)
         found = [of_moved(one, clip.facts, side, atlas, random) for one in others]
         return Episode(clip, (first, *filter(None, found)))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from random import Random
 
 from recipes.scenes.questions import Asked, Turn
+from recipes.scenes.sample import OFTEN
 from recipes.scenes.scene import DIRECTIONS
 from recipes.scenes.words import described, listed
 
@@ -95,7 +96,8 @@ def _another(event: Event, turns: bool, random: Random) -> str:
     """Something else, with the odds that it has in clips; in another direction counts as something else."""
     while True:
         change = random.choice(("grows", "grows", "shrinks"))  # large things, a third, shrink
-        what = random.choice(["moves", "appears", "vanishes", change, *(["turns"] if turns else [])])
+        able = ["moves", "appears", "vanishes", change, *(["turns"] if turns else [])]
+        what = random.choices(able, [OFTEN.get(one, 1) for one in able])[0]
         said = f"{what} {random.choice(list(DIRECTIONS))}" if what == "moves" else what
         if said != done(event):
             return said

@@ -34,6 +34,16 @@ WINDOW = 64
 CELLS = 2**19
 """Of a batch of clips; one of as many clips as of pictures would leave few steps for the time."""
 LEAST_BATCH, MOST_BATCH = 8, 64
+CLIPS: dict[str, Any] = {
+    "size_px": 64,
+    "grid": 4,
+    "encoder_widths": (32, 64, 96),
+    "encoder_blocks": (0, 1, 1),
+    "decoder_widths": (32, 64, 96),
+    "decoder_blocks": (0, 1, 2),
+}
+"""Shape of a codec of clips where nothing of it is said: 16 codes a step. For the same computing it restored more than
+one of 64 codes a step (results/codecs/clips.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,16 +241,17 @@ class FSQCodec(NetCodec):
             there_BT = batch["there"] if config.hop else None
             return {"reconstruction": reconstruction(batch["x"], net(batch["x"])[0], there_BT)}
 
-        clips = {"batch": batch_of_clips(rows, config.size_px)} if config.hop and config.space else {}
-        learning.train(net, sample, loss, **clips)
+        fewer = fewer_at_once(rows, config) if config.hop and config.space else {}
+        learning.train(net, sample, loss, **fewer)
         rng = np.random.default_rng(0)
-        settle(net, lambda: net(sample(rng, clips.get("batch", SETTLED))["x"]))
+        settle(net, lambda: net(sample(rng, fewer.get("batch", SETTLED))["x"]))
         return cls(config, net)
 
 
-def batch_of_clips(rows: int, size_px: int) -> int:
-    """How many clips of so many frames are trained on at once."""
-    return int(np.clip(CELLS // (rows * size_px**2), LEAST_BATCH, MOST_BATCH))
+def fewer_at_once(rows: int, config: FSQConfig) -> dict[str, int]:
+    """The batch of large clips of so many frames; small ones are taken as pictures are."""
+    batch = max(CELLS // (rows * config.size_px**2), LEAST_BATCH)
+    return {"batch": batch} if batch < MOST_BATCH else {}
 
 
 def taken(signal: Signal, config: Any, head: Header) -> tuple[list[int], np.ndarray]:
@@ -289,6 +300,8 @@ def shape_of(signal: Signal, **names: Any) -> FSQConfig:
     found = media_like(signal)
     if found.pop("free"):
         found |= {"hop": step_rows(signal), "channel_names": signal.channels, "units": signal.units}
+        if found["space"] == 2 and not names.keys() & CLIPS.keys():
+            found |= CLIPS
     return FSQConfig(**found | {"name": names["modality"]} | names)
 
 
