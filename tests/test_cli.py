@@ -77,7 +77,8 @@ def test_help_names_every_command_and_is_quick():
     before = os.times()
     done = subprocess.run([sys.executable, "-m", "sensorium", "--help"], capture_output=True, text=True, check=True)
     took_s = os.times().children_user - before.children_user
-    for name in ("data", "codec", "encode", "train", "chat", "generate", "export", "show", "doctor"):
+    names = ("data", "codec", "encode", "train", "chat", "generate", "transcribe", "speak", "export", "show", "doctor")
+    for name in names:
         assert re.search(rf"^\s+{name}\s", done.stdout, re.MULTILINE)
     assert took_s < 1.5, f"help took {took_s} s of processor time"
 

@@ -660,5 +660,7 @@ def test_any_other_medium_is_where_openai_has_sound():
     (back,) = waves.from_reply({"series": told})
     assert waves.part_data(back).partition(",")[2] == told["data"]
     assert waves.in_reply([{"type": "series_url"}]) == {}, "of a codec that only reads"
-    for nothing in ({}, {"series": None}, {"series": {"id": "series-1"}}):
+    for nothing in ({}, {"series": None}):
         assert list(waves.from_reply(nothing)) == []
+    with pytest.raises(InputError, match="by an id, but nothing is stored here"):
+        waves.from_reply({"series": {"id": "series-1"}})

@@ -258,6 +258,12 @@ def test_what_is_wrong_with_a_wish_for_speech_is_told_in_a_sentence(server, fiel
     assert re.search(said, error["message"]), error["message"]
 
 
+def test_another_attempt_says_it_in_another_way(server):
+    asked = {"model": "tiny", "input": "hello", "response_format": "pcm"}
+    first, again, second = (server.post(SPEECH, asked | {"attempt": number}).content for number in (0, 0, 1))
+    assert first == again != second
+
+
 def test_speech_is_refused_before_it_begins_and_needs_no_model_name(server):
     assert server.post(SPEECH, {"input": "hello", "speed": 1, "instructions": ""}).status_code == 200
     assert server.post(SPEECH, {"model": "gpt", "input": "hello"}).status_code == 404

@@ -119,8 +119,9 @@ def test_unfolded_pieces_are_the_whole(model):
             waiting.append(number)
     joined = np.concatenate([piece.array for piece in pieces])
     np.testing.assert_array_equal(joined, codec.decode([codes])[0].array)
-    assert len(pieces) >= 4, "a tenth of a second at a time"
-    assert len(pieces[0].array) <= 0.1 * RATE_HZ
+    lengths = [len(piece.array) for piece in pieces]
+    assert lengths[0] <= 0.1 * RATE_HZ, "it is heard soon"
+    assert len(lengths) >= 3 and lengths[:-1] == sorted(lengths[:-1]), "later pieces may be longer"
 
 
 def test_a_transcript_has_what_the_model_says_of_each_piece_and_when(model, tmp_path):

@@ -91,7 +91,7 @@ def hearing(model: Assistant, piece: Part, span: Span, english: bool = False, **
 
     Args:
         english: what is said is to be written in English, in whichever language it is said.
-        sampling: see `Assistant.chat`.
+        sampling: see `Assistant.turn`.
     """
     asked = as_message("user", [piece, IN_ENGLISH if english else WHAT_IS_SAID])
     sampling.setdefault("max_tokens", round(16 + FASTEST * (span.end_s - span.start_s)))

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 WHAT_IS_SAID = "What is said?"
-IN_ENGLISH = "Write in English what is said."
+TRANSLATED = "What is it in {language}?"
+IN_ENGLISH = TRANSLATED.format(language="English")
 SAY = "Say: {words}"
 BLANKS = re.compile(r"\s+")
 ENDS = (re.compile(r"(?<=[.!?…。！？])\s+|(?<=[。！？])"), re.compile(r"(?<=[,;:،、，；：])\s+|\s+(?=[–—(])"), BLANKS)

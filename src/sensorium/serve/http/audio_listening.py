@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import Request
 
 from sensorium.engines import Token
+from sensorium.generate import plan
 from sensorium.generate.spoken import AT_ONCE, AUDIO, Recording, hearing, reader_of, recording
 from sensorium.modalities.utterances import Span
 from sensorium.serve.http.errors import ApiError
@@ -51,7 +52,8 @@ class Listening:
 
     Args:
         english: see `hearing`.
-        sampling: of every piece.
+        sampling: of every piece; see `hearing`.
+        attempt: see `sensorium.generate.plan`.
         at_once: pieces that are written together; with 1, they are told one after the other.
 
     Attributes:
@@ -61,10 +63,19 @@ class Listening:
     """
 
     def __init__(
-        self, request: Request, server: Server, served: Served, *, english: bool, sampling: dict[str, Any], at_once: int
+        self,
+        request: Request,
+        server: Server,
+        served: Served,
+        *,
+        english: bool,
+        sampling: dict[str, Any],
+        attempt: int,
+        at_once: int,
     ):
         self._request, self._server, self._served = request, server, served
-        self._english, self._sampling, self._at_once = english, sampling, at_once
+        self._english, self._attempt, self._at_once = english, attempt, at_once
+        self._sampling = sampling | {"most": server.settings.max_tokens}
         self.deadline, self.duration_s = started_at(request) + server.settings.request_s, 0.0
         self.usage = total([])
         self._pieces: asyncio.Queue[tuple[Span, Part] | Exception | None] = asyncio.Queue()
@@ -137,6 +148,7 @@ class Listening:
             await self._served.at_desk(partial(hearing, model, piece, span, self._english, **self._sampling))
             for span, piece in group
         ]
+        turns = [plan(turn, 1, attempt=self._attempt).turn for turn in turns]
         self._writing = await queued(self._request, self._server, self._served, turns, begun=number > 0)
         tokens: list[list[Token]] = [[] for _ in group]
         async for step in self._writing.steps():

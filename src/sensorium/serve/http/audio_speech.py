@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, field_validator
 
+from sensorium.generate import plan
 from sensorium.generate.spoken import AUDIO, saying, speaking
 from sensorium.modalities import modality
 from sensorium.serve.http.audio_chat import check_voice
@@ -78,7 +79,7 @@ async def speech(body: SpeechRequest, request: Request, server: Shared) -> Respo
     served = _who_speaks(body.model, server)
     format_ = _format(body.response_format)
     requests = await served.at_desk(saying, served.model, body.input)
-    speaking = Speaking(request, server, served, requests, body.sampling())
+    speaking = Speaking(request, server, served, requests, body)
     file = _file(format_, streams=speaking.streams or len(requests) > 1)
     pieces = _bytes(speaking, file, served)
     first = await server.finish(request, _first(pieces))  # what is refused is refused before the answer begins
@@ -130,10 +131,11 @@ class Speaking:
     """
 
     def __init__(
-        self, request: Request, server: Server, served: Served, requests: list[Conversation], sampling: dict[str, Any]
+        self, request: Request, server: Server, served: Served, requests: list[Conversation], body: SpeechRequest
     ):
         self._request, self._server, self._served = request, server, served
-        self._requests, self._sampling = requests, sampling
+        self._requests, self._attempt = requests, body.attempt
+        self._sampling = body.sampling() | {"most": server.settings.max_tokens}
         self._unfolded = Unfolded(served, server.metrics, AUDIO, started_at(request))
         self._writing: Writing | None = None
         self.deadline, self.usage = started_at(request) + server.settings.request_s, total([])
@@ -147,7 +149,7 @@ class Speaking:
         try:
             for number, request in enumerate(self._requests):
                 asked = partial(speaking, self._served.model, request, **self._sampling)
-                turn = await self._served.at_desk(asked)
+                turn = plan(await self._served.at_desk(asked), 1, attempt=self._attempt).turn
                 self._writing = await queued(self._request, self._server, self._served, [turn], begun=number > 0)
                 async for step in self._writing.steps():
                     piece = await self._unfolded.feed(step)

@@ -192,7 +192,7 @@ def _listening(
 ) -> Listening:
     sampling = body.sampling() | ({"logprobs": 0} if body.response_format == "verbose_json" else {})
     options: dict[str, Any] = {"english": english, "sampling": sampling, "at_once": at_once(streamed)}
-    return Listening(request, server, served, **options)
+    return Listening(request, server, served, attempt=body.attempt, **options)
 
 
 async def _whole(body: TranslationRequest, listening: Listening, task: str, language: str) -> Response:
