@@ -53,9 +53,9 @@ $(VENV)/.installed: $(INPUTS) | $(BIN)/python
 	$(PIP) -c constraints.txt -e '.[serve,fast]'
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-audio/pyproject.toml
+$(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-melody/pyproject.toml
 	$(PIP) -c constraints.txt -e '.[svg,video,train,gguf,fast,llamacpp,serve,speech,dev]'
-	$(PIP) -c constraints.txt -e examples/sensorium-audio
+	$(PIP) -c constraints.txt -e examples/sensorium-melody
 	@touch $@
 
 clean:

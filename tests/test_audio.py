@@ -162,7 +162,7 @@ def test_a_bad_array_gets_one_sentence(array, sentence):
         sm.Audio(array, rate_hz=16000)
 
 
-@pytest.mark.parametrize("rate_hz", [0, -1, 999, 16000.5, 10**6, float("nan")])
+@pytest.mark.parametrize("rate_hz", [0, -1, 99, 16000.5, 10**6, float("nan")])
 def test_a_bad_rate_gets_one_sentence(rate_hz):
     with pytest.raises(InputError, match="has a rate of"):
         sm.Audio(tone(), rate_hz=rate_hz)
@@ -299,6 +299,11 @@ def test_a_preview_shows_tones_at_their_height_and_time():
     assert high < low - 15, "higher tones are higher"
     silent = AUDIO.preview(sound(np.zeros(16000, np.float32)), 128)
     assert (silent == silent[0, 0]).all()
+
+
+def test_what_a_codec_wrote_is_mended():
+    wild = Signal(np.array([[0.5], [1.5], [np.nan]], np.float32), 16000)
+    assert AUDIO.check(AUDIO.mend(wild)).array[:, 0].tolist() == [0.5, 1, 0]
 
 
 def test_parts_of_the_api():

@@ -63,6 +63,7 @@ def test_speak_to_it_and_hear_it_answer(visit):
     page.get_by_label("Answer with").select_option("audio")
     say(page, "What is this?")
     answers(page).locator(".audio-view").first.wait_for()
+    page.get_by_role("button", name="Stop").wait_for(state="detached")
     plays(page)
     assert base64.b64encode(b"RIFF")[:5].decode() in sent[0], "it was sent as a wav file"
 
@@ -98,7 +99,7 @@ def test_a_file_that_is_no_sound_is_refused_in_words(visit):
 
 def test_codes_lie_along_the_time_of_what_is_seen(visit):
     page = visit()
-    page.get_by_role("link", name="What it sees").or_(page.get_by_role("button", name="What it sees")).first.click()
-    page.set_input_files(".see input[type=file]", [file("a.wav", encoded("wav", tone(1)), "audio/wav")])
+    page.get_by_role("link", name="What it sees").click()
+    page.set_input_files("#see-file", [file("a.wav", encoded("wav", tone(1)), "audio/wav")])
     page.get_by_text("It became 10 numbers").wait_for()
     assert page.locator(".audio-view").count() == 2, "what was given, and what the codes make of it"

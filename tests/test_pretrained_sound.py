@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from media_toys import Cells
 
-from sensorium import plugins
 from sensorium.codecs import load_codec
 from sensorium.codecs.contract import check_codec
 from sensorium.families.pretrained import PretrainedCodec, _classes
@@ -55,14 +52,6 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "semantic_model_config": HUBERT,
     },
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def audio() -> Iterator[None]:
-    """There is a modality for sound while the test runs."""
-    plugins.register(plugins.MODALITIES, "audio", Cells("audio", 1, "float32"))
-    yield
-    plugins.unregister(plugins.MODALITIES, "audio")
 
 
 def model(kind: str) -> Any:
@@ -114,7 +103,7 @@ def test_codes_and_sound_are_those_of_the_model(kind):
     restored = found.audio_values.flatten().numpy()[: len(whole.array)]
     (back,) = codec.decode([codes])
     assert back.rate_hz == codec.model.rate_hz
-    np.testing.assert_array_equal(back.array[: len(restored), 0], restored)
+    np.testing.assert_array_equal(back.array[: len(restored), 0], restored.clip(-1, 1))
 
 
 @pytest.mark.parametrize("kind", CONFIGS)

@@ -28,6 +28,7 @@ from sensorium.serve.media.workers import Workers
 from sensorium.serve.registry import Served
 from sensorium.serve.run import run
 from sensorium.serve.settings import Settings
+from sensorium.serve.writing.desk import Desk
 from sensorium.types import Conversation, InputError, Part, as_message
 
 
@@ -598,6 +599,14 @@ def test_pictures_become_files_at_the_desk_and_once(server, monkeypatch, fields)
     assert reply.status_code == 200 and "b64_json" in reply.text
     assert len(made) == 1 + fields.get("partial_images", 0)
     assert all(name.startswith("sensorium-desk") for name in made)
+
+
+def test_an_answer_in_words_does_not_wait_at_the_desk_once_it_is_written(server, monkeypatch):
+    jobs, submit = [], Desk.submit
+    monkeypatch.setattr(Desk, "submit", lambda self, *rest: jobs.append(rest) or submit(self, *rest))
+    body = ask("Hello!", modalities=["text"], max_tokens=4)
+    assert server.post("/v1/chat/completions", body).status_code == 200
+    assert len(jobs) == 1, "its prompt alone"
 
 
 def test_what_is_not_written_yet_is_blank(client, model):

@@ -17,10 +17,11 @@ from serving import tiny_assistant
 from sensorium.engines import Failed, Sampling, Token, Turn, generate, stream
 from sensorium.serve.http.errors import ApiError
 from sensorium.serve.writing.client_batches import ClientBatches
-from sensorium.serve.writing.desk import CLIENT
+from sensorium.serve.writing.desk import CLIENT, Desk
 from sensorium.serve.writing.fair_queue import FairQueue
 from sensorium.serve.writing.fair_time import CREDIT_S, FairTime
 from sensorium.serve.writing.scheduler import Order, Scheduler
+from sensorium.serve.writing.shared_time import HOLD_S, SharedTime
 from sensorium.types import InputError
 
 PROMPTS = [[5, 9, 17, 4], [8, 33], [2, 7, 80, 91, 14, 60, 3], [44], [3] * 12]
@@ -563,13 +564,60 @@ def test_one_that_comes_again_and_again_is_first_each_time():
             assert spend(time_, ["greedy", "other", "quiet"], 0.05) == "quiet"
 
 
+def test_what_others_ask_for_waits_while_a_newcomer_is_served_elsewhere():
+    time_ = SharedTime()
+    for _ in range(20):
+        assert time_.next("writer", ["greedy", "other"])
+        time_.charge("greedy", 1)
+        time_.charge("other", 1)
+    time_.there("desk", ["new"])
+    assert time_.next("writer", ["greedy", "other"]) is None
+    assert time_.next("writer", ["greedy", "new"]) == "new"
+    time_.charge("new", CREDIT_S / 2)
+    assert time_.next("writer", ["greedy", "other"]) is None
+    time_.charge("new", CREDIT_S)
+    assert time_.next("writer", ["greedy", "other"]) == "greedy", "what it came with is used up"
+    time_.there("desk", ())
+    assert time_.next("writer", ["other", "greedy"]) == "other"
+
+
+def test_nobody_waits_long_for_what_a_newcomer_has_elsewhere():
+    time_ = SharedTime()
+    time_.next("writer", ["greedy"])
+    time_.charge("greedy", 1)
+    time_.there("desk", ["new"])
+    started, waits = time.monotonic(), 0
+    while time_.next("writer", ["greedy"]) is None:
+        waits += 1
+        assert time.monotonic() - started < 60
+    assert waits and time.monotonic() - started >= HOLD_S
+
+
+def test_a_desk_and_a_writer_that_share_their_time_go_on_while_both_have_newcomers(scheduler):
+    shared, model = SharedTime(), tiny_assistant()
+    desk = Desk(shared)
+    queue = Scheduler(model.engine, max_batch=4, max_queue=99, request_s=60, shared=shared)
+    try:
+        inboxes = [Inbox() for _ in range(6)]
+        for number, inbox in enumerate(inboxes):
+            queue.submit(f"writes {number}", order(model, 2, inbox))
+        jobs = []
+        for number in range(20):
+            copy_context().run(lambda n=number: (CLIENT.set(f"asks {n}"), jobs.append(desk.submit(lambda: n))))
+        assert [job.result(60) for job in jobs] == list(range(20))
+        assert all(inbox.over.wait(60) for inbox in inboxes)
+    finally:
+        desk.close()
+        queue.close()
+
+
 def spend(time_: FairTime, clients: list[str], seconds: float) -> str:
     client = time_.next(clients)
     time_.charge(client, seconds)
     return client
 
 
-def test_clients_take_turns():
+def test_a_queue_keeps_the_order_of_each_client():
     queue: FairQueue[str] = FairQueue(9)
     assert queue.put("a", ["a1", "a2", "a3"])
     assert queue.put("b", ["b1"])
@@ -577,4 +625,6 @@ def test_clients_take_turns():
     assert not queue.put("d", ["d1", "d2", "d3", "d4"]), "all or none"
     assert queue.remove(lambda item: item == "a2") == ["a2"]
     assert queue.first_of("a") == "a1"
-    assert [queue.take() for _ in range(len(queue))] == ["a1", "b1", "c1", "a3", "c2"]
+    assert queue.clients == ["a", "b", "c"]
+    assert [queue.take_of(client) for client in "cacab"] == ["c1", "a1", "c2", "a3", "b1"]
+    assert not len(queue) and not queue.clients

@@ -520,7 +520,7 @@ def test_one_client_cannot_take_all_places():
     for other in range(99):
         queue.put(f"greedy {other}", [0])
     assert len(queue) == 64
-    queue.take()
+    queue.take_of("greedy")
     assert not queue.put("greedy", [0]) and not queue.put("quiet", [0])
     assert queue.put("newcomer", [0]), "what becomes free is for those who have nothing"
 
@@ -537,14 +537,6 @@ def test_places_are_shared_by_key_and_then_by_address():
     while queue.put("1@10.0.0.1", [0]):
         pass
     assert all(queue.put("1@10.0.0.2", [0]) for _ in range(5)), "another address with the same key"
-
-
-def test_keys_take_turns_and_addresses_of_a_key_among_each_other():
-    queue: FairQueue[str] = FairQueue(99)
-    for name in ("1@a", "1@b", "1@c", "2@d"):
-        assert queue.put(name, [f"{name} {n}" for n in range(2)])
-    order_of = [queue.take() for _ in range(len(queue))]
-    assert order_of == ["1@a 0", "2@d 0", "1@b 0", "2@d 1", "1@c 0", "1@a 1", "1@b 1", "1@c 1"]
 
 
 def test_a_quiet_client_finds_a_place_beside_110_requests(model):

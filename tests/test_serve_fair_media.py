@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from sensorium.serve.http.errors import ApiError
 from sensorium.serve.media import fetch
 from sensorium.serve.media.fetch import Fetcher
 from sensorium.serve.media.turns import Turns
-from sensorium.serve.media.workers import Workers
+from sensorium.serve.media.workers import NICER, Workers
 from sensorium.serve.settings import Settings
 from sensorium.types import InputError
 
@@ -108,6 +109,51 @@ def test_a_quiet_clients_medium_does_not_wait_for_those_of_one_that_never_end():
             for one in hostile:
                 one.cancel()
             await asyncio.gather(*hostile, return_exceptions=True)
+            await workers.close()
+
+    asyncio.run(use())
+
+
+def test_one_client_leaves_a_worker_that_is_ready_to_others():
+    async def use():
+        workers = Workers(Settings(workers=3, open_s=300, open_cpu_s=300))
+        await workers.open("image", png(8), client="b")
+        while len(workers.pids) < 2:  # one more gets ready meanwhile
+            await asyncio.sleep(0.01)
+        hostile = [asyncio.ensure_future(workers.open("image", NEVER_ENDS, client="a")) for _ in range(12)]
+        try:
+            while len(workers.pids) < 3:
+                await asyncio.sleep(0.01)
+            begun = set(workers.pids)
+            assert (await soon(workers.open("image", png(8), client="b"))).array.shape == (8, 8, 3)
+            assert set(workers.pids) == begun
+            nice = [os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, 0) for pid in begun]
+            assert nice == [NICER] * 3
+        finally:
+            for one in hostile:
+                one.cancel()
+            await asyncio.gather(*hostile, return_exceptions=True)
+            await workers.close()
+
+    asyncio.run(use())
+
+
+def test_whose_medium_has_ended_a_worker_waits_for_another():
+    async def use():
+        workers = Workers(Settings(workers=3, open_s=300, open_cpu_s=0.2))
+        try:
+            await workers.open("image", png(8), client="a")
+            while len(workers.pids) < 2:
+                await asyncio.sleep(0.01)
+            with pytest.raises(InputError, match="of computing to open"):
+                await soon(workers.open("image", NEVER_ENDS, client="a"))
+            left = set(workers.pids)
+            await soon(workers.open("image", png(8), client="a"))
+            assert len(set(workers.pids) - left) == 1, "it left the one that was ready to others"
+            now = set(workers.pids)
+            await soon(workers.open("image", png(8), client="a"))
+            assert set(workers.pids) == now
+        finally:
             await workers.close()
 
     asyncio.run(use())

@@ -129,6 +129,13 @@ class Notes(Codec):
         pitches = np.where(notes[:, 0] > 0, notes[:, 0] + LOWEST - 1, 0)
         return Melody().check(Signal(np.stack([pitches, 60 / TEMPOS[header[0]] * BEATS[notes[:, 1]]], 1)))
 
+    def features(self, codebook: int) -> np.ndarray:
+        """Tones that are near, or octaves apart, learn from each other, and so do lengths."""
+        if codebook:
+            return np.log(BEATS)[:, None].astype(np.float32)
+        height = np.arange(-1, 48)[:, None]
+        return np.hstack([height < 0, (height % 12 == np.arange(12)) & (height >= 0), height / 48]).astype(np.float32)
+
     def config(self) -> dict[str, Any]:
         return {"name": self.facts.name, "max_notes": self.facts.max_frames}
 

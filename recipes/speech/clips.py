@@ -47,8 +47,8 @@ class Clip:
     Args:
         path: of the sound, beneath the manifest's folder.
         part: "test" (the speaking voice), "test-unseen" (voices that are not trained on, the same texts), "question"
-            (a few questions and greetings, of which unseen voices are the test), "val", "train" or "start" (clips that
-            were brought along).
+            (a few questions and greetings, of which unseen voices are the test), "val", "train", "start" (clips that
+            were brought along) or "robot" (see `recipes.speech.robots`).
         split: "train", "val" or "test".
         text, lang, kind, concept: what is said, see `Text`.
         voice, speed: who says it, how fast.
@@ -120,7 +120,8 @@ def make(texts: Texts, teacher: Speaker, hours: float, start: Path | None = None
     if start is not None and not manifest.exists():
         say(f"{_take_over(start, texts)} clips brought along from {start}")
     there = read_manifest() if manifest.exists() else []
-    done, seconds, began, made = {clip.path for clip in there}, sum(clip.seconds for clip in there), time.time(), 0.0
+    done, began, made = {clip.path for clip in there}, time.time(), 0.0
+    seconds = sum(clip.seconds for clip in there if not clip.voice.startswith("espeak:"))
     with manifest.open("a", encoding="utf-8") as lines:
         for clip in planned(texts):
             if seconds >= hours * 3600:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from recipes.speech.clips import folder, make
+from recipes.speech.robots import make_robots
 from recipes.speech.sources import CREDITS
 from recipes.speech.teacher import Teacher
 from recipes.speech.texts import Texts
@@ -20,11 +22,15 @@ phrases, sentences of the recipe's own, and example sentences of a dictionary.
 """
 
 Hours = Annotated[float, typer.Option(help="Hours of sound there are to be in all.")]
+Robots = Annotated[float, typer.Option(help="Hours of sound in the voices of espeak-ng, beside them.")]
 Start = Annotated[Path | None, typer.Option(help="Clips made before, to take over: a folder.")]
 
 
-def data(hours: Hours = 10.0, start: Start = None) -> Path:
+def data(hours: Hours = 10.0, robots: Robots = 3.0, start: Start = None) -> Path:
     """Make the clips; a second run goes on where the first stopped."""
     with atomic_file(folder() / "ATTRIBUTION.md") as out:
         out.write_text(attribution(CREDITS, ABOUT), encoding="utf-8")
-    return make(Texts.fetched(), Teacher(), hours, start, say=lambda line: print(line, flush=True))
+    texts, say = Texts.fetched(), partial(print, flush=True)
+    place = make(texts, Teacher(), hours, start, say=say)
+    make_robots(texts, robots, place, say)
+    return place

@@ -1,12 +1,12 @@
-"""The codecs and the model `speech`: one codec reads, one writes, and a small fresh model listens and speaks.
+"""The codecs and the model `speech`: one codec reads, one writes, and nano learns to listen and speak.
 
-``python -m recipes speech codec speech-write train``, ``... speech-read train``, both ``... encode``, then ``train
+``python -m recipes speech codec audio train``, ``... audio-read train``, both ``... encode``, then ``train
 speech``. A model of all senses takes `makers` and `coded` into its own stages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -25,18 +25,16 @@ from sensorium.codecs import Codec, Media, load_codec
 from sensorium.data.fetch import fetch
 from sensorium.learning.learn import learn_codec
 from sensorium.learning.report import codec_row, table
-from sensorium.model import Grown, grow
-from sensorium.model.fresh import fresh_base, kept_tokenizer
+from sensorium.model import Grown, Model, grow
 from sensorium.recipe import Learner, Plan, Stage
 from sensorium.recipe import conversations as mixed
 from sensorium.recipe.makers import Maker
 from sensorium.training import TrainConfig
 from sensorium.types import Conversation, InputError, Signal
 
-WRITER, READER = "speech-write", "speech-read"
+WRITER, READER = "audio", "audio-read"
 FAMILIES = {WRITER: "mel", READER: "ctc"}
-VIEWS = {WRITER: 1, READER: 4}
-TEXT_TOKENS = 2000
+VIEWS = {WRITER: 1, READER: 2}
 STRESS = "ˈˌ"
 
 
@@ -120,19 +118,9 @@ def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
         yield known().fill(conversation, Random(f"0:codes:{index}"))
 
 
-def texts() -> Iterable[str]:
-    """What the tokenizer is learned from: what the tasks say."""
-    for conversation in mixed(makers(spoken()), tasks.SHARES, 20_000, 0):
-        yield from (part.data for part in conversation.parts() if part.is_text)
-
-
 def grown(start: str) -> Grown:
-    """A fresh Llama of about eight million parameters, with a tokenizer of its own and both codecs."""
-    if start:
-        raise InputError("the model speech starts fresh; leave --start out")
-    tokenizer = kept_tokenizer(folder() / "model" / "tokenizer", texts, TEXT_TOKENS)
-    base = fresh_base(tokenizer, hidden=256, layers=8, heads=8, intermediate=704, context=1024)
-    return grow(base, [trained_codec(READER), trained_codec(WRITER)], learn="full")
+    """A model in the box that knows words, with both codecs; all of it trains."""
+    return grow(Model.load(start), [trained_codec(READER), trained_codec(WRITER)], learn="full")
 
 
 STAGES = (
@@ -156,6 +144,7 @@ SPEECH = Plan(
         minutes=1, optimizer="muon", lr={"rows": 3e-3, "body": 2e-3}, schedule="trapezoid", cooldown=0.35, warmup=50,
         weight_decay=0.05,
     ),
+    among="kind",
     weights={"text": 4.0},  # a sentence said has hundreds of codes, written down it has a dozen tokens
     rows=12,
     row_tokens=512,

@@ -18,6 +18,7 @@ from sensorium.codecs import Codec, Facts
 from sensorium.families import pretrained_sources as sources
 from sensorium.families.net_codec import fits
 from sensorium.families.pretrained_models import PictureModel, SoundModel
+from sensorium.modalities import modality
 from sensorium.types import InputError, Signal
 
 # Name of the model's config in transformers: module, config class, model class, and how it is used.
@@ -101,7 +102,8 @@ class PretrainedCodec(Codec):
                 f"codec {self.facts.name!r} only reads: the {self.kind} model in transformers has no decoder; "
                 "add a codec with use='write' to write"
             )
-        return [self.model.decode(header, frames) for header, frames in split]
+        mend = modality(self.facts.modality).mend
+        return [mend(self.model.decode(header, frames)) for header, frames in split]
 
     def features(self, codebook: int) -> np.ndarray:
         """A codebook's vectors, centred, (codes, channels) float32."""

@@ -26,7 +26,7 @@ from sensorium.types import InputError, Signal
 MOST_VALUES = 10**8
 """Samples of all channels together: an hour and three quarters at 16 kHz with one channel."""
 MOST_CHANNELS = 32
-RATES_HZ = (1000, 768_000)
+RATES_HZ = (100, 768_000)
 SCALES = {"int16": (0, 2**15), "int32": (0, 2**31), "int8": (0, 2**7), "uint8": (2**7, 2**7)}
 """Zero and full level of integers."""
 LOUDEST = 16.0
@@ -117,6 +117,10 @@ class Audio(Modality):
         given = (signal.array[start : start + audio_files.BLOCK] for start in starts)
         return _joined(_fitted(given, rate_hz, wish, "the sound"), wish.rate_hz or rate_hz, "the sound")
 
+    def mend(self, signal: Signal) -> Signal:
+        """Within -1..1, and silence where there is no number."""
+        return signal.with_array(np.nan_to_num(signal.array).clip(-1, 1))
+
     def write(self, signal: Signal, media_type: str) -> bytes:
         """At the sound's own rate, or the next that the kind of file knows."""
         return audio_files.written(
@@ -150,14 +154,14 @@ class Audio(Modality):
 
     def part_data(self, part: Mapping[str, Any]) -> Any | None:
         """Also of OpenAI's ``{"type": "input_audio", "input_audio": {"data": base64, "format": "wav"}}``."""
-        said = part.get("input_audio")
-        format_ = said.get("format") if part.get("type") == "input_audio" and isinstance(said, Mapping) else None
-        if format_ is None:
+        said = part.get("input_audio") if part.get("type") == "input_audio" else None
+        if not isinstance(said, Mapping) or said.get("format") is None:
             return super().part_data(part)
+        format_ = str(said["format"])
         kind = self.writes.get(f".{format_}".lower())
         if kind is None:
             known = ", ".join(suffix.removeprefix(".") for suffix in self.writes)
-            raise InputError(f"a sound in the format {str(format_)[:40]!r} is not opened; send one of {known}")
+            raise InputError(f"a sound in the format {format_[:40]!r} is not opened; send one of {known}")
         return f"data:{kind};base64,{said.get('data', '')}"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 WINDOW_S, HOP_S = 0.025, 0.01
 FLOOR_DB = -80.0
 """Of a band, beside a sine of full level; what is quieter counts as silence."""
-TOGETHER = 2048
+TOGETHER = 256
 """Frames whose spectra are taken at once."""
 SHADES = ((8, 6, 24), (72, 22, 104), (164, 42, 100), (232, 92, 52), (252, 176, 60), (254, 248, 196))
 """From silence to the loudest."""

@@ -17,6 +17,7 @@ from sensorium.model import Grown
 from sensorium.training import NextTokenLoss, TrainConfig, fit
 from sensorium.training.checkpoint import load_latest
 from sensorium.training.loop import AVERAGE
+from sensorium.training.losses import Among
 from sensorium.types import Conversation, InputError
 
 Say = Callable[[str], None]
@@ -60,6 +61,7 @@ class Plan:
         config: of every stage, but for time and what the stage says.
         weights: how much tokens of a kind count in the loss, 1 where not said: a written medium may have 64 codes and
             its name two tokens, which unweighted would hardly be learned.
+        among: what a token competes with in the loss, see `NextTokenLoss`.
         rows, row_tokens: packed rows a step and tokens a row.
         align: turns rows to words, for stages that want it.
         export: writes the trained model into a folder.
@@ -73,6 +75,7 @@ class Plan:
     conversations: Callable[[Stage, int], Iterable[Conversation]]
     config: TrainConfig
     weights: Mapping[str, float]
+    among: Among = "all"
     rows: int
     row_tokens: int
     align: Callable[[Grown], None] | None = None
@@ -119,7 +122,8 @@ class Plan:
             self._start(number, grown)
         loader = PackedLoader(shards, batch_rows=self.rows, row_tokens=self.row_tokens, seed=self.config.seed)
         config = replace(self.config, minutes=minutes, **_given(lr=stage.lr, cooldown=stage.cooldown))
-        say(str(fit(grown, loader, config, self.run_folder(number), NextTokenLoss(dict(self.weights)))))
+        loss = NextTokenLoss(dict(self.weights), among=self.among)
+        say(str(fit(grown, loader, config, self.run_folder(number), loss)))
         with atomic_file(done) as path:
             path.write_text(f"{minutes:g}", encoding="utf-8")
 

@@ -19,6 +19,7 @@ from sensorium.serve.http.replies import ModelCard
 from sensorium.serve.settings import Settings
 from sensorium.serve.writing.desk import Desk
 from sensorium.serve.writing.scheduler import Scheduler
+from sensorium.serve.writing.shared_time import SharedTime
 
 T = TypeVar("T")
 MOST_CARD_BYTES = 2**20
@@ -34,10 +35,15 @@ class Served:
 
     def __init__(self, name: str, model: Assistant, settings: Settings, languages: list[str] | None = None):
         self.name, self.model, self.languages, self.created = name, model, languages, int(time.time())
+        shared = SharedTime()
         self.scheduler = Scheduler(
-            model.engine, max_batch=settings.max_batch, max_queue=settings.max_queue, request_s=settings.request_s
+            model.engine,
+            max_batch=settings.max_batch,
+            max_queue=settings.max_queue,
+            request_s=settings.request_s,
+            shared=shared,
         )
-        self._desk = Desk()
+        self._desk = Desk(shared)
         self.named_ids = frozenset(model.tokenizer.added_tokens_decoder)
         facts = [layout.facts for layout in model.vocabulary.layouts]
         self.reads = list(dict.fromkeys(fact.modality for fact in facts if fact.use != "write"))

@@ -42,6 +42,7 @@ def run(models: Sequence[str], **options: Any) -> None:
     settings, named = Settings(**options), _named(models)
     listening = _listen(settings.host, settings.port)
     app = create_app(named, settings)
+    app.openapi()  # made once: a tenth of a second, which would hold up everybody when it is first asked for
     set_apart()
     sys.setswitchinterval(SWITCH_S)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

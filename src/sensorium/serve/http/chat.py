@@ -70,7 +70,12 @@ def _check_formats(body: ChatRequest, served: Served) -> None:
 
 async def _whole(body: ChatRequest, server: Server, served: Served, writing: Writing) -> ChatReply:
     written, usage = await server.written(served, writing, body.wanted)
-    choices = await served.at_desk(lambda: [_choice(index, one, served, body) for index, one in enumerate(written)])
+
+    def told() -> list[ChatChoice]:
+        return [_choice(index, one, served, body) for index, one in enumerate(written)]
+
+    light = not body.logprobs and all(one.is_text for one in written)  # sooner than the desk comes to it
+    choices = told() if light else await served.at_desk(told)
     return ChatReply(id=new_id("chatcmpl"), created=int(time.time()), model=served.name, choices=choices, usage=usage)
 
 
@@ -81,7 +86,7 @@ def _choice(index: int, written: Written, served: Served, body: ChatRequest) -> 
     named: Any = media_fields(written.parts, parts, body.formats)
     parts = [part for part in parts if not calls or part.type != TEXT]
     parts = [ContentPart(type=TEXT, text=text), *parts] if calls and text else parts
-    content = text if text or (not calls and all(part.is_text for part in written.parts)) else None
+    content = text if text or (not calls and written.is_text) else None
     logs = ChatLogprobs(content=[logprob_of(token, served) for token in written.tokens]) if body.logprobs else None
     message = ReplyMessage(content=content, tool_calls=calls or None, parts=parts, **named)
     return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=finish)

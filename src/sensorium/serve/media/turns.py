@@ -50,6 +50,10 @@ class Turns:
                 self._leave(client, turn)
             raise
 
+    def held(self, client: str) -> int:
+        """Places that a client has now."""
+        return self._held[client]
+
     def give_back(self, client: str) -> None:
         """Leave a place to the next."""
         self._free += 1

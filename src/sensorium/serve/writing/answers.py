@@ -68,6 +68,11 @@ class Written:
     def text(self) -> str:
         return "".join(part.data for part in self.parts if part.is_text)
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds no media, so that there is nothing to decode."""
+        return all(part.is_text for part in self.parts)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -169,7 +174,8 @@ class Writing:
             groups = [written[first : first + self._answers] for first in range(0, len(written), self._answers)]
             written = [one for group in groups for one in await self._best(group, count)]
         for one in written:
-            one.parts = await self._served.at_desk(self._served.model.senses.decode, one.parts)
+            if not one.is_text:
+                one.parts = await self._served.at_desk(self._served.model.senses.decode, one.parts)
         return written
 
     async def _best(self, written: list[Written], count: int) -> list[Written]:

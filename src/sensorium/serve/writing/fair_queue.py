@@ -1,4 +1,4 @@
-"""Who is next: clients take turns, and find a place, however much each of them asks for."""
+"""Who waits: clients find a place, however much each of them asks for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class FairQueue(Generic[T]):
-    """First in, first out for each client, and clients in turn. Not safe for threads by itself.
+    """First in, first out for each client; whose turn it is, others say. Not safe for threads by itself.
 
     A client may not hold more places than it leaves free (the dynamic thresholds of Choudhury and Hahne, 1998): one
     that wants all gets half. Where many want all, what becomes free is for those who hold less. Clients called
@@ -51,7 +51,7 @@ class FairQueue(Generic[T]):
 
     @property
     def clients(self) -> list[str]:
-        """Who waits, in turn of their keys."""
+        """Who waits, by their keys."""
         return [client for of_key in self._waiting.values() for client in of_key]
 
     def first_of(self, client: str) -> T:
@@ -66,17 +66,6 @@ class FairQueue(Generic[T]):
             del of_key[client]
         if not of_key:
             del self._waiting[_key(client)]
-        return item
-
-    def take(self) -> T:
-        """The next item; its key goes to the end of the line, and its client to the end of the key's."""
-        key, of_key = next(iter(self._waiting.items()))
-        client = next(iter(of_key))
-        item = self.take_of(client)
-        if client in of_key:
-            of_key.move_to_end(client)
-        if key in self._waiting:
-            self._waiting.move_to_end(key)
         return item
 
     def remove(self, unwanted: Callable[[T], bool]) -> list[T]:

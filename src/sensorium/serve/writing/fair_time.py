@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import inf
 
 from sensorium.serve.writing.fair_queue import owner_of
@@ -20,14 +20,18 @@ class FairTime:
     def __init__(self):
         self._owners, self._clients = _Level(), dict[str, _Level]()
 
-    def next(self, clients: Iterable[str]) -> str:
-        """Of those with work, at least one, whose turn it is."""
-        by_owner: dict[str, list[str]] = {}
-        for client in clients:
-            by_owner.setdefault(owner_of(client), []).append(client)
-        owner = self._owners.least(by_owner)
+    def next(self, clients: Iterable[str], elsewhere: Iterable[str] = ()) -> str | None:
+        """Of those with work, at least one, whose turn it is.
+
+        Args:
+            elsewhere: clients with work that is not for whoever asks; None when it is the turn of one that is ahead.
+        """
+        here, by_owner = _by_owner(clients), _by_owner([*clients, *elsewhere])
+        owner = self._owners.least(by_owner, here)
         self._clients = {one: level for one, level in self._clients.items() if one in self._owners.used}
-        return self._clients.setdefault(owner, _Level()).least(by_owner[owner])
+        if owner is None:
+            return None
+        return self._clients.setdefault(owner, _Level()).least(by_owner[owner], here[owner])
 
     def charge(self, client: str, seconds: float) -> None:
         """Note what was done for a client."""
@@ -40,6 +44,13 @@ class FairTime:
         self._owners, self._clients = _Level(), {}
 
 
+def _by_owner(clients: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for client in clients:
+        found.setdefault(owner_of(client), []).append(client)
+    return found
+
+
 class _Level:
     """Attributes:
     used: seconds, by name, of those with work and of those that have gone with more than a newcomer starts with.
@@ -50,7 +61,8 @@ class _Level:
         self._credit: dict[str, float] = {}  # until when, in seconds used, those that came are ahead
         self._fair, self._sharing = 0.0, 1
 
-    def least(self, names: Iterable[str]) -> str:
+    def least(self, names: Iterable[str], here: Collection[str]) -> str | None:
+        """Of the names that are here; None when another is first that has not used up what it came with."""
         there = dict.fromkeys(names)
         old = [self.used[name] for name in there if name in self.used]
         ahead = len(old) < len(there) or any(self.used[name] < self._credit.get(name, -inf) for name in there)
@@ -62,7 +74,10 @@ class _Level:
         for name in there:
             if name not in self.used:
                 self.used[name], self._credit[name] = start, self._fair
-        return min(there, key=self.used.__getitem__)
+        first = min(there, key=self.used.__getitem__)
+        if first in here or self.used[first] >= self._credit.get(first, -inf):
+            return min(here, key=self.used.__getitem__)
+        return None
 
     def charge(self, name: str, seconds: float) -> None:
         self.used[name] = self.used.get(name, self._fair) + seconds

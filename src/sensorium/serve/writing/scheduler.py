@@ -16,7 +16,7 @@ from sensorium.serve.http.errors import ApiError, busy
 from sensorium.serve.writing.client_batches import FEW, ClientBatch, ClientBatches, lanes_of
 from sensorium.serve.writing.desk import CLIENT
 from sensorium.serve.writing.fair_queue import FairQueue, owner_of
-from sensorium.serve.writing.fair_time import FairTime
+from sensorium.serve.writing.shared_time import PAUSE_S, SharedTime
 
 TOO_LATE = "the request took longer than this server's limit of {:g} s; ask for fewer tokens or try again later"
 UNLOADED = "the model was unloaded, or the server stopped, while this request waited for it"
@@ -24,6 +24,7 @@ READ_AT_ONCE = 256
 """Ids of prompts, padding included, that are read between two steps: for more of them, the turns that are being
 written do not wait, nor does a client that comes."""
 CLOSE_S = 5
+WRITER = "writer"
 
 
 @dataclass(eq=False)
@@ -67,15 +68,18 @@ class Scheduler:
             have a few more, together as many again at most.
         max_queue: turns that may wait.
         request_s: for the message when an order's time is over.
+        shared: with other threads that work for the same clients.
     """
 
-    def __init__(self, engine: Engine, *, max_batch: int, max_queue: int, request_s: float):
+    def __init__(
+        self, engine: Engine, *, max_batch: int, max_queue: int, request_s: float, shared: SharedTime | None = None
+    ):
         self._engine, self._max_batch, self._request_s = engine, max_batch, request_s
         self._waiting: FairQueue[Turn] = FairQueue(max_queue)
         self._orders: dict[Turn, Order] = {}
         self._calls: FairQueue[Call] = FairQueue(sys.maxsize)
         self._writing: dict[Turn, Order] = {}
-        self._batches, self._time = ClientBatches(engine), FairTime()
+        self._batches, self._time = ClientBatches(engine), shared or SharedTime()
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="sensorium-writer", daemon=True)
@@ -132,7 +136,7 @@ class Scheduler:
         while True:
             with self._changed:
                 if not self._has_work():
-                    self._time.forget()
+                    self._time.there(WRITER, ())
                 self._changed.wait_for(lambda: self._closed or self._has_work())
                 if self._closed:
                     break
@@ -140,7 +144,10 @@ class Scheduler:
                 active = self._active()
                 if not active:
                     continue
-                client = self._time.next(active)
+                client = self._time.next(WRITER, active)
+                if client is None:
+                    self._changed.wait(PAUSE_S)
+                    continue
                 call = self._calls.take_of(client) if client in self._calls.clients else None
                 joining = self._admit(client)
             if call:
