@@ -272,7 +272,7 @@ def test_what_is_missing_is_told(quick, texts, tmp_path):
     with pytest.raises(InputError, match=r"holds no manifest\.jsonl"):
         make(texts, Hum(), hours=0, start=tmp_path)
     (tmp_path / "bad.wav").write_bytes(b"no sound")
-    with pytest.raises(InputError, match=r"bad\.wav is no sound that can be read"):
+    with pytest.raises(InputError, match=r"bad\.wav is not a sound of a known kind"):
         read_sound(tmp_path / "bad.wav")
 
 

@@ -17,12 +17,15 @@ from recipes.speech.clips import Clip
 from recipes.speech.errors import error_rate, normalised
 from recipes.speech.evaluate import evaluate, named
 from recipes.speech.hearing import SILENCE, Transcribed, _with_controls, heard_task
+from recipes.speech.recogniser import Recogniser
 from recipes.speech.round_trip import ORIGINAL, Said, markdown, measure
-from recipes.speech.speaking import speaking
+from recipes.speech.speaking import Uttered, compare, uttered
+from serving import tiny_assistant
+from sounds import Steps
 
 from sensorium.codecs import Codec, Facts
 from sensorium.evaluate import Results
-from sensorium.types import InputError, Part, Signal
+from sensorium.types import InputError, Signal
 
 RATE_HZ = 16000.0
 
@@ -184,12 +187,25 @@ def test_codecs_are_measured_beside_the_originals():
     assert "| coarse, tones | 32.0 | 8000.0 |" in markdown(results)
 
 
+def test_a_sound_is_recognised_once(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        Recogniser, "_text", lambda self, samples, language: asked.append(len(samples)) or f"è {language}"
+    )
+    sounds = [Signal(tone(height_hz)[:, None], RATE_HZ) for height_hz in (300, 300, 600)]
+    first, second = (Recogniser(file=tmp_path / "kept" / "heard.jsonl") for _ in range(2))
+    assert first(sounds, ["en", "es", "en"]) == ["è en", "è es", "è en"]
+    assert second(sounds, ["en", "es", "en"]) == ["è en", "è es", "è en"]
+    assert second([Signal(tone(900)[:, None], 8000.0)], ["en"]) == ["è en"]
+    assert asked == [8000, 8000, 8000, 16000]
+
+
 def test_codecs_are_named_on_the_command_line(tmp_path, monkeypatch):
     from recipes.speech import evaluate as module
 
     monkeypatch.setattr(module, "load_codec", lambda folder: Coarse())
-    found = named([str(tmp_path), f"with its head={tmp_path}"])
-    assert list(found) == ["coarse", "with its head"]
+    found = named([str(tmp_path), f"every other sample={tmp_path}?every=2"])
+    assert [(title, codec.every) for title, codec in found.items()] == [("coarse", 1), ("every other sample", 2)]
     with pytest.raises(InputError, match="no measure 'sing'; the measures are codec, listen"):
         evaluate(only=["sing"])
     with pytest.raises(InputError, match="a model is needed"):
@@ -200,19 +216,16 @@ def test_codecs_are_named_on_the_command_line(tmp_path, monkeypatch):
 
 
 class Ears:
-    """A model that hears the two tones, guesses what it cannot hear, and says them."""
-
-    codecs: ClassVar[dict[str, Codec]] = {"coarse": Coarse()}
-    vocabulary = SimpleNamespace(writer=lambda modality: SimpleNamespace(facts=Coarse().facts))
+    """A model that hears the two tones, and guesses what it cannot hear."""
 
     def chat(self, conversation, want=None, **sampling):
-        if want == "audio":
-            words = conversation.messages[0].text.removeprefix("Say: ")
-            sound = Part("audio", data=Signal(tone(HEIGHTS[words])[:, None], RATE_HZ))
-            return SimpleNamespace(parts=(sound,))
         sounds = [part.data for part in conversation.messages[0].parts if not part.is_text]
         heard = recognise(sounds, ["en"])[0] if sounds and sounds[0].array.any() else "low"
         return SimpleNamespace(text=heard)
+
+
+def say(text: str, seed: int) -> Uttered:
+    return Uttered(sound=Signal(tone(HEIGHTS[text])[:, None], RATE_HZ), took_s=0.1, first_s=0.02 + 0.01 * seed)
 
 
 def test_listening_is_measured_beside_controls_that_cannot_hear():
@@ -239,10 +252,21 @@ def test_speaking_is_measured_beside_the_codec_and_the_words_of_others(tmp_path,
         soundfile.write(tmp_path / path, tone(HEIGHTS[word]), int(RATE_HZ), subtype="FLOAT")
         clips.append(Clip(path=path.name, part="test", split="test", text=word, lang="en", voice="kumo", phonemes=""))
     results = Results(say=str)
-    speaking(Ears(), results, clips, recognise, count=2)
+    compare(say, Coarse(), results, clips, recognise)
     assert results.value("speaking, CER").value == 0
     assert results.value("speaking, CER", "the teacher's clip").value == 0
     assert results.value("speaking, CER", "the teacher's clip through the codec").value == pytest.approx(1 / 7)
     assert results.value("speaking, CER", "said for another text").value > 0.5
-    assert results.value("speaking, seconds of sound in a second").value > 0
+    assert results.value("speaking, seconds of sound in a second").value == pytest.approx(5)
+    assert results.value("speaking, time to the first sound").value == pytest.approx(0.025)
     assert json.dumps(results.to_json())
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_model_is_asked_as_by_a_user_and_its_first_sound_is_timed(streams):
+    model = tiny_assistant(codecs=[Steps(streams=streams)])
+    said = uttered(model, "hello there", seed=3)
+    asked = model.chat("Say: hello there", want="audio", seed=3, max_tokens=52).parts[0].data
+    assert np.array_equal(said.sound.array, asked.array)
+    assert (said.first_s is not None) == streams
+    assert said.pace > 0 and (said.first_s or 0) <= said.took_s

@@ -17,6 +17,7 @@ from recipes.speech.tasks import TASKS, Spoken, clip_part
 from recipes.speech.texts import Name
 
 from sensorium.codecs import Codec, Facts
+from sensorium.modalities.speech_words import IN_ENGLISH
 from sensorium.recipe import conversations
 from sensorium.types import Conversation, InputError, Part
 
@@ -86,6 +87,10 @@ def test_things_are_named_and_translated_also_of_clips_that_say_just_a_name(spok
     translated = many(tasks.translate, spoken)
     assert ["clips/0.wav What is it in Spanish?", "gato"] in translated
     assert ["clips/2.wav What is it in English?", "cat"] in translated
+    english = many(tasks.in_english, spoken)
+    assert {one[1] for one in english if one[0].startswith("clips/2.wav")} == {"cat"}
+    assert not [one for one in english if one[0].startswith("clips/1.wav")]
+    assert ["clips/0.wav " + IN_ENGLISH, "i see a cat"] in english
     aloud = many(tasks.say_translated, spoken)
     assert {tuple(one) for one in aloud} == {
         ("Say in English: gato", "clips/7.wav"),

@@ -7,13 +7,15 @@ listening, the choice among names, and speaking. Tables go into ``--out``, one f
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from recipes.speech.clips import read_manifest
+from recipes.speech.codec2 import Codec2
 from recipes.speech.hearing import answering, choosing, listening
 from recipes.speech.recogniser import Recogniser
 from recipes.speech.round_trip import markdown, measure, people_set, teacher_set
-from recipes.speech.speaking import speaking
+from recipes.speech.speaking import measure_speaking
 from typer import Option
 
 from sensorium.codecs import Codec, load_codec
@@ -26,7 +28,11 @@ MEASURES = ["codec", "listen", "choose", "answer", "speak"]
 
 def evaluate(
     model: Annotated[str, Option(help="Name, folder or Hub id of a model that hears or speaks.")] = "",
-    codec: Annotated[list[str] | None, Option(help="A codec's folder or name, as NAME or as TITLE=NAME.")] = None,
+    codec: Annotated[
+        list[str] | None,
+        Option(help="TITLE=NAME?voice=griffin-lim: of a codec's name or folder, title and settings."),
+    ] = None,
+    codec2: Annotated[list[int] | None, Option(help="Bits a second of Codec2, such as 700 and 1300.")] = None,
     only: Annotated[list[str] | None, Option(help=f"Some of {', '.join(MEASURES)}.")] = None,
     count: Annotated[int, Option(min=1, help="Clips of each set.")] = 100,
     out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/speech"),
@@ -44,7 +50,8 @@ def evaluate(
     clips, recognise = read_manifest(), Recogniser()
     if "codec" in wanted:
         results = Results(notes={"clips": count})
-        measure(named(codec or []), [teacher_set(clips, count), people_set(count, seed)], recognise, results)
+        measured = named(codec or []) | {f"codec2, {rate} bit/s": Codec2(rate) for rate in codec2 or ()}
+        measure(measured, [teacher_set(clips, count), people_set(count, seed)], recognise, results)
         results.save(out, "codecs")
         with atomic_file(out / "codec_rates.md") as path:
             path.write_text(markdown(results), encoding="utf-8")
@@ -55,7 +62,7 @@ def evaluate(
         ("listen", lambda results: listening(loaded, results, clips, count, seed)),
         ("choose", lambda results: choosing(loaded, results, seed)),
         ("answer", lambda results: answering(loaded, results, clips)),
-        ("speak", lambda results: speaking(loaded, results, clips, recognise, count, seed)),
+        ("speak", lambda results: measure_speaking(loaded, results, clips, recognise, count, seed)),
     ):
         if name in wanted:
             ask(results := Results(notes={"model": model, "clips": count}))
@@ -68,7 +75,17 @@ def named(codecs: list[str]) -> dict[str, Codec]:
 
     found: dict[str, Codec] = {}
     for given in codecs:
-        title, _, name = given.rpartition("=")
+        title, name, settings = _taken_apart(given)
         loaded = load_codec(name) if Path(name).is_dir() else sensorium.codec(name)
+        if settings:
+            loaded = type(loaded).build(loaded.config() | settings, loaded.tensors())
         found[title or loaded.facts.name] = loaded
     return found
+
+
+def _taken_apart(given: str) -> tuple[str, str, dict[str, Any]]:
+    """``"TITLE=NAME?a=1&b=c"`` -> title, name, settings; numbers become numbers."""
+    where, _, asked = given.partition("?")
+    title, _, name = where.rpartition("=")
+    settings = dict(parse_qsl(asked))
+    return title, name, {key: int(value) if value.isdecimal() else value for key, value in settings.items()}

@@ -1,6 +1,6 @@
 """Conversations about speech: write down what is heard, name it, translate it, say it, answer what is asked aloud.
 
-A clip stands in a conversation as ``Part("audio", data=<its path in the manifest>)``; `recipes.speech.coded` puts codes
+A clip stands in a conversation as ``Part(AUDIO, data=<its path in the manifest>)``; `recipes.speech.coded` puts codes
 in its place. What is heard is answered in small letters without punctuation, as it is scored; what is to be said is
 given as it is written.
 """
@@ -15,14 +15,14 @@ from recipes.pictograms.phrases import ASK_DRAWING, phrase
 from recipes.speech import words
 from recipes.speech.clips import Clip
 from recipes.speech.errors import normalised
+from recipes.speech.sound import AUDIO
 from recipes.speech.texts import Name
 from recipes.speech.voices import SPEAKING
 
 from sensorium.data.table import grouped
+from sensorium.modalities.speech_words import IN_ENGLISH, SAY, WHAT_IS_SAID
 from sensorium.types import Conversation, InputError, Part, as_message
 
-WHAT_IS_SAID = "What is said?"
-SAY = "Say: {words}"
 ASK_SAID = (WHAT_IS_SAID, "Write down what you hear.", "What do you hear?", "Transcribe this.")
 ASK_SAY = (SAY, "Say {words}.", "Speak: {words}", "Read this aloud: {words}")
 ASK_NAMED = ("What thing is named?", "Which thing is named?", "What is this about?")
@@ -34,8 +34,9 @@ SAY_TRANSLATED = "Say in {language}: {words}"
 SHARES: Mapping[str, float] = {
     "write": 0.4,
     "say": 0.34,
-    "name": 0.1,
-    "translate": 0.06,
+    "name": 0.08,
+    "translate": 0.05,
+    "in_english": 0.03,
     "say_translated": 0.05,
     "answer": 0.05,
 }
@@ -82,10 +83,16 @@ class Spoken:
         }
 
     @cached_property
-    def own_by_thing(self) -> dict[tuple[str, str], list[Clip]]:
-        """Clips in the speaking voice that say a thing's name and no more, by the thing and their language."""
-        alone = (clip for clip in self.named if clip.voice == SPEAKING and self._is_name(clip))
+    def names_alone(self) -> dict[tuple[str, str], list[Clip]]:
+        """Clips that say a thing's name and no more, by the thing and their language."""
+        alone = (clip for clip in self.named if self._is_name(clip))
         return grouped(alone, lambda one: (self.thing(one), one.lang))
+
+    @cached_property
+    def own_names(self) -> dict[tuple[str, str], list[Clip]]:
+        """Those of them in the speaking voice."""
+        own = {key: [clip for clip in clips if clip.voice == SPEAKING] for key, clips in self.names_alone.items()}
+        return {key: clips for key, clips in own.items() if clips}
 
     def _is_name(self, clip: Clip) -> bool:
         name = self.names[self.thing(clip)].names[clip.lang]
@@ -110,7 +117,7 @@ class Spoken:
 
 
 def clip_part(clip: Clip) -> Part:
-    return Part("audio", data=clip.path)
+    return Part(AUDIO, data=clip.path)
 
 
 def write(spoken: Spoken, random: Random) -> Conversation:
@@ -145,13 +152,22 @@ def translate(spoken: Spoken, random: Random) -> Conversation:
     return _about(clip_part(clip), [(question, spoken.names[spoken.thing(clip)].names[other])])
 
 
+def in_english(spoken: Spoken, random: Random) -> Conversation:
+    """What is said, written in English: of Spanish only names that are said alone, since no sentence is translated."""
+    names = [clip for (_, language), clips in spoken.names_alone.items() if language == "es" for clip in clips]
+    if names and random.random() < 0.7:
+        clip = random.choice(names)
+        return _about(clip_part(clip), [(IN_ENGLISH, normalised(spoken.names[spoken.thing(clip)].label))])
+    clip = _chosen([clip for clip in spoken.clips if clip.lang == "en"], random, spoken)
+    return _about(clip_part(clip), [(IN_ENGLISH, transcript(clip))])
+
+
 def say_translated(spoken: Spoken, random: Random) -> Conversation:
     """A thing's name in one language, said aloud in the other."""
-    keys = sorted(spoken.own_by_thing)
-    if not keys:
+    if not spoken.own_names:
         return say(spoken, random)
-    thing, language = random.choice(keys)
-    clip = random.choice(spoken.own_by_thing[thing, language])
+    thing, language = random.choice(sorted(spoken.own_names))
+    clip = random.choice(spoken.own_names[thing, language])
     name = spoken.names[thing].names["es" if language == "en" else "en"]
     return saying(name, clip_part(clip), SAY_TRANSLATED.replace("{language}", LANGUAGE_WORDS[language]))
 
@@ -192,7 +208,7 @@ def naming(part: Part, said: str) -> Conversation:
 
 def saying(words: str, sound: Part | None = None, request: str = SAY) -> Conversation:
     """A request to say words, and the sound where it is known."""
-    asked = as_message("user", request.format(words=words))
+    asked = as_message("user", request.format(words=" ".join(words.split())))
     return Conversation((asked, as_message("assistant", [sound])) if sound else (asked,))
 
 
@@ -206,6 +222,7 @@ TASKS: dict[str, Callable[[Spoken, Random], Conversation]] = {
     "name": name,
     "say": say,
     "translate": translate,
+    "in_english": in_english,
     "say_translated": say_translated,
     "answer": answer,
 }
