@@ -77,7 +77,7 @@ def sentences(count: int, seed: int = 0) -> list[Recording]:
         InputError: there are not so many.
     """
     first = books()
-    return first + some(prompts(), count - len(first), seed)
+    return (first + some(prompts(), count - len(first), seed))[:count]
 
 
 def some(recordings: Iterable[Recording], count: int, seed: int = 0) -> list[Recording]:

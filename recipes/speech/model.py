@@ -125,7 +125,8 @@ def grown(start: str) -> Grown:
 
 STAGES = (
     Stage(
-        shares={**tasks.SHARES, "write": 0.6, "say": 0.2}, minutes=40, conversations=60_000, note="Mostly listening.",
+        shares={**tasks.SHARES, "write": 0.6, "say": 0.2}, start="nano", minutes=40, conversations=60_000,
+        note="Mostly listening.",
     ),
     Stage(shares=tasks.SHARES, minutes=40, conversations=60_000, note="Listening and speaking."),
     Stage(
