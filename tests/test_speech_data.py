@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import soundfile
-from recipes.speech import clips, words
+from recipes.speech import clips, robots, words
 from recipes.speech.clips import make, planned, read_manifest
 from recipes.speech.numbers import spelled
 from recipes.speech.phonemes import phonemes
@@ -246,6 +246,29 @@ def test_making_clips_goes_on_where_it_stopped_and_does_not_depend_on_how_often(
         sound = read_sound(quick / clip.path)
         assert len(sound.array) / RATE_HZ == pytest.approx(clip.seconds, abs=0.01)
     assert sum(clip.seconds for clip in again) >= 6
+
+
+def test_clips_in_machine_voices_stand_beside_the_teachers_and_do_not_count_as_its_hours(quick, texts, monkeypatch):
+    monkeypatch.setattr(robots, "phonemes", lambda text, language: f"/{text}/")
+    monkeypatch.setattr(robots, "said", lambda text, voice, pace, pitch: Hum()(text, voice))
+    make(texts, Hum(), hours=4 / 3600)
+    teachers = read_manifest()
+    for hours in (0.6 / 3600, 1.5 / 3600):  # the second goes on where the first stopped
+        robots.make_robots(texts, hours, quick, say=lambda line: None)
+    spoken = [clip for clip in read_manifest() if clip.part == robots.PART]
+    assert len(spoken) == len({clip.path for clip in spoken}) == 5
+    assert {clip.split for clip in spoken} == {"train"}
+    assert not any(texts.held_out_in(clip.text) for clip in spoken)
+    assert {clip.lang for clip in spoken} >= {clip.voice[7:9] for clip in spoken}
+    make(texts, Hum(), hours=4 / 3600)
+    assert [clip for clip in read_manifest() if clip.part != robots.PART] == teachers
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
+def test_machine_voices_differ():
+    one, other = (robots.said("a red heart", voice, 150, 50) for voice in ("en-us", "en-gb+f3"))
+    assert 0.5 * RATE_HZ < len(one) < 2 * RATE_HZ
+    assert len(one) != len(other)
 
 
 def test_clips_made_before_are_taken_over_but_for_what_is_held_out(quick, texts, tmp_path):

@@ -197,4 +197,4 @@ def test_codes_take_the_place_of_paths_by_who_speaks():
 
 def test_the_recipe_names_its_codecs_and_its_model():
     assert set(RECIPE.codecs) == {"audio", "audio-read"}
-    assert set(RECIPE.models["speech"].stages[0].shares) == set(TASKS)
+    assert set(RECIPE.models["speech"].stages[-1].shares) == set(TASKS)

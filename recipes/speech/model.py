@@ -123,12 +123,14 @@ def grown(start: str) -> Grown:
     return grow(Model.load(start), [trained_codec(READER), trained_codec(WRITER)], learn="full")
 
 
+LISTENING = {name: share for name, share in tasks.SHARES.items() if name not in tasks.SPEAKING_TASKS}
+
 STAGES = (
+    Stage(start="nano", shares=LISTENING, minutes=33, conversations=40_000, note="Only listening."),
     Stage(
-        shares={**tasks.SHARES, "write": 0.6, "say": 0.2}, start="nano", minutes=40, conversations=60_000,
-        note="Mostly listening.",
+        shares=LISTENING | {name: 2 * tasks.SHARES[name] for name in tasks.SPEAKING_TASKS}, minutes=60,
+        conversations=60_000, note="Mostly speaking.",
     ),
-    Stage(shares=tasks.SHARES, minutes=40, conversations=60_000, note="Listening and speaking."),
     Stage(
         shares=tasks.SHARES, minutes=10, conversations=20_000, lr={"rows": 1.5e-3, "body": 1e-3}, cooldown=1.0,
         note="Gentle: half the learning rate, falling from the start.",

@@ -40,6 +40,7 @@ SHARES: Mapping[str, float] = {
     "say_translated": 0.05,
     "answer": 0.05,
 }
+SPEAKING_TASKS = ("say", "say_translated")
 USUAL_SHARE = 0.75
 
 

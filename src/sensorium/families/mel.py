@@ -36,7 +36,7 @@ LOUDNESSES = np.geomspace(1e-4, 1, 48)
 """Root mean squares of sounds, about 1.7 dB apart."""
 WINDOW = 64
 """Frames of codes of a sound that are trained on at once."""
-KEPT = 0.7
+KEPT = 0.8
 """How often all codes of a frame are used while it learns."""
 HEAD_SHARE = 4
 """Of a batch, one in so many teaches the head as well: its sound costs more than all the rest."""

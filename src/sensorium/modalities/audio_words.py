@@ -1,5 +1,7 @@
 """What the page says of sounds."""
 
+from sensorium.modalities.speech_words import SAY
+
 ENGLISH = {
     "name": "sound",
     "names": "sounds",
@@ -13,7 +15,7 @@ ENGLISH = {
     "make.explain": "Say what you would like to hear. The model makes several attempts and you keep the ones you like.",
     "make.words": "What shall I say?",
     "make.placeholder": "good morning",
-    "make.request": "Say {words}.",
+    "make.request": SAY,
     "see.explain": "A model does not hear a sound as you do. Short pieces of the sound become numbers, one after the "
     "other. These numbers are all that the model gets.",
     "see.readonly": "These numbers tell the model what is heard, not how it sounds: it cannot be played from them "
