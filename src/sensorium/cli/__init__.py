@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from sensorium.cli import chat, codec, data, doctor, encode, export, generate, serve, show, train
+from sensorium.cli import chat, codec, data, doctor, encode, eval, export, generate, serve, show, train
 from sensorium.types import InputError
 
 
@@ -60,6 +60,7 @@ app.command("show")(show.show)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(codec.app, name="codec")
+app.add_typer(eval.app, name="eval")
 
 
 def main() -> None:
