@@ -20,11 +20,13 @@ ROOMS = (
     "plugins", "types", "checked", "seals", "source", "files", "train_config", "device", "opening", "modalities",
     "codecs", "families", "vocabulary", "stream", "senses", "model", "data", "training", "learning", "runs", "engines",
     "generate",
-    "embed", "evaluate", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
+    "embed", "evaluate", "grounding", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
 )  # fmt: skip
 MAY_NAME_MODALITIES = ("modalities", "families", "__init__")
-DOORS = {"serve/http/images.py", "serve/http/forecast.py"}
-"""Routes that OpenAI's or KServe's API has for a single modality."""
+DOORS = {
+    "serve/http/images.py", "serve/http/forecast.py", "data/scene_graphs.py", "data/labelled_boxes.py",
+}  # fmt: skip
+"""Routes that OpenAI's or KServe's API has for a single modality, and forms that others annotate one in."""
 MODALITY_NAME = re.compile(
     r"(?<![a-z])(images?|audio|videos?|speech|sounds?|pictures?|photos?|drawings?|pixels?|jpe?g|webp|wav|mp3|mel|series|boxes|"
     r"actions|keypoints?)(?![a-z])",

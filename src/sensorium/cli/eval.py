@@ -11,6 +11,20 @@ app = typer.Typer(help="Ask models what they see, and compare them.", no_args_is
 
 
 @app.command()
+def questions(
+    facts: Annotated[list[Path], typer.Argument(help="Files of facts (JSONL, docs/facts.md).")],
+    out: Annotated[Path, typer.Option(help="JSONL file of questions; its data card is written beside it.")],
+    count: Annotated[int, typer.Option(min=1, help="About how many questions.")] = 1000,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same questions.")] = 0,
+) -> None:
+    """Write questions from facts of media, balanced so that nobody can tell the answers from the words."""
+    from sensorium.grounding.writing import write
+
+    typer.echo(write(facts, out, count, task, seed), nl=False)
+
+
+@app.command()
 def compare(
     logs: Annotated[
         list[Path], typer.Argument(help="Logs of inspect_ai (.eval, .json) or samples of lmms-eval (.jsonl).")
