@@ -25,6 +25,7 @@ ROOMS = (
 MAY_NAME_MODALITIES = ("modalities", "families", "__init__")
 DOORS = {
     "serve/http/images.py", "serve/http/forecast.py", "data/scene_graphs.py", "data/labelled_boxes.py",
+    "grounding/localisation.py", "grounding/parse.py",
 }  # fmt: skip
 """Routes that OpenAI's or KServe's API has for a single modality, and forms that others annotate one in."""
 MODALITY_NAME = re.compile(

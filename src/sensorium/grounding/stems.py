@@ -67,8 +67,11 @@ Ask = Callable[[int, Facts, Random], Found]
 
 def one_reference(facts: Facts, index: int, random: Random, without: Sequence[str] = ()) -> str:
     """The shortest words for a thing, sometimes longer ones; "" where there are none."""
-    found = list(references(facts, index, without))
-    return found[0 if random.random() < 0.7 else random.randrange(len(found))] if found else ""
+    found = references(facts, index, without)
+    if random.random() < 0.7:
+        return next(found, "")
+    longer = list(found)
+    return random.choice(longer) if longer else ""
 
 
 def attributes(medium: int, facts: Facts, random: Random) -> Found:

@@ -9,6 +9,8 @@ from sensorium.data.facts import Facts, Thing
 
 BEFORE_NAME = ("size", "shape", "material", "colour")
 """Aspects that are said before a name, in this order: "the small striped red star"."""
+MOST_SAID = 2
+"""Aspects that are said before a name, at most."""
 NUMBERS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
@@ -76,7 +78,7 @@ def references(facts: Facts, index: int, without: Sequence[str] = ()) -> Iterato
     known = {aspect: single(thing, aspect) for aspect in BEFORE_NAME if aspect not in without}
     known = {aspect: value for aspect, value in known.items() if value and _all_say(facts, aspect)}
     names = {} if "name" in without else {"name": thing.name}
-    for count in range(len(known) + 1):
+    for count in range(min(len(known), MOST_SAID) + 1):
         for aspects in combinations(known, count):
             wanted = {aspect: known[aspect] for aspect in aspects} | names
             if wanted and facts.which(wanted) == [index]:
