@@ -25,6 +25,40 @@ def questions(
 
 
 @app.command()
+def grounding(
+    questions: Annotated[Path, typer.Argument(help="File of questions, see `sensorium eval questions`.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report, the logs and the cache of answers.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A model in the box, a folder, a Hub id, URL or URL#MODEL, script:oracle; may be repeated."),
+    ] = None,
+    models: Annotated[Path | None, typer.Option(help="YAML list of models, see docs/evaluation.md.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="About so many questions of each task.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
+    controls: Annotated[bool, typer.Option(help="Also ask without the medium and with another's.")] = True,
+    curve: Annotated[bool, typer.Option(help="Also ask with 25, 50, 75 and 100 % of the medium replaced.")] = False,
+    synonyms: Annotated[
+        Path | None, typer.Option(help="Words for things in captions: name, word, word a line.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the choice of questions.")] = 0,
+) -> None:
+    """Ask models what they see, and write a report: HTML, Markdown and JSON.
+
+    A second run with the same folder goes on where the first one stopped; nothing is asked twice."""
+    import shlex
+    import sys
+
+    from sensorium.grounding.evaluation import Evaluation
+
+    evaluation = Evaluation(
+        questions=questions, out=out, models=model or [], file=models, limit=limit, tasks=task or [],
+        controls=controls, curve=curve, synonyms=synonyms, seed=seed,
+    )  # fmt: skip
+    command = shlex.join(["sensorium", *sys.argv[1:]])
+    typer.echo(f"wrote {evaluation.run(command, lambda line: typer.echo(line, err=True))}")
+
+
+@app.command()
 def compare(
     logs: Annotated[
         list[Path], typer.Argument(help="Logs of inspect_ai (.eval, .json) or samples of lmms-eval (.jsonl).")

@@ -18,6 +18,7 @@ from typing import Any
 from sensorium.evaluate import Run, read_log
 from sensorium.files import atomic_file
 from sensorium.grounding.chair import Chair
+from sensorium.grounding.media import parts
 from sensorium.grounding.question import Question
 from sensorium.grounding.specs import ModelSpec, key_of, reached
 from sensorium.grounding.views import View
@@ -82,8 +83,14 @@ class Asking:
     timeout_s: int = TIMEOUT_S
 
     def all(self, specs: Iterable[ModelSpec], views: Callable[[ModelSpec], Sequence[View]]) -> list[Asked]:
-        """Every model under every view of it; endpoints are reached before anything is asked."""
+        """Every model under every view of it; endpoints and media are looked for before anything is asked.
+
+        Raises:
+            InputError: an endpoint is not reached, a medium is missing, or as `one`.
+        """
         known = [reached(spec) for spec in specs]
+        for question in self.questions:
+            parts(question, self.folder)
         return [self.one(spec, view) for spec in known for view in views(spec)]
 
     def one(self, spec: ModelSpec, view: View) -> Asked:
@@ -130,7 +137,7 @@ class Asking:
 
         with self._environment(), self._metered(spec, place):
             (log,) = inspect_eval(
-                task(self.questions, self.folder, view, self.chair),
+                task(self.questions, self.folder, View("blind") if spec.blind else view, self.chair),
                 model=self._model(spec),
                 log_dir=str(self.out / "logs" / place),
                 display="none",
@@ -141,7 +148,7 @@ class Asking:
                 attempt_timeout=self.timeout_s,
                 max_connections=1 if not spec.is_endpoint else spec.parallel,
                 max_samples=1 if not spec.is_endpoint else spec.parallel,
-                log_buffer=64,
+                log_realtime=False,
             )
         if log.status == "cancelled":
             raise KeyboardInterrupt

@@ -30,6 +30,7 @@ class ModelSpec:
         key_variable: environment variable with the endpoint's key.
         questions: file that the script ``n-gram`` has learned from.
         engine: that a model in this process writes with.
+        blind: it takes text alone, so it is asked without the media.
         parallel: requests at a time.
     """
 
@@ -39,6 +40,7 @@ class ModelSpec:
     key_variable: NAME = ""
     questions: str = ""
     engine: NAME = "torch"
+    blind: bool = False
     parallel: Annotated[int, Range(1, 256)] = 4
 
     @property
