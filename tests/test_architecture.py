@@ -20,12 +20,13 @@ ROOMS = (
     "plugins", "types", "checked", "seals", "source", "files", "train_config", "device", "opening", "modalities",
     "codecs", "families", "vocabulary", "stream", "senses", "model", "data", "training", "learning", "runs", "engines",
     "generate",
-    "embed", "evaluate", "grounding", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
+    "embed", "evaluate", "grounding", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__",
+    "cli", "__main__",
 )  # fmt: skip
 MAY_NAME_MODALITIES = ("modalities", "families", "__init__")
 DOORS = {
-    "serve/http/images.py", "serve/http/forecast.py", "data/scene_graphs.py", "data/labelled_boxes.py",
-    "grounding/localisation.py", "grounding/parse.py",
+    "serve/http/images.py", "serve/http/forecast.py", "data/scene_graphs.py",
+    "data/labelled_boxes.py", "data/fact_importers.py", "grounding/localisation.py",
 }  # fmt: skip
 """Routes that OpenAI's or KServe's API has for a single modality, and forms that others annotate one in."""
 MODALITY_NAME = re.compile(

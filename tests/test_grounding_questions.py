@@ -103,7 +103,7 @@ def test_right_answers_are_right_and_wrong_ones_wrong(facts, questions):
             assert known.holds(places[0], one.answer, (places[1],))
             assert not any(known.holds(places[0], other, (places[1],)) for other in one.options if other != one.answer)
         elif one.task == "locate":
-            assert one.boxes == (the_one(known, one.answer).box,)
+            assert one.places == (the_one(known, one.answer).box,)
         elif one.task == "caption":
             assert set(one.also) == {thing.name for thing in known.things}
         else:

@@ -51,7 +51,7 @@ def questions(folder: Path, media: int = 12) -> Path:
                 text="Where is it?",
                 answer="it",
                 also=("it",),
-                boxes=((2, 2, 9, 9),),
+                places=((2, 2, 9, 9),),
                 frame=(16, 16),
             ),
         ]

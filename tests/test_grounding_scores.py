@@ -98,8 +98,8 @@ def test_free_answers_and_boxes():
     assert parse.free("puppy", ["dog", "puppy"]).value == "puppy"
     assert parse.free("a hot dog", ["dog"]).value == "hot dog"
     assert parse.free("I can't see it", ["dog"]).outcome == "refused"
-    assert parse.boxes("The box is [10, 20, 5.5, 40]") == [(5.5, 20, 10, 40)]
-    assert parse.boxes("[1, 2, 3]") == []
+    assert parse.places("The box is [10, 20, 5.5, 40]") == [(5.5, 20, 10, 40)]
+    assert parse.places("[1, 2, 3]") == []
 
 
 # --- choice
@@ -207,7 +207,7 @@ def test_tables_of_synonyms():
 
 def located(text: str, *true) -> Mark:
     return marked(
-        question("locate", answer="the dog", also=("dog",), boxes=true, frame=(100.0, 100.0)), [text], [()], CHAIR
+        question("locate", answer="the dog", also=("dog",), places=true, frame=(100.0, 100.0)), [text], [()], CHAIR
     )
 
 

@@ -42,7 +42,7 @@ def import_(
 
 @app.command()
 def facts(
-    form: Annotated[str, typer.Argument(help="visual-genome, gqa, coco, open-images, or folder (of captioned files).")],
+    form: Annotated[str, typer.Argument(help="What the files are; docs/evaluation.md lists the forms.")],
     files: Annotated[list[Path], typer.Argument(help="Annotations, in the order that docs/evaluation.md lists.")],
     out: Annotated[Path, typer.Option(help="JSONL file of facts to write.")],
     media: Annotated[Path | None, typer.Option(help="Folder of the media, if not that of the first file.")] = None,

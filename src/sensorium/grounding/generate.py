@@ -226,7 +226,7 @@ def _locate(material: Material, items: Items) -> list[Iterator[Group]]:
             for index, thing in enumerate(facts.things):
                 words = next(references(facts, index), "")
                 if words and thing.box and not thing.track and all(frame):
-                    more = {"boxes": (thing.box,), "frame": frame, "also": (thing.name,)}
+                    more = {"places": (thing.box,), "frame": frame, "also": (thing.name,)}
                     yield [material.question(medium, "locate", "place", f"Where is {words}?", words, **more)]
                     break
 

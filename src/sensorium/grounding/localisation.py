@@ -53,7 +53,7 @@ class Located:
 
 
 def mean_average_precision(marks: Sequence[Mark]) -> float:
-    """COCO's mAP of the boxes in marks of the task "locate"; every question is a scene of its own.
+    """COCO's mAP of the places in marks of the task "locate"; every question is a scene of its own.
 
     Raises:
         InputError: faster-coco-eval is not installed.
@@ -69,7 +69,7 @@ def mean_average_precision(marks: Sequence[Mark]) -> float:
     said = [
         _row(scene, labels[mark.more["label"]], box) | {"score": 1.0}
         for scene, mark in enumerate(marks, 1)
-        for box in mark.more["boxes"][:1]
+        for box in mark.more["places"][:1]
     ]
     if not said:
         return 0.0

@@ -56,13 +56,13 @@ def _open(question: Question, answers: Sequence[str], rotations: Sequence[Sequen
 
 
 def _locate(question: Question, answers: Sequence[str], rotations: Sequence[Sequence[str]], chair: Chair) -> Told:
-    written = parse.boxes(answers[0])
+    written = parse.places(answers[0])
     if not written:
         said = parse.Said("", "refused" if parse.refused(answers[0]) else "unparsable")
-        return said, 0.0, {"boxes": [], "true": list(question.boxes), "label": question.also[0]}
-    best = max(iou(one, true) for one in written[:1] for true in question.boxes)
+        return said, 0.0, {"places": [], "true": list(question.places), "label": question.also[0]}
+    best = max(iou(one, true) for one in written[:1] for true in question.places)
     return parse.Said(answers[0][:200]), best, {
-        "boxes": written, "true": list(question.boxes), "label": question.also[0],
+        "places": written, "true": list(question.places), "label": question.also[0],
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ td{font-variant-numeric:tabular-nums}.wide{overflow-x:auto}
 pre{background:#8881;padding:.7rem;overflow-x:auto;white-space:pre-wrap}
 .misses{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:.8rem}
 .miss{border:1px solid #8884;border-radius:8px;padding:.6rem;font-size:13px}
-.miss img{display:block;width:128px;height:128px;object-fit:contain;image-rendering:pixelated;background:#8881}
+.miss img{display:block;width:128px;height:128px;object-fit:contain;background:#8881}
 .wrong{color:#b91c1c}.right{color:#15803d}.quiet{opacity:.7}
 .heat td,.heat th{padding:.15rem .4rem;text-align:center}
 svg text{fill:currentColor;font-size:11px}

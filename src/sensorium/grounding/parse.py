@@ -77,7 +77,7 @@ def free(text: str, right: Sequence[str]) -> Said:
     return Said(bare.get(said, said))
 
 
-def boxes(text: str) -> list[Box]:
+def places(text: str) -> list[Box]:
     """Every four numbers in a row, corners put in order."""
     found = [tuple(map(float, numbers)) for numbers in BOX.findall(text)]
     return [(min(a, c), min(b, d), max(a, c), max(b, d)) for a, b, c, d in found]

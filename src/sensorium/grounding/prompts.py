@@ -11,7 +11,7 @@ REQUESTS = {
     "open": "Answer in one or two words.",
     "groups": "Answer yes or no.",
     "pope": "Answer yes or no.",
-    "locate": "Answer with its box in pixels, [left, top, right, bottom].",
+    "locate": "Answer with its box in px, [left, top, right, bottom].",
     "caption": "",
 }
 
@@ -31,7 +31,7 @@ def prompt(question: Question, options: Sequence[str] = (), ranks: bool = False)
     if question.task == "choice":
         shown = [f"{letter}. {option}" for letter, option in zip(ascii_uppercase, options, strict=False)]
         return "\n".join([question.text, *shown, "Answer with the letter of the right option only."])
-    frame = "" if question.frame is None else f" It is {question.frame[0]:g} x {question.frame[1]:g} pixels."
+    frame = "" if question.frame is None else f" It is {question.frame[0]:g} x {question.frame[1]:g} px."
     return f"{question.text}{frame} {REQUESTS[question.task]}".strip()
 
 

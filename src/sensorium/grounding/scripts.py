@@ -47,7 +47,7 @@ class Oracle(Script):
         one = self.known[question]
         if one.task == "choice":
             return f"{ascii_uppercase[list(options).index(one.answer)]}."
-        return str(list(one.boxes[0])) if one.task == "locate" else one.answer
+        return str(list(one.places[0])) if one.task == "locate" else one.answer
 
 
 class Liar(Script):
@@ -60,7 +60,7 @@ class Liar(Script):
         if one.task in ("groups", "pope"):
             return "No." if one.answer == "yes" else "Yes."
         if one.task == "locate":
-            x0, y0, x1, y1 = one.boxes[0]
+            x0, y0, x1, y1 = one.places[0]
             return str([x1, y1, 2 * x1 - x0, 2 * y1 - y0])
         names = (name for known in self.known.values() if known.task == "caption" for name in known.also)
         return next((name for name in names if name not in (one.answer, *one.also)), "nothing of that kind")

@@ -79,7 +79,7 @@ def others(said: dict[str, Any]) -> Table:
     for row in said["rows"]:
         locate, caption = row["tasks"].get("locate", {}), row["tasks"].get("caption", {})
         if locate or caption:
-            boxes = [
+            placed = [
                 interval(locate.get("overlap")),
                 interval(locate.get("hits")),
                 percent(locate.get("average_precision")),
@@ -89,7 +89,7 @@ def others(said: dict[str, Any]) -> Table:
                 interval(caption.get("captions")),
                 percent(caption.get("coverage")),
             ]
-            rows.append([row["model"], row["condition"], *boxes, *named])
+            rows.append([row["model"], row["condition"], *placed, *named])
     heads = (
         "mean IoU of places",
         "IoU over a half",
