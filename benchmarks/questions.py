@@ -1,6 +1,6 @@
 """How fast questions are written from the facts of scenes, and whether they are balanced.
 
-``PYTHONPATH=. python benchmarks/questions.py --media 12000 --count 100000`` prints time and data card; nothing is rendered.
+``PYTHONPATH=. python benchmarks/questions.py --media 12000`` prints time and data card; nothing is rendered.
 """
 
 from __future__ import annotations
