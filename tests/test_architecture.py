@@ -20,15 +20,17 @@ ROOMS = (
     "plugins", "types", "checked", "seals", "source", "files", "train_config", "device", "opening", "modalities",
     "codecs", "families", "vocabulary", "stream", "senses", "model", "data", "training", "learning", "runs", "engines",
     "generate",
-    "embed", "evaluate", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__", "cli", "__main__",
+    "embed", "evaluate", "grounding", "reason", "insight", "recipe", "serve", "api", "doctor", "__init__",
+    "cli", "__main__",
 )  # fmt: skip
 MAY_NAME_MODALITIES = ("modalities", "families", "__init__")
 DOORS = {
     "serve/http/images.py", "serve/http/forecast.py", "serve/http/audio.py", "serve/http/audio_chat.py",
     "serve/http/audio_files.py", "serve/http/audio_listening.py", "serve/http/audio_speech.py",
     "serve/http/audio_transcripts.py", "generate/spoken.py", "cli/transcribe.py", "cli/speak.py",
+    "data/scene_graphs.py", "data/labelled_boxes.py", "data/fact_importers.py", "grounding/localisation.py",
 }  # fmt: skip
-"""Routes that OpenAI's or KServe's API has for a single modality, and commands for one."""
+"""Routes and commands for a single modality, and forms that others annotate one in."""
 MODALITY_NAME = re.compile(
     r"(?<![a-z])(images?|audio|videos?|speech|sounds?|pictures?|photos?|drawings?|pixels?|jpe?g|webp|wav|mp3|mel|series|boxes|"
     r"actions|keypoints?)(?![a-z])",

@@ -7,7 +7,21 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from sensorium.cli import chat, codec, data, doctor, encode, export, generate, serve, show, speak, train, transcribe
+from sensorium.cli import (
+    chat,
+    codec,
+    data,
+    doctor,
+    encode,
+    eval,
+    export,
+    generate,
+    serve,
+    show,
+    speak,
+    train,
+    transcribe,
+)
 from sensorium.types import InputError
 
 
@@ -62,6 +76,7 @@ app.command("show")(show.show)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(codec.app, name="codec")
+app.add_typer(eval.app, name="eval")
 
 
 def main() -> None:

@@ -41,6 +41,19 @@ def import_(
 
 
 @app.command()
+def facts(
+    form: Annotated[str, typer.Argument(help="What the files are; docs/evaluation.md lists the forms.")],
+    files: Annotated[list[Path], typer.Argument(help="Annotations, in the order that docs/evaluation.md lists.")],
+    out: Annotated[Path, typer.Option(help="JSONL file of facts to write.")],
+    media: Annotated[Path | None, typer.Option(help="Folder of the media, if not that of the first file.")] = None,
+) -> None:
+    """Turn annotations of another form into facts as JSONL."""
+    from sensorium.data.fact_importers import import_facts
+
+    typer.echo(f"wrote the facts of {import_facts(form, files, out, media)} media to {out}")
+
+
+@app.command()
 def encode(
     file: Annotated[Path, typer.Argument(help="Conversations as JSONL in the OpenAI chat form.")],
     out: Annotated[Path, typer.Argument(help="Folder for the token shards.")],

@@ -126,6 +126,7 @@ class Facts:
 
     Args:
         setting: values by aspect of the whole: its background, its place, its weather.
+        absent: names of things that somebody looked for and did not find.
         complete: which lists name all there is ("things", "relations", "events", and names of aspects): what they do
             not name is then not so. Of the others nothing can be concluded from silence.
         source, licence: where it is from, under which terms.
@@ -141,6 +142,7 @@ class Facts:
     relations: tuple[Relation, ...] = ()
     events: tuple[Event, ...] = ()
     setting: Mapping[str, tuple[NAME, ...]] = field(default_factory=dict)
+    absent: tuple[NAME, ...] = ()
     complete: tuple[NAME, ...] = ()
     source: str = ""
     licence: str = ""
@@ -213,14 +215,7 @@ def _default(one: Any) -> Any:
 def _problems(facts: Facts) -> Iterator[str]:
     """What is wrong, sentence by sentence; the first one is told."""
     count = len(facts.things)
-    for number, thing in enumerate(facts.things):
-        points = [(0.0, *thing.box)] if thing.box else []
-        for _, x0, y0, x1, y1 in (*points, *thing.track):
-            if x0 > x1 or y0 > y1:
-                yield f"thing {number} ({thing.name}) has a box with swapped corners; the first is top left"
-        times = [point[0] for point in thing.track]
-        if times != sorted(times):
-            yield f"thing {number} ({thing.name}) has a track whose times do not rise"
+    yield from _problems_of_things(facts)
     for relation in facts.relations:
         if max(relation.subject, *relation.objects) >= count:
             yield f"a relation ({relation.predicate}) names a thing that is not among the {count}"
@@ -234,6 +229,20 @@ def _problems(facts: Facts) -> Iterator[str]:
             yield f"an event ({event.what}) names thing {event.subject}, which is not among the {count}"
         if event.start_s > event.end_s:
             yield f"an event ({event.what}) ends before it starts"
+
+
+def _problems_of_things(facts: Facts) -> Iterator[str]:
+    for number, thing in enumerate(facts.things):
+        points = [(0.0, *thing.box)] if thing.box else []
+        for _, x0, y0, x1, y1 in (*points, *thing.track):
+            if x0 > x1 or y0 > y1:
+                yield f"thing {number} ({thing.name}) has a box with swapped corners; the first is top left"
+        times = [point[0] for point in thing.track]
+        if times != sorted(times):
+            yield f"thing {number} ({thing.name}) has a track whose times do not rise"
+        for name in (thing.name, *thing.synonyms):
+            if name in facts.absent:
+                yield f"thing {number} ({name}) is there and is said to be absent"
 
 
 def write_facts(facts: Iterable[Facts], path: str | PathLike[str]) -> None:

@@ -5,6 +5,7 @@ One file per modality, or one folder with its viewer. `sensorium.modalities.cont
 
 from __future__ import annotations
 
+import base64
 import inspect
 import io
 import re
@@ -198,6 +199,10 @@ class Modality(ABC):
         buffer = io.BytesIO()
         Image.fromarray(self.preview(signal, size_px)).save(buffer, format="PNG")
         return buffer.getvalue()
+
+    def preview_uri(self, signal: Signal, size_px: int = 256) -> str:
+        """`preview_png` as a data URI, e.g. for pages that stand alone."""
+        return f"data:image/png;base64,{base64.b64encode(self.preview_png(signal, size_px)).decode()}"
 
     def part_data(self, part: Mapping[str, Any]) -> Any | None:
         """The data in a part of OpenAI's forms, by the part's ``type``; None when the part is of another modality.

@@ -1,0 +1,87 @@
+"""``sensorium eval``: what models see of what they say, and whether they differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Ask models what they see, and compare them.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def questions(
+    facts: Annotated[list[Path], typer.Argument(help="Files of facts (JSONL, docs/facts.md).")],
+    out: Annotated[Path, typer.Option(help="JSONL file of questions; its data card is written beside it.")],
+    count: Annotated[int, typer.Option(min=1, help="About how many questions.")] = 1000,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same questions.")] = 0,
+) -> None:
+    """Write questions from facts of media, balanced so that nobody can tell the answers from the words."""
+    from sensorium.grounding.writing import write
+
+    typer.echo(write(facts, out, count, task, seed), nl=False)
+
+
+@app.command()
+def grounding(
+    questions: Annotated[Path, typer.Argument(help="File of questions, see `sensorium eval questions`.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report, the logs and the cache of answers.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A model in the box, a folder, a Hub id, URL or URL#MODEL, script:oracle; may be repeated."),
+    ] = None,
+    models: Annotated[Path | None, typer.Option(help="YAML list of models, see docs/evaluation.md.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="About so many questions of each task.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
+    controls: Annotated[bool, typer.Option(help="Also ask without the medium and with another's.")] = True,
+    curve: Annotated[bool, typer.Option(help="Also ask with 25, 50, 75 and 100 % of the medium replaced.")] = False,
+    synonyms: Annotated[
+        Path | None, typer.Option(help="Words for things in captions: name, word, word a line.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the choice of questions.")] = 0,
+) -> None:
+    """Ask models what they see, and write a report: HTML, Markdown and JSON.
+
+    A second run with the same folder goes on where the first one stopped; nothing is asked twice."""
+    import shlex
+    import sys
+
+    from sensorium.grounding.evaluation import Evaluation
+
+    evaluation = Evaluation(
+        questions=questions, out=out, models=model or [], file=models, limit=limit, tasks=task or [],
+        controls=controls, curve=curve, synonyms=synonyms, seed=seed,
+    )  # fmt: skip
+    command = shlex.join(["sensorium", *sys.argv[1:]])
+    typer.echo(f"wrote {evaluation.run(command, lambda line: typer.echo(line, err=True))}")
+
+
+@app.command()
+def compare(
+    logs: Annotated[
+        list[Path], typer.Argument(help="Logs of inspect_ai (.eval, .json) or samples of lmms-eval (.jsonl).")
+    ],
+    measure: Annotated[str | None, typer.Option(help="Scorer or measure, where logs have several.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file for all of it.")] = None,
+) -> None:
+    """Compare models on the questions that both were asked.
+
+    Intervals by medium, exact McNemar tests, Holm's correction over all comparisons."""
+    import json
+
+    from sensorium.evaluate import compare as compared
+    from sensorium.evaluate import read_log, table
+    from sensorium.files import atomic_file
+
+    runs = [read_log(path, measure) for path in logs]
+    comparisons = compared(runs)
+    typer.echo(table(runs, comparisons), nl=False)
+    if out is not None:
+        said = {
+            "runs": [{"task": run.task, "model": run.name, "score": run.rate.to_json()} for run in runs],
+            "comparisons": [one.to_json() for one in comparisons],
+        }
+        with atomic_file(out) as path:
+            path.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")

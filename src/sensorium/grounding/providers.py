@@ -1,0 +1,126 @@
+"""Models that inspect_ai can ask beside those it knows: our own in this process, and scripted ones.
+
+``inspect eval TASK --model sensorium/nano`` finds them through the entry point ``inspect_ai``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+from zlib import crc32
+
+from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, ModelUsage, modelapi
+
+from sensorium.engines import make_engine
+from sensorium.generate import Assistant
+from sensorium.grounding.media import part_of
+from sensorium.grounding.scripts import SCRIPTS, Script
+from sensorium.grounding.views import replaced
+from sensorium.types import TEXT, Conversation, Message, Part
+
+NOTHING_SAID = GenerateConfig()
+
+
+@modelapi(name="sensorium")
+class InProcess(ModelAPI):
+    """A model of ours: it ranks the answers that there are to choose from by their likelihood, and writes others.
+
+    Args:
+        model_name: a model in the box, a folder or a Hub id.
+        engine: see `sensorium.engines.make_engine`.
+    """
+
+    ranks = True
+    replaces_tokens = True
+
+    def __init__(self, model_name: str, base_url: str | None = None, api_key: str | None = None,
+                 config: GenerateConfig = NOTHING_SAID, engine: str = "torch", **more: Any) -> None:  # fmt: skip
+        super().__init__(model_name, base_url, api_key, [], config)
+        self._engine = engine
+
+    @cached_property
+    def assistant(self) -> Any:
+        """The model, loaded when it is first asked."""
+        found = Assistant.load(self.model_name)
+        found.engine = make_engine(found.lm, self._engine)
+        return found
+
+    def max_connections(self) -> int:
+        return 1
+
+    async def generate(
+        self, input: list[ChatMessage], tools: Any, tool_choice: Any, config: GenerateConfig
+    ) -> ModelOutput:
+        about = input[-1].metadata or {}
+        return await asyncio.to_thread(self._answer, input, about, config)
+
+    def _answer(self, input: list[ChatMessage], about: Mapping[str, Any], config: GenerateConfig) -> ModelOutput:
+        talk = self._replaced(conversation(input), float(about.get("replaced", 0.0)))
+        count = len(self.assistant.stream.render(self.assistant.senses.encode(talk), True).ids)
+        options = about.get("options") or []
+        if options:
+            (best,) = self.assistant.rank(talk, options, 1, adapter=True)
+            said, written = options[best.index], 1
+        else:
+            reply = self.assistant.chat(talk, want=TEXT, temperature=0, max_tokens=config.max_tokens or 64)
+            said, written = reply.text.strip(), len(reply.ids)
+        output = ModelOutput.from_content(self.model_name, said)
+        output.usage = ModelUsage(input_tokens=count, output_tokens=written, total_tokens=count + written)
+        return output
+
+    def _replaced(self, talk: Conversation, share: float) -> Conversation:
+        """The conversation with a share of its media's codes drawn anew."""
+        if not share:
+            return talk
+        encoded = self.assistant.senses.encode(talk)
+        messages = [
+            replace(one, parts=tuple(self._other(part, share) for part in one.parts)) for one in encoded.messages
+        ]
+        return Conversation(tuple(messages))
+
+    def _other(self, part: Part, share: float) -> Part:
+        if part.is_text or part.codes is None or part.codec is None:
+            return part
+        layout = self.assistant.senses.layout_for(part.modality, "user")
+        header, frames_FB = layout.split(part.codes)
+        changed = replaced(frames_FB, share, layout.sizes[len(header) :], crc32(part.codes.tobytes()))
+        codes = layout.join(header, changed)
+        return Part(part.modality, None, codes, part.codec)
+
+
+def conversation(messages: list[ChatMessage]) -> Conversation:
+    """Messages of inspect_ai as ours."""
+    return Conversation(tuple(Message(one.role, _parts(one)) for one in messages))  # type: ignore[arg-type]
+
+
+def _parts(message: ChatMessage) -> tuple[Part, ...]:
+    if isinstance(message.content, str):
+        return (Part(TEXT, message.content),)
+    return tuple(Part(TEXT, one.text) if one.type == "text" else part_of(one) for one in message.content)
+
+
+@modelapi(name="scripted")
+class Scripted(ModelAPI):
+    """One that follows a script; see `sensorium.grounding.scripts`.
+
+    Args:
+        model_name: name of the script.
+        questions: file that the script knows the answers from, or has learned from.
+    """
+
+    def __init__(self, model_name: str, base_url: str | None = None, api_key: str | None = None,
+                 config: GenerateConfig = NOTHING_SAID, questions: str = "", **more: Any) -> None:  # fmt: skip
+        super().__init__(model_name, base_url, api_key, [], config)
+        self._script: Script = SCRIPTS[model_name](questions)
+        self.ranks = self._script.ranks
+
+    async def generate(
+        self, input: list[ChatMessage], tools: Any, tool_choice: Any, config: GenerateConfig
+    ) -> ModelOutput:
+        about, message = input[-1].metadata or {}, input[-1]
+        seen = not isinstance(message.content, str) and any(one.type != "text" for one in message.content)
+        said = self._script.answer(str(about["question"]), message.text, about.get("options") or [], seen)
+        return ModelOutput.from_content(self.model_name, said)
