@@ -54,7 +54,7 @@ $(VENV)/.installed: $(INPUTS) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-melody/pyproject.toml
-	$(PIP) -c constraints.txt -e '.[svg,video,train,gguf,fast,llamacpp,serve,speech,dev]'
+	$(PIP) -c constraints.txt -e '.[svg,video,train,gguf,fast,llamacpp,serve,speech,eval,dev]'
 	$(PIP) -c constraints.txt -e examples/sensorium-melody
 	@touch $@
 
