@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from sensorium.cli import (
     chat,
     codec,
+    codecs,
     data,
     doctor,
     encode,
@@ -72,6 +73,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("encode")(encode.encode)
 app.command("serve")(serve.serve)
+app.command("codecs")(codecs.codecs)
 app.command("show")(show.show)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
