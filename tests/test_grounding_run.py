@@ -137,6 +137,7 @@ def test_the_page_stands_alone_and_shows_the_misses(report):
     assert "<b>guesser" not in page(hostile) and "<b>guesser" in markdown(hostile)
 
 
+@pytest.mark.slow
 def test_a_second_run_asks_nothing_and_says_the_same(report):
     _, folder = report
     first = (folder / "out" / "report.json").read_text()
@@ -258,6 +259,7 @@ def test_one_that_takes_text_alone_is_asked_without_media(tmp_path):
     assert endpoint.asked and not any("data:" in key for key in endpoint.asked)
 
 
+@pytest.mark.slow
 def test_what_was_answered_is_not_asked_again_after_a_crash(tmp_path):
     """The endpoint breaks in the middle; the second run asks only what is missing, and reports as if nothing was."""
     file = questions(tmp_path, 12)
@@ -287,6 +289,7 @@ def test_limits_and_faults_that_pass_are_waited_for(tmp_path):
     assert found["rows"][0]["outcomes"]["failed"] == 0 and endpoint.seen == 6
 
 
+@pytest.mark.slow
 def test_garbage_is_told(tmp_path):
     with (
         served(Endpoint(lambda number: (200, b"<html>"))) as url,

@@ -103,4 +103,4 @@ def coder(bits_per_s: int) -> Any:
         import pycodec2
     except ImportError as error:
         raise InputError("the codec codec2 needs its library; install it with `pip install pycodec2`") from error
-    return pycodec2.Codec2(bits_per_s)
+    return pycodec2.Codec2(bits_per_s)  # ty: ignore[missing-attribute]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def _content(sample: Any) -> str:
 
 def _number(value: Any, where: str) -> float:
     if isinstance(value, Mapping):
-        value = next(iter(value.values()), None)
+        return _number(next(iter(value.values()), None), where)
     if isinstance(value, str):
         value = RIGHT.get(value, value)
     try:
@@ -115,7 +116,7 @@ def _number(value: Any, where: str) -> float:
 def _mean(marks: list[Mark]) -> Mark:
     """One mark for a question that was asked in several epochs."""
     first = marks[0]
-    return first if len(marks) == 1 else Mark(**(vars(first) | {"score": sum(one.score for one in marks) / len(marks)}))
+    return first if len(marks) == 1 else replace(first, score=sum(one.score for one in marks) / len(marks))
 
 
 def _lmms(path: Path, measure: str | None) -> Run:
@@ -137,7 +138,8 @@ def _lmms(path: Path, measure: str | None) -> Run:
 
 def _lmms_mark(sample: Mapping[str, Any], measure: str | None, where: str) -> Mark:
     value = _lmms_score({name: one for name, one in sample.items() if name not in OF_LMMS}, measure, where)
-    doc = sample.get("doc") if isinstance(sample.get("doc"), dict) else {}
+    said = sample.get("doc")
+    doc: dict[str, Any] = said if isinstance(said, dict) else {}
     return Mark(
         question=str(sample["doc_id"]),
         medium=_medium(doc) or str(sample["doc_id"]),

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,7 @@ class Asking:
         if log is None:
             self.say(f"{spec.name}, {view.condition}: asking {len(self.questions)} questions")
             log = self._ask(spec, view, place)
-        run = read_log(log)
-        run = Run(**(vars(run) | {"model": spec.name, "condition": view.condition, "task": "grounding"}))
+        run = replace(read_log(log), model=spec.name, condition=view.condition, task="grounding")
         if not run.marks:
             raise InputError(f"{spec.name} answered none of {run.failed} questions: {_first_error(log)}")
         return Asked(spec, view, run, self._cost(log, place))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
+from typing import TypeVar
 
-from sensorium.data.facts import Facts
+from sensorium.data.facts import Box, Facts
 from sensorium.grounding import stems
 from sensorium.grounding.balance import by_stem, groups
 from sensorium.grounding.question import Question, TaskName, identified
@@ -26,6 +27,7 @@ NEGATIVES = 3
 """Of "pope", per medium and tier."""
 DESCRIBE = "Describe what is there: name every thing."
 Group = list[Question]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,15 @@ class Material:
                     found.setdefault(stem.aspect, []).append((stem, item))
         return {aspect: by_stem(pairs) for aspect, pairs in found.items()}
 
-    def question(self, medium: int, task: TaskName, aspect: str, text: str, answer: str, **more: object) -> Question:
-        where = {"medium": self.paths[medium], "modality": self.facts[medium].medium.modality}
-        return identified(Question(id="?", task=task, aspect=aspect, text=text, answer=answer, **where, **more))  # type: ignore[arg-type]
+    def question(self, medium: int, task: TaskName, aspect: str, text: str, answer: str, *, tier: str = "",
+                 options: tuple[str, ...] = (), also: tuple[str, ...] = (), places: tuple[Box, ...] = (),
+                 frame: tuple[float, float] | None = None) -> Question:  # fmt: skip
+        """A question about the medium of a number; all else as `Question` has it."""
+        found = Question(
+            id="?", task=task, medium=self.paths[medium], modality=self.facts[medium].medium.modality, aspect=aspect,
+            tier=tier, text=text, options=options, answer=answer, also=also, places=places, frame=frame,
+        )  # fmt: skip
+        return identified(found)
 
 
 def generate(material: Material, count: int, tasks: Iterable[TaskName] = tuple(SHARES)) -> list[Question]:
@@ -118,16 +126,16 @@ Items = Mapping[str, Mapping[Stem, Sequence[Item]]]
 Stream = Callable[[Material, Items], list[Iterator[Group]]]
 
 
-def _in_turn(streams: Iterable[Iterator[Group]]) -> Iterator[Group]:
+def _in_turn(streams: Iterable[Iterator[T]]) -> Iterator[T]:
     """One of each in turn, as long as they last."""
     waiting = list(streams)
     while waiting:
         left = []
         for stream in waiting:
-            group = next(stream, None)
-            if group is not None:
+            one = next(stream, None)
+            if one is not None:
                 left.append(stream)
-                yield group
+                yield one
         waiting = left
 
 
@@ -135,7 +143,7 @@ def _grouped(group: Group) -> Group:
     if len(group) == 1:
         return group
     name = hashlib.sha256("".join(sorted(one.id for one in group)).encode()).hexdigest()[:12]
-    return [Question(**(vars(one) | {"group": name})) for one in group]
+    return [replace(one, group=name) for one in group]
 
 
 def _by_aspect(task: TaskName, make: Callable[..., Group], size: int) -> Stream:
@@ -145,7 +153,7 @@ def _by_aspect(task: TaskName, make: Callable[..., Group], size: int) -> Stream:
         random = material.random(task, aspect, tier)
         order = random.sample(list(by), len(by))
         each = (_of_stem(stem, by[stem], tier == "hard", random) for stem in order)
-        for stem, group in _in_turn(each):  # type: ignore[misc]
+        for stem, group in _in_turn(each):
             yield make(material, task, tier, stem, group, random)
 
     def _of_stem(stem: Stem, items: Sequence[Item], hard: bool, random: Random) -> Iterator[tuple[Stem, list[Item]]]:
@@ -165,8 +173,10 @@ def _choice(material: Material, task: TaskName, tier: str, stem: Stem, group: li
     made = []
     for item in group:
         options = tuple(random.sample(truths, len(truths))) if task == "choice" else ()
-        more = {"options": options, "also": item.also, "tier": tier}
-        made.append(material.question(item.medium, task, stem.aspect, stem.text, item.truth, **more))
+        asked = material.question(
+            item.medium, task, stem.aspect, stem.text, item.truth, options=options, also=item.also, tier=tier
+        )
+        made.append(asked)
     return made
 
 
@@ -194,9 +204,9 @@ def _pope_tier(material: Material, tier: str) -> Iterator[Group]:
     for medium in random.sample(range(len(material.facts)), len(material.facts)):
         absent = [name for name in _ordered(material, medium, tier, random) if _absent(material, medium, name)]
         for name in [name for name in absent if left[name]][:NEGATIVES]:
-            text, also = f"Is there {a(name)}?", {"tier": tier}
-            yes = material.question(left[name].pop(), "pope", "existence", text, "yes", **also)
-            yield [yes, material.question(medium, "pope", "existence", text, "no", **also)]
+            text = f"Is there {a(name)}?"
+            yes = material.question(left[name].pop(), "pope", "existence", text, "yes", tier=tier)
+            yield [yes, material.question(medium, "pope", "existence", text, "no", tier=tier)]
 
 
 def _ordered(material: Material, medium: int, tier: str, random: Random) -> list[str]:
@@ -226,8 +236,11 @@ def _locate(material: Material, items: Items) -> list[Iterator[Group]]:
             for index, thing in enumerate(facts.things):
                 words = next(references(facts, index), "")
                 if words and thing.box and not thing.track and all(frame):
-                    more = {"places": (thing.box,), "frame": frame, "also": (thing.name,)}
-                    yield [material.question(medium, "locate", "place", f"Where is {words}?", words, **more)]
+                    asked = material.question(
+                        medium, "locate", "place", f"Where is {words}?", words,
+                        places=(thing.box,), frame=frame, also=(thing.name,),
+                    )  # fmt: skip
+                    yield [asked]
                     break
 
     return [stream()]

@@ -19,7 +19,7 @@ from sensorium.generate import Assistant
 from sensorium.grounding.media import part_of
 from sensorium.grounding.scripts import SCRIPTS, Script
 from sensorium.grounding.views import replaced
-from sensorium.types import TEXT, Conversation, Message, Part
+from sensorium.types import TEXT, Conversation, InputError, Message, Part
 
 NOTHING_SAID = GenerateConfig()
 
@@ -92,8 +92,18 @@ class InProcess(ModelAPI):
 
 
 def conversation(messages: list[ChatMessage]) -> Conversation:
-    """Messages of inspect_ai as ours."""
-    return Conversation(tuple(Message(one.role, _parts(one)) for one in messages))  # type: ignore[arg-type]
+    """Messages of inspect_ai as ours.
+
+    Raises:
+        InputError: a tool has answered, which our models do not read.
+    """
+    return Conversation(tuple(_message(one) for one in messages))
+
+
+def _message(message: ChatMessage) -> Message:
+    if message.role == "tool":
+        raise InputError("a task uses tools, which models of sensorium do not; ask another model, or another task")
+    return Message(message.role, _parts(message))
 
 
 def _parts(message: ChatMessage) -> tuple[Part, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
@@ -108,7 +108,7 @@ def reached(spec: ModelSpec) -> ModelSpec:
         raise InputError(f"{spec.url}/models lists no model; name one: {spec.url}#MODEL")
     if spec.model and names and spec.model not in names:
         raise InputError(f"{spec.url} has no model {spec.model!r}; it has {', '.join(names[:10])}")
-    return ModelSpec(**(vars(spec) | {"model": spec.model or names[0]}))
+    return replace(spec, model=spec.model or names[0])
 
 
 def key_of(spec: ModelSpec) -> str:

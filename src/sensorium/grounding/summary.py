@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sensorium.evaluate import Mark, Run, chance_of, compare, detectable, difference, rate, rate_of
@@ -88,7 +89,7 @@ MEASURES: dict[str, Callable[[Sequence[Mark]], dict[str, Any]]] = {
 
 def of_task(run: Run, task: str) -> Run:
     own = run.only(lambda mark: mark.more["task"] == task)
-    return Run(**(vars(own) | {"task": task}))
+    return replace(own, task=task)
 
 
 def comparisons(asked: Sequence[Asked]) -> list[dict[str, Any]]:
