@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import soundfile
-from recipes.speech import coded, tasks
+from recipes.speech import coded, model, tasks
 from recipes.speech.clips import Clip
 from recipes.speech.coded import Coded, encode, kept, read_coded, seen
 from recipes.speech.model import makers
@@ -198,3 +199,17 @@ def test_codes_take_the_place_of_paths_by_who_speaks():
 def test_the_recipe_names_its_codecs_and_its_model():
     assert set(RECIPE.codecs) == {"audio", "audio-read"}
     assert set(RECIPE.models["speech"].stages[-1].shares) == set(TASKS)
+
+
+def test_copies_that_codecs_learn_from_are_higher_or_lower(tmp_path, monkeypatch):
+    monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path))
+    (tmp_path / "speech" / "clips").mkdir(parents=True)
+    clip = replace(CLIPS[0], phonemes="kˈæt")
+    time_s = np.arange(8000) / 16000
+    soundfile.write(tmp_path / "speech" / clip.path, np.sin(2 * np.pi * 500 * time_s), 16000, format="WAV")
+    (one, said), (other, again) = list(model.media([clip], copies=True).named())
+    assert said == again == "kæt"
+    heights = [np.abs(np.fft.rfft(sound.array[:, 0])).argmax() * 16000 / len(sound.array) for sound in (one, other)]
+    assert heights[0] == pytest.approx(500, abs=3)
+    assert heights[1] == pytest.approx(500 * len(one.array) / len(other.array), rel=0.02)
+    assert 0.77 <= heights[1] / 500 <= 1.3

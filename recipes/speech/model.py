@@ -15,7 +15,7 @@ from typing import Any
 from recipes.speech import coded, tasks
 from recipes.speech.clips import Clip, folder, read_manifest
 from recipes.speech.coded import Coded
-from recipes.speech.sound import read_sound
+from recipes.speech.sound import at_rate, read_sound
 from recipes.speech.sources import EMOJI_NAMES
 from recipes.speech.tasks import Spoken
 from recipes.speech.texts import emoji_names
@@ -36,14 +36,27 @@ WRITER, READER = "audio", "audio-read"
 FAMILIES = {WRITER: "mel", READER: "ctc"}
 VIEWS = {WRITER: 1, READER: 2}
 STRESS = "ˈˌ"
+PLAYED = (0.77, 1.3)
+"""How much faster copies are played."""
 
 
-def media(clips: Sequence[Clip]) -> Media:
-    """Training clips with their phonemes, as codecs learn from them; stress is left out, blanks are kept."""
+def media(clips: Sequence[Clip], copies: bool = False) -> Media:
+    """Training clips with their phonemes, as codecs learn from them; stress is left out, blanks are kept.
+
+    Args:
+        copies: each once more, played faster or slower: higher or lower, as shorter and taller speakers are.
+    """
 
     def named() -> Iterator[tuple[Signal, str]]:
         for clip in clips:
-            yield read_sound(folder() / clip.path), clip.phonemes.translate({ord(mark): None for mark in STRESS})
+            sound, words = (
+                read_sound(folder() / clip.path),
+                clip.phonemes.translate({ord(mark): None for mark in STRESS}),
+            )
+            yield sound, words
+            if copies:
+                faster = Random(clip.path).uniform(*PLAYED)
+                yield Signal(at_rate(sound, round((sound.rate_hz or 0) / faster)).array, sound.rate_hz), words
 
     return Media(named)
 
@@ -65,7 +78,7 @@ def learner(name: str) -> Learner:
         use = "write" if name == WRITER else "read"
         names: dict[str, Any] = {"name": name, "modality": "audio", "use": use}
         kept: dict[str, Any] = {"minutes": minutes, "checkpoint": place / "state.safetensors"}
-        learn_codec(FAMILIES[name], media(clips), **kept, **names).save(place / "codec")
+        learn_codec(FAMILIES[name], media(clips, copies=name == WRITER), **kept, **names).save(place / "codec")
 
     def encode() -> None:
         coded.encode(trained_codec(name), trained_on(name), codes_file(name), VIEWS[name])
