@@ -75,8 +75,8 @@ class SpeechRequest(Asked):
 @router.post("/v1/audio/speech", response_class=Response, responses=CONTENT)
 async def speech(body: SpeechRequest, request: Request, server: Shared) -> Response:
     """Say words aloud."""
-    check_voice(body.voice.model_dump() if isinstance(body.voice, VoiceId) else body.voice, "voice")
     served = _who_speaks(body.model, server)
+    check_voice(body.voice.model_dump() if isinstance(body.voice, VoiceId) else body.voice, "voice")
     format_ = _format(body.response_format)
     requests = await served.at_desk(saying, served.model, body.input)
     speaking = Speaking(request, server, served, requests, body)
