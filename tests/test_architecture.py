@@ -27,10 +27,10 @@ MAY_NAME_MODALITIES = ("modalities", "families", "__init__")
 DOORS = {
     "serve/http/images.py", "serve/http/forecast.py", "serve/http/audio.py", "serve/http/audio_chat.py",
     "serve/http/audio_files.py", "serve/http/audio_listening.py", "serve/http/audio_speech.py",
-    "serve/http/audio_transcripts.py", "generate/spoken.py", "cli/transcribe.py", "cli/speak.py",
+    "serve/http/audio_transcripts.py", "generate/spoken.py", "cli/transcribe.py", "cli/speak.py", "doctor.py",
     "data/scene_graphs.py", "data/labelled_boxes.py", "data/fact_importers.py", "grounding/localisation.py",
 }  # fmt: skip
-"""Routes and commands for a single modality, and forms that others annotate one in."""
+"""Routes and commands for a single modality, names of extras, and forms that others annotate one in."""
 MODALITY_NAME = re.compile(
     r"(?<![a-z])(images?|audio|videos?|speech|sounds?|pictures?|photos?|drawings?|pixels?|jpe?g|webp|wav|mp3|mel|series|boxes|"
     r"actions|keypoints?)(?![a-z])",

@@ -92,7 +92,7 @@ def pace_of(codec: Codec) -> Pace:
     lasting = len(signal.array) / signal.rate_hz if signal.rate_hz else 1.0
     try:
         (codes,) = codec.encode([signal])
-    except InputError:  # its media are more than samples, e.g. boxes in a frame
+    except InputError:  # its media are more than an array, e.g. lie in a frame
         return Pace()
     encoding = lasting / _seconds(lambda: codec.encode([signal]))
     try:
@@ -103,12 +103,12 @@ def pace_of(codec: Codec) -> Pace:
 
 
 def made_up(codec: Codec) -> Signal | None:
-    """Noise as a codec wishes its media; None for media that are no samples or pixels, e.g. lists of boxes."""
+    """Noise as a codec wishes its media; None for media that are no plain numbers, e.g. lists of things."""
     wish, rng = codec.facts.wish, np.random.default_rng(0)
     if wish.size:
         frames = () if wish.rate_hz is None else (max(1, round(LASTING_S * wish.rate_hz)),)
-        pixels = rng.integers(0, 256, (*frames, *wish.size, wish.channels or 3)).astype(np.uint8)
-        return Signal(pixels, wish.rate_hz)
+        bytes_ = rng.integers(0, 256, (*frames, *wish.size, wish.channels or 3)).astype(np.uint8)
+        return Signal(bytes_, wish.rate_hz)
     if wish.rate_hz is None or wish.channels is None:
         return None
     rows = max(2, round(LASTING_S * wish.rate_hz))
