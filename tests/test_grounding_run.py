@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -70,7 +71,10 @@ def questions(folder: Path, media: int = 12) -> Path:
 
 
 def evaluate(file: Path, out: Path, *models: str, **more) -> dict[str, Any]:
+    root = logging.getLogger()
+    before = root.level, root.handlers[:]
     Evaluation(questions=file, out=out, models=models, **more).run("command", lambda line: None)
+    assert (root.level, root.handlers) == before, "what others log here must still be heard"
     return json.loads((out / "report.json").read_text())
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -172,12 +173,19 @@ class Asking:
 
     @contextmanager
     def _environment(self) -> Any:
-        """Answers are cached in the run's folder, and no usage is reported elsewhere."""
+        """Answers are cached in the run's folder; the cache and the logging of this process are as before afterwards.
+
+        inspect_ai makes itself a handler of everything that is logged here, and lets through errors alone.
+        """
         before = os.environ.get("INSPECT_CACHE_DIR")
+        root = logging.getLogger()
+        level, handlers = root.level, root.handlers[:]
         os.environ["INSPECT_CACHE_DIR"] = str((self.out / "cache").absolute())
         try:
             yield
         finally:
+            root.setLevel(level)
+            root.handlers[:] = handlers
             if before is None:
                 del os.environ["INSPECT_CACHE_DIR"]
             else:
