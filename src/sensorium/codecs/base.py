@@ -82,6 +82,17 @@ class Codec(ABC):
             InputError: wrong length, codes out of range, or a codec that only reads.
         """
 
+    def only_reads(self, codes: Sequence[np.ndarray] = ()) -> InputError:
+        """What `decode` of a codec that only reads raises, once the codes are known to be some of its own.
+
+        Raises:
+            InputError: they are none.
+        """
+        for one in codes:
+            self.layout.check(one)
+        noun = modality(self.facts.modality).called
+        return InputError(f"codec {self.facts.name!r} only reads: no {noun} can be made of its codes again")
+
     def stream(self) -> CodecStream | None:
         """The codec piece by piece, for a medium that is still coming or still being written; None if it cannot."""
         return None

@@ -23,13 +23,13 @@ from sensorium.checked import NAME, RATE_HZ, Range
 from sensorium.codecs import Facts, Learning, Media
 from sensorium.families.fsq import fsq_levels
 from sensorium.families.fsq_net import Axes, Block, Encoder, Levels, Quantiser, Side, Steps, lay_out
-from sensorium.families.mel import unit_loud
+from sensorium.families.loudness import whole_frames
 from sensorium.families.net_codec import NetCodec, settle
 from sensorium.families.pool import Pool
 from sensorium.families.spectra import Spectra
 from sensorium.families.vary import varied
 from sensorium.modalities import Wish, modality
-from sensorium.types import InputError, Signal
+from sensorium.types import Signal
 
 BLANK = 0
 SLOTS = 2
@@ -156,10 +156,7 @@ class CtcCodec(NetCodec):
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
         """Not possible: the codes say what is said, not how it sounds; InputError."""
-        for one in codes:
-            self.layout.check(one)
-        noun = modality(self.settings.modality).called
-        raise InputError(f"codec {self.facts.name!r} only reads: no {noun} can be made of its codes again")
+        raise self.only_reads(codes)
 
     @classmethod
     def learn(cls, media: Media, learning: Learning, **names: Any) -> CtcCodec:
@@ -222,14 +219,8 @@ def heard(signal: Signal, config: CtcConfig, spectra: Spectra) -> np.ndarray:
     Raises:
         InputError: it has other channels than one.
     """
-    array, rows = signal.array, config.hop * config.pace
-    if array.ndim != 2 or array.shape[1] != 1 or array.dtype.kind != "f" or not len(array):
-        raise InputError(
-            f"codec {config.name!r} takes samples (any, 1) of numbers, not {array.dtype} {array.shape}; "
-            "open the medium with its modality first"
-        )
-    samples = unit_loud(np.ascontiguousarray(array[:, 0]))[1]
-    return spectra.log_mel(torch.from_numpy(np.pad(samples, (0, -len(samples) % rows)))[None])[0].T.numpy()
+    _, samples = whole_frames(signal, config.hop * config.pace, config.name)
+    return spectra.log_mel(torch.from_numpy(samples)[None])[0].T.numpy()
 
 
 def read_spoken(media: Media, config: CtcConfig) -> tuple[Pool, list[str]]:

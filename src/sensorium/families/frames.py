@@ -102,9 +102,7 @@ class FramesCodec(Codec):
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
         """Not possible: the codes say what there is to be seen, not how it looks; InputError."""
-        for one in codes:
-            self.layout.check(one)
-        raise InputError(f"codec {self.facts.name!r} only reads: no clip can be made of its codes again")
+        raise self.only_reads(codes)
 
     def stream(self) -> CodecStream:
         return _Stream(self)
@@ -187,4 +185,4 @@ class _Stream(CodecStream):
         return np.zeros(0, np.int64)
 
     def pull(self, codes: np.ndarray) -> Signal | None:
-        raise InputError(f"codec {self._codec.facts.name!r} only reads: no clip can be made of its codes again")
+        raise self._codec.only_reads()

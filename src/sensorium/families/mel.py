@@ -24,7 +24,8 @@ from sensorium.checked import NAME, RATE_HZ, Range
 from sensorium.codecs import CodecStream, Facts, Learning, Media, Use
 from sensorium.families import scaling
 from sensorium.families.fsq import SETTLED, fsq_levels
-from sensorium.families.fsq_net import Levels, Side, Steps
+from sensorium.families.fsq_net import Levels, Quantiser, Side, Steps
+from sensorium.families.loudness import LOUDNESSES, unit_loud, whole_frames
 from sensorium.families.mel_net import MelNet
 from sensorium.families.net_codec import NetCodec, later, level_features, settle
 from sensorium.families.pool import Pool
@@ -32,8 +33,6 @@ from sensorium.families.spectra import FLOOR, Spectra
 from sensorium.modalities import Wish, modality
 from sensorium.types import InputError, Signal
 
-LOUDNESSES = np.geomspace(1e-4, 1, 48)
-"""Root mean squares of sounds, about 1.7 dB apart."""
 WINDOW = 64
 """Frames of codes of a sound that are trained on at once."""
 KEPT = 0.8
@@ -139,8 +138,7 @@ class MelCodec(NetCodec):
         super().__init__(config, net)
         self.facts = config.facts()
         self.spectra = config.spectra
-        channels = np.cumprod((1, *config.levels[:-1]))
-        self._strides = torch.from_numpy(channels)
+        self._book = Quantiser(config.levels, 1)  # of one code of a frame; the net's is of all together
 
     @torch.inference_mode()
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
@@ -149,24 +147,15 @@ class MelCodec(NetCodec):
         Raises:
             InputError: a sound has other channels than one, or is too long.
         """
-        return [self._encode(*self._taken(signal)) for signal in self.fitted(signals)]
-
-    def _taken(self, signal: Signal) -> tuple[int, np.ndarray]:
-        """Code of the loudness, and samples of whole frames at unit loudness."""
-        array, rows = signal.array, self.settings.frame_rows
-        if array.ndim != 2 or array.shape[1] != 1 or array.dtype.kind != "f" or not len(array):
-            raise InputError(
-                f"codec {self.facts.name!r} takes samples (any, 1) of numbers, not {array.dtype} {array.shape}; "
-                "open the medium with its modality first"
-            )
-        loudness, samples = unit_loud(np.ascontiguousarray(array[:, 0]))
-        return loudness, np.pad(samples, (0, -len(samples) % rows))
+        return [
+            self._encode(*whole_frames(signal, self.settings.frame_rows, self.facts.name))
+            for signal in self.fitted(signals)
+        ]
 
     def _encode(self, loudness: int, samples: np.ndarray) -> np.ndarray:
         mel_BMN = self.spectra.log_mel(torch.from_numpy(samples).to(self.device)[None])
-        digits_CG = self.net.quantiser.digits(self.net.quantiser.bound(self.net.encoder(mel_BMN)))[0].long().cpu()
-        digits_KLG = digits_CG.view(self.settings.books, len(self.settings.levels), -1)[: self.settings.written]
-        codes_GK = (digits_KLG * self._strides[:, None]).sum(1).T
+        values_KLG = self.net.encoder(mel_BMN)[0].unflatten(0, (self.settings.books, -1)).cpu()
+        codes_GK = self._book.encode(values_KLG)[: self.settings.written].T
         return self.layout.join([loudness], codes_GK.numpy())
 
     @torch.inference_mode()
@@ -186,12 +175,8 @@ class MelCodec(NetCodec):
 
     def _values(self, frames_GK: np.ndarray) -> Tensor:
         """(1, C, G) what the decoder sees; the middle for codes that are not written."""
-        levels = torch.tensor(self.settings.levels)
-        codes_KG = torch.from_numpy(np.ascontiguousarray(frames_GK.T))
-        digits_KLG = codes_KG[:, None] // self._strides[:, None] % levels[:, None]
-        values_KLG = (2 * digits_KLG + 1) / levels[:, None] - 1
-        values_CG = values_KLG.flatten(0, 1).float()
-        missing = (self.settings.books - self.settings.written) * len(levels)
+        values_CG = self._book.decode(torch.from_numpy(np.ascontiguousarray(frames_GK.T))).flatten(0, 1)
+        missing = (self.settings.books - self.settings.written) * len(self.settings.levels)
         return F.pad(values_CG, (0, 0, 0, missing))[None].to(self.device)
 
     def _loud(self, header: np.ndarray, samples: np.ndarray) -> Signal:
@@ -261,12 +246,6 @@ def apart(ours_BFN: Tensor, theirs_BFN: Tensor) -> Tensor:
     """How far sizes of spectra are apart, as they are and in logarithms (Yamamoto et al., arXiv 1910.11480)."""
     converged = (ours_BFN - theirs_BFN).norm() / theirs_BFN.norm().clamp(min=1e-3)
     return converged + ((ours_BFN + FLOOR).log() - (theirs_BFN + FLOOR).log()).abs().mean()
-
-
-def unit_loud(samples: np.ndarray) -> tuple[int, np.ndarray]:
-    """Code of the nearest loudness, and samples (float32) whose root mean square is 1; silence stays silent."""
-    loudness = max(float(np.sqrt(np.mean(samples.astype(np.float64) ** 2))), float(LOUDNESSES[0]))
-    return int(np.abs(np.log(LOUDNESSES / loudness)).argmin()), (samples / loudness).astype(np.float32)
 
 
 class _MelStream(CodecStream):

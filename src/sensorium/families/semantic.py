@@ -244,10 +244,7 @@ class SemanticCodec(NetCodec):
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
         """Not possible: the codes say what a medium shows, not how it looks or sounds; InputError."""
-        for one in codes:
-            self.layout.check(one)
-        noun = modality(self.settings.modality).called
-        raise InputError(f"codec {self.facts.name!r} only reads: no {noun} can be made of its codes again")
+        raise self.only_reads(codes)
 
     @classmethod
     def learn(cls, media: Media, learning: Learning, **names: Any) -> SemanticCodec:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sensorium.checked import RATE_HZ, Range
+from sensorium.modalities.spectra import mel_matrix
 
 FLOOR = 0.1
 """Added to the size of a band: what is 60 dB below speech is silence."""
@@ -55,10 +56,7 @@ class Spectra:
     @cached_property
     def bank_MF(self) -> Tensor:
         """Triangles of height 1 between neighbouring bands' middles."""
-        top = 2595 * torch.log10(torch.tensor(1 + self.rate_hz / 2 / 700))
-        ends = 700 * (10 ** (torch.linspace(0, float(top), self.bands + 2) / 2595) - 1)[:, None]
-        rises = (torch.fft.rfftfreq(self.window, 1 / self.rate_hz) - ends[:-1]) / ends.diff(dim=0)
-        return torch.minimum(rises[:-1], 1 - rises[1:]).clamp(min=0)
+        return torch.from_numpy(mel_matrix(self.rate_hz, self.window, self.bands))
 
     def transform(self, sound_BS: Tensor) -> Tensor:
         """(B, F, N) complex, of whole hops."""
