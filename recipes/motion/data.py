@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,14 +14,15 @@ from recipes.motion.questions import ANIMATED
 from recipes.motion.sources import SOURCES
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.drawings import STYLES, have_drawings
+from recipes.scenes.folder import claim, write_text
 
 from sensorium.data.conversations import write_conversations
 from sensorium.data.facts import write_facts
 from sensorium.data.fetch import attribution
 from sensorium.data.table import Side
-from sensorium.files import atomic_file, cache_dir
+from sensorium.files import cache_dir
 from sensorium.modalities import modality
-from sensorium.types import Conversation, InputError, Part
+from sensorium.types import Conversation, Part
 
 VERSION = 1  # raise it when the same seed gives other clips
 ABOUT = """Clips were made by the recipe `motion`. Those of moved shapes, with facts and conversations, are free of
@@ -87,7 +87,7 @@ def make(
     """
     folder = out or cache_dir() / "motion"
     drawn = have_drawings() if drawings is None else drawings
-    _claim(folder, {"version": VERSION, "seed": seed, "animated": animated, "drawings": drawn})
+    claim(folder, "motion.json", "clips", {"version": VERSION, "seed": seed, "animated": animated, "drawings": drawn})
     counts: dict[Side, int] = {"train": train, "val": val, "test": test}
     shares = {kind: share for kind, share in SHARES.items() if animated or kind not in ANIMATED}
     for side in get_args(Side):
@@ -96,18 +96,5 @@ def make(
         )
         writing.run()
     credits = [source.credit for source in SOURCES] if animated else []
-    _text(folder / "ATTRIBUTION.md", attribution(credits, ABOUT + (DRAWN if drawn else "")))
+    write_text(folder / "ATTRIBUTION.md", attribution(credits, ABOUT + (DRAWN if drawn else "")))
     return folder
-
-
-def _claim(folder: Path, said: dict[str, object]) -> None:
-    """Note how the clips of a folder are made; numbers of them may grow, the rest may not change."""
-    note, told = folder / "motion.json", json.dumps(said, indent=1)
-    if note.exists() and note.read_text(encoding="utf-8") != told:
-        raise InputError(f"{folder} holds clips made with other options (see motion.json there); choose another --out")
-    _text(note, told)
-
-
-def _text(path: Path, text: str) -> None:
-    with atomic_file(path) as out:
-        out.write_text(text, encoding="utf-8")

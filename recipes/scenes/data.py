@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,12 +13,13 @@ from PIL import Image
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.drawings import STYLES, have_drawings, load_drawings
 from recipes.scenes.episodes import MOVING, STILL, Episode, Making, episode
+from recipes.scenes.folder import claim, write_text
 
 from sensorium.data.conversations import write_conversations
 from sensorium.data.facts import write_facts
 from sensorium.data.table import Side
 from sensorium.files import atomic_file, cache_dir
-from sensorium.types import Conversation, InputError, Part
+from sensorium.types import Conversation, Part
 
 VERSION = 1  # raise it when the same seed gives other scenes or looks
 ABOUT = """# Attribution
@@ -90,24 +90,11 @@ def make(
     folder = out or cache_dir() / "scenes"
     drawn = have_drawings() if drawings is None else drawings
     said = {"version": VERSION, "seed": seed, "moving": moving, "side_px": side_px, "rate_hz": rate_hz}
-    _claim(folder, said | {"duration_s": duration_s, "drawings": drawn})
+    claim(folder, "scenes.json", "scenes", said | {"duration_s": duration_s, "drawings": drawn})
     counts: dict[Side, int] = {"train": train, "val": val, "test": test}
     for side in get_args(Side):
         atlas = Atlas(load_drawings(side) if drawn else None)
         making = Making(side=side, side_px=side_px, duration_s=duration_s, rate_hz=rate_hz, atlas=atlas)
         Writing(making=making, count=counts[side], moving=moving, seed=seed, folder=folder / side).run()
-    _text(folder / "ATTRIBUTION.md", ABOUT + (DRAWN if drawn else ""))
+    write_text(folder / "ATTRIBUTION.md", ABOUT + (DRAWN if drawn else ""))
     return folder
-
-
-def _claim(folder: Path, said: dict[str, object]) -> None:
-    """Note how the scenes of a folder are made; numbers of them may grow, the rest may not change."""
-    note, told = folder / "scenes.json", json.dumps(said, indent=1)
-    if note.exists() and note.read_text(encoding="utf-8") != told:
-        raise InputError(f"{folder} holds scenes made with other options (see scenes.json there); choose another --out")
-    _text(note, told)
-
-
-def _text(path: Path, text: str) -> None:
-    with atomic_file(path) as out:
-        out.write_text(text, encoding="utf-8")

@@ -16,9 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from recipes.speech.numbers import spelled
 
+from sensorium.evaluate.clustered import bootstrap
 from sensorium.types import InputError
-
-DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,7 @@ def error_rate(
 
 def rate_of(edits: np.ndarray, lengths: np.ndarray, seed: int = 0) -> ErrorRate:
     """The error rate of one or more clips, from their (clips,) edits and lengths."""
-    rng = np.random.default_rng(seed)
-    taken = rng.integers(0, len(edits), (DRAWS, len(edits)))
-    low, high = np.quantile(edits[taken].sum(1) / lengths[taken].sum(1), (0.025, 0.975))
-    return ErrorRate(float(edits.sum() / lengths.sum()), float(low), float(high), len(edits))
+    return ErrorRate(float(edits.sum() / lengths.sum()), *bootstrap(edits, lengths, seed), len(edits))
 
 
 def counted(

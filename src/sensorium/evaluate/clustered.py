@@ -63,14 +63,14 @@ def rate(scores: Sequence[float], clusters: Sequence[Hashable], seed: int = 0) -
     if binary and (alone or value in (0.0, 1.0)):
         low, high = Share(round(value * len(counts_C)), len(counts_C)).interval
     else:
-        low, high = _bootstrap(sums_C, counts_C, seed)
+        low, high = bootstrap(sums_C, counts_C, seed)
     return Rate(value, min(low, value), max(high, value), len(scores), len(counts_C))
 
 
 def difference(one: Sequence[float], other: Sequence[float], clusters: Sequence[Hashable], seed: int = 0) -> Rate:
     """How much better ``one`` is on the same questions, from -1 to 1, with the bootstrap's interval over media."""
     sums_C, counts_C = _by_cluster(np.subtract(one, other), clusters)
-    low, high = _bootstrap(sums_C, counts_C, seed)
+    low, high = bootstrap(sums_C, counts_C, seed)
     return Rate(float(sums_C.sum() / counts_C.sum()), low, high, len(one), len(counts_C))
 
 
@@ -92,7 +92,8 @@ def _by_cluster(scores: Any, clusters: Sequence[Hashable]) -> tuple[np.ndarray, 
     return np.bincount(index_N, weights_N), np.bincount(index_N).astype(float)
 
 
-def _bootstrap(sums_C: np.ndarray, counts_C: np.ndarray, seed: int) -> tuple[float, float]:
+def bootstrap(sums_C: np.ndarray, counts_C: np.ndarray, seed: int) -> tuple[float, float]:
+    """The 95 % interval of a quotient of sums, drawing again whole clusters, each with its sum and its count."""
     rng, count = np.random.default_rng(seed), len(sums_C)
     found = []
     for draws in np.array_split(np.arange(DRAWS), max(1, DRAWS * count // 2**22)):
