@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from sensorium.codecs import Facts, Layout
 from sensorium.engines import Turn, generate
 from sensorium.generate.assistant import Assistant
+from sensorium.generate.unfolding import joined
 from sensorium.modalities import modality
 from sensorium.modalities.speech_words import IN_ENGLISH, WHAT_IS_SAID, phrases, to_say
 from sensorium.modalities.subtitles import Segment
@@ -160,7 +159,7 @@ def speak(model: Assistant, words: str, **sampling: Any) -> Part:
     said = [model.reply(one.ids, one.finish).parts[0] for turn in turns for one in generate(model.engine, [turn])]
     if len(said) == 1:
         return said[0]
-    return Part(AUDIO, said[0].data.with_array(np.concatenate([part.array for part in said])))
+    return Part(AUDIO, joined([part.data for part in said]))
 
 
 def _longest_s(model: Assistant, layout: Layout) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sensorium.codecs import Codec, CodecStream, Layout
@@ -47,6 +49,9 @@ class Unfolding:
         self._steps = min(self._steps * GROWTH, self._most_steps)
         pieces = [self._stream.pull(codes) if len(codes) else None, self._stream.rest() if ended else None]
         found = [piece for piece in pieces if piece is not None and len(piece.array)]
-        if len(found) == 2:
-            return found[0].with_array(np.concatenate([piece.array for piece in found]))
-        return found[0] if found else None
+        return joined(found) if found else None
+
+
+def joined(pieces: Sequence[Signal]) -> Signal:
+    """One signal of its pieces, at least one."""
+    return pieces[0].with_array(np.concatenate([piece.array for piece in pieces]))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
+import soxr
 
 from sensorium.generate.spoken import AUDIO
+from sensorium.generate.unfolding import joined
 from sensorium.modalities import modality
-from sensorium.types import InputError, Signal
+from sensorium.types import Signal
 
 PCM_HZ = 24_000
 """Samples a second of raw sound, as OpenAI has it."""
@@ -40,12 +41,12 @@ class Raw(SoundFile):
     media_type = f"audio/pcm;rate={PCM_HZ}"
 
     def __init__(self) -> None:
-        self._resampler: Any = None
+        self._resampler: soxr.ResampleStream | None = None
 
     def add(self, signal: Signal) -> bytes:
         one_T = signal.array.reshape(len(signal.array), -1).mean(1, dtype=np.float32)
         if signal.rate_hz != PCM_HZ and self._resampler is None:
-            self._resampler = _resampler(signal.rate_hz or PCM_HZ)
+            self._resampler = soxr.ResampleStream(signal.rate_hz or PCM_HZ, PCM_HZ, 1, dtype="float32")
         return as_int16(one_T if self._resampler is None else self._resampler.resample_chunk(one_T))
 
     def end(self) -> bytes:
@@ -83,11 +84,6 @@ class Whole(SoundFile):
         return modality(AUDIO).to_bytes(joined(self._pieces), self.media_type)
 
 
-def joined(pieces: list[Signal]) -> Signal:
-    """One sound of its pieces, at least one."""
-    return pieces[0].with_array(np.concatenate([piece.array for piece in pieces]))
-
-
 def as_int16(array: np.ndarray) -> bytes:
     """Numbers in -1..1 as 16-bit numbers, little end first."""
     return (np.clip(array, -1, 1) * 32767).round().astype("<i2").tobytes()
@@ -97,11 +93,3 @@ def _head(rate_hz: int, channels: int) -> bytes:
     form = struct.pack("<HHIIHH", 1, channels, rate_hz, rate_hz * channels * 2, channels * 2, 16)
     head = b"RIFF" + struct.pack("<I", UNKNOWN) + b"WAVEfmt " + struct.pack("<I", len(form)) + form
     return head + b"data" + struct.pack("<I", UNKNOWN)
-
-
-def _resampler(rate_hz: float) -> Any:
-    try:
-        import soxr
-    except ImportError as error:
-        raise InputError(f"sound at {PCM_HZ} Hz needs a package that is missing ({error.name}); ask for wav") from error
-    return soxr.ResampleStream(rate_hz, PCM_HZ, 1, dtype="float32")
