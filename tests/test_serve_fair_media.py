@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from bad_media import NEVER_ENDS
@@ -96,20 +96,27 @@ def test_too_many_waiting_media_of_one_client_are_refused_and_of_another_not():
     asyncio.run(use())
 
 
+@asynccontextmanager
+async def besieged(workers: Workers):
+    """Twelve media of client a that never end; at the end they and the workers are."""
+    hostile = [asyncio.ensure_future(workers.open("image", NEVER_ENDS, client="a")) for _ in range(12)]
+    try:
+        yield hostile
+    finally:
+        for one in hostile:
+            one.cancel()
+        await asyncio.gather(*hostile, return_exceptions=True)
+        await workers.close()
+
+
 def test_a_quiet_clients_medium_does_not_wait_for_those_of_one_that_never_end():
     async def use():
         workers = Workers(Settings(workers=2, open_s=300, open_cpu_s=300))
-        hostile = [asyncio.ensure_future(workers.open("image", NEVER_ENDS, client="a")) for _ in range(12)]
-        try:
+        async with besieged(workers) as hostile:
             await settled()
             for _ in range(3):
                 assert (await soon(workers.open("image", png(8), client="b"))).array.shape == (8, 8, 3)
             assert not any(one.done() for one in hostile)
-        finally:
-            for one in hostile:
-                one.cancel()
-            await asyncio.gather(*hostile, return_exceptions=True)
-            await workers.close()
 
     asyncio.run(use())
 
@@ -120,8 +127,7 @@ def test_one_client_leaves_a_worker_that_is_ready_to_others():
         await workers.open("image", png(8), client="b")
         while len(workers.pids) < 2:  # one more gets ready meanwhile
             await asyncio.sleep(0.01)
-        hostile = [asyncio.ensure_future(workers.open("image", NEVER_ENDS, client="a")) for _ in range(12)]
-        try:
+        async with besieged(workers):
             while len(workers.pids) < 3:
                 await asyncio.sleep(0.01)
             begun = set(workers.pids)
@@ -129,11 +135,6 @@ def test_one_client_leaves_a_worker_that_is_ready_to_others():
             assert set(workers.pids) == begun
             nice = [os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, 0) for pid in begun]
             assert nice == [NICER] * 3
-        finally:
-            for one in hostile:
-                one.cancel()
-            await asyncio.gather(*hostile, return_exceptions=True)
-            await workers.close()
 
     asyncio.run(use())
 
