@@ -381,7 +381,7 @@ def test_a_notice_covers_nothing(visit, device):
     for one, other in zip(boxes, boxes[1:], strict=False):
         assert one["y"] + one["height"] <= other["y"]
     page.locator(".tabs a[href='#make']").click()
-    assert page.get_by_role("alert").count() == 0
+    page.get_by_role("alert").wait_for(state="detached")
 
 
 @slow
