@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from recipes.scenes.codec import SCENE
 from recipes.scenes.data import make
 
 from sensorium.recipe import Recipe
 
-RECIPE = Recipe(name="scenes", about="Scenes of shapes and drawings, still and moving, with exact facts.", data=make)
+RECIPE = Recipe(
+    name="scenes",
+    about="Scenes of shapes and drawings, still and moving, with exact facts.",
+    data=make,
+    codecs={"scene": SCENE},
+)
