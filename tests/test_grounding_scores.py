@@ -110,7 +110,7 @@ def test_circular_evaluation_asks_every_order():
     orders = rotations(one, ranks=False)
     assert [order.index("red") for order in orders] == [0, 3, 2, 1]
     assert prompt(one, orders[1]).splitlines()[1:4] == ["A. dark red", "B. blue", "C. green"]
-    assert rotations(one, ranks=True) == [OPTIONS] and prompt(one, OPTIONS, ranks=True) == "What?"
+    assert rotations(one, ranks=True) == [OPTIONS] and prompt(one, OPTIONS, bare=True) == "What?"
 
 
 def test_always_the_first_letter_is_right_once_but_not_in_circles():

@@ -58,14 +58,16 @@ def ask(known: dict[str, Question], folder: Path, view: View) -> Any:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         question, model = known[str(state.sample_id)], get_model()
         ranks = bool(getattr(model.api, "ranks", False)) and bool(offered(question))
+        bare = ranks or (question.task == "locate" and bool(getattr(model.api, "writes_boxes", False)))
         tokens = bool(getattr(model.api, "replaces_tokens", False))
         shown = list(contents(question, folder, view, tokens))
         config = GenerateConfig(max_tokens=CAPTION_TOKENS if question.task == "caption" else MAX_TOKENS)
         orders, answers = rotations(question, ranks), []
         for options in orders:
-            words = ContentText(text=prompt(question, options, ranks))
+            words = ContentText(text=prompt(question, options, bare))
             about = {"question": question.id, "options": list(options or offered(question)), "task": question.task}
             about |= {"replaced": view.share} if tokens and view.kind == "dropped" else {}
+            about |= {"frame": list(question.frame)} if question.frame else {}
             message = ChatMessageUser(content=[*shown, words], metadata=about)
             output = await model.generate([message], config=config, cache=CACHE)
             answers.append(output.completion)

@@ -60,9 +60,9 @@ def _locate(question: Question, answers: Sequence[str], rotations: Sequence[Sequ
     if not written:
         said = parse.Said("", "refused" if parse.refused(answers[0]) else "unparsable")
         return said, 0.0, {"places": [], "true": list(question.places), "label": question.also[0]}
-    best = max(iou(one, true) for one in written[:1] for true in question.places)
+    best = max(iou(written[0], true) for true in question.places)
     return parse.Said(answers[0][:200]), best, {
-        "places": written, "true": list(question.places), "label": question.also[0],
+        "places": written[:1], "true": list(question.places), "label": question.also[0],
     }  # fmt: skip
 
 

@@ -24,9 +24,13 @@ def rotations(question: Question, ranks: bool) -> list[tuple[str, ...]]:
     return [(*options[place:], *options[:place]) for place in range(len(options))]
 
 
-def prompt(question: Question, options: Sequence[str] = (), ranks: bool = False) -> str:
-    """The words of the question, for options in this order."""
-    if ranks:
+def prompt(question: Question, options: Sequence[str] = (), bare: bool = False) -> str:
+    """The words of the question, for options in this order.
+
+    Args:
+        bare: the question alone, for models that rank options or answer in another way than by words.
+    """
+    if bare:
         return question.text
     if question.task == "choice":
         shown = [f"{letter}. {option}" for letter, option in zip(ascii_uppercase, options, strict=False)]

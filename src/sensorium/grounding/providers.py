@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -19,8 +19,11 @@ from sensorium.generate import Assistant
 from sensorium.grounding.media import part_of
 from sensorium.grounding.scripts import SCRIPTS, Script
 from sensorium.grounding.views import replaced
+from sensorium.modalities.boxes import PLACES
+from sensorium.modalities.lists import in_frame
 from sensorium.types import TEXT, Conversation, InputError, Message, Part
 
+BOXES = "boxes"
 NOTHING_SAID = GenerateConfig()
 
 
@@ -64,12 +67,20 @@ class InProcess(ModelAPI):
         if options:
             (best,) = self.assistant.rank(talk, options, 1, adapter=True)
             said, written = options[best.index], 1
+        elif about.get("task") == "locate" and about.get("frame") and self.writes_boxes:
+            reply = self.assistant.chat(talk, want=BOXES, temperature=0)
+            said, written = _told(reply.parts, about["frame"]), len(reply.ids)
         else:
             reply = self.assistant.chat(talk, want=TEXT, temperature=0, max_tokens=config.max_tokens or 64)
             said, written = reply.text.strip(), len(reply.ids)
         output = ModelOutput.from_content(self.model_name, said)
         output.usage = ModelUsage(input_tokens=count, output_tokens=written, total_tokens=count + written)
         return output
+
+    @property
+    def writes_boxes(self) -> bool:
+        """Whether it answers with boxes of its own where something is to be located."""
+        return any(layout.facts.modality == BOXES for layout in self.assistant.vocabulary.writers())
 
     def _replaced(self, talk: Conversation, share: float) -> Conversation:
         """The conversation with a share of its media's codes drawn anew."""
@@ -89,6 +100,15 @@ class InProcess(ModelAPI):
         changed = replaced(frames_FB, share, layout.sizes[len(header) :], crc32(part.codes.tobytes()))
         codes = layout.join(header, changed)
         return Part(part.modality, None, codes, part.codec)
+
+
+def _told(parts: Iterable[Part], frame: Sequence[float]) -> str:
+    """The first box that is written, in words, in px of the frame; "" where none is."""
+    for part in parts:
+        if part.modality == BOXES and part.data is not None:
+            found = in_frame(part.data, (frame[0], frame[1]), PLACES, "the boxes")
+            return "[" + ", ".join(f"{side:g}" for side in found.array[0]) + "]" if len(found.array) else ""
+    return ""
 
 
 def conversation(messages: list[ChatMessage]) -> Conversation:

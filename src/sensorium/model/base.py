@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import json
 import os
 import socket
 from contextlib import suppress
@@ -63,6 +65,15 @@ def load_base(source: str | Path | Base, dtype: torch.dtype = torch.float32) -> 
         with suppress(AttributeError):
             delattr(owner, mark)
     return Base(lm.eval(), tokenizer, name)
+
+
+def without_tokens(tokenizer: Any, size: int) -> Any:
+    """A copy of a fast tokenizer in which the tokens added from this id on are not there."""
+    told_of = json.loads(tokenizer.backend_tokenizer.to_str())
+    told_of["added_tokens"] = [token for token in told_of["added_tokens"] if token["id"] < size]
+    found = copy.deepcopy(tokenizer)
+    found._tokenizer = type(tokenizer.backend_tokenizer).from_str(json.dumps(told_of))
+    return found
 
 
 def load_tokenizer(place: str, **options: Any) -> Any:

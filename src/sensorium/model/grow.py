@@ -56,10 +56,18 @@ class Grown(HasSenses, nn.Module):
             raise InputError("no token of this tokenizer ends an answer; give it an eos_token first")
         rows = fold.without_new_rows(self.lm, self.senses.text_size)
         self._split(init)
+        self.start_at(rows)
+        self._choose_what_trains(lora_rank)
+
+    def start_at(self, rows: tuple[Tensor, Tensor]) -> None:
+        """Begin at the rows (N, H) of an earlier training, for input and for output, in the order of their ids.
+
+        There may be fewer of them than ids: codecs that came later, and codes that a codec did not have then, keep their
+        own start.
+        """
         for side, known_NH in zip((self.embedding, self.head), rows, strict=True):
             if len(known_NH):
                 side.rows.start_at(known_NH)
-        self._choose_what_trains(lora_rank)
 
     def _split(self, init: Init) -> None:
         embedding, head = self.lm.get_input_embeddings(), self.lm.get_output_embeddings()

@@ -14,7 +14,7 @@ from sensorium.checked import told
 from sensorium.codecs import Codec, load_codec
 from sensorium.files import atomic_folder
 from sensorium.model import fold
-from sensorium.model.base import Base, fingerprint, load_base, load_tokenizer, try_out
+from sensorium.model.base import Base, fingerprint, load_base, load_tokenizer, try_out, without_tokens
 from sensorium.model.folder import (
     CODECS,
     FORMAT,
@@ -50,6 +50,14 @@ class Model(HasSenses):
     def eval(self) -> Self:
         self.lm.eval()
         return self
+
+    def without_codecs(self) -> Base:
+        """The text model in it (a copy): rows and tokens of all codecs are taken away."""
+        if self.has_adapter:
+            raise InputError("this model's adapter works with its codecs; load its base instead")
+        lm = copy.deepcopy(self.lm)
+        fold.without_new_rows(lm, self.senses.text_size)
+        return Base(lm, without_tokens(self.tokenizer, self.senses.text_size), self.base_name)
 
     def save(self, folder: str | PathLike[str], dtype: torch.dtype | None = None) -> Path:
         """Write a plain Hugging Face folder, with the codecs beside it, whole or not at all.

@@ -9,6 +9,7 @@ Legend: V text rows, N new rows, H hidden size, F features, B batch, T time.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
 from typing import Literal
@@ -96,9 +97,11 @@ class SideRows(nn.Module):
             part.start_at(rows[: len(part.free)])
 
     def _known(self, rows: int) -> list[int]:
-        """How many ids each part has, up to this many in all."""
+        """How many ids each part has, up to this many in all; of the last perhaps only the first ones."""
         ends = list(accumulate(self.counts))
-        return self.counts[: ends.index(rows) + 1]
+        whole = bisect_right(ends, rows)
+        left = rows - (ends[whole - 1] if whole else 0)
+        return [*self.counts[:whole], *([left] if left else [])]
 
     def forward(self) -> Tensor:
         return torch.cat([part().expand(count, -1) for part, count in zip(self.parts, self.counts, strict=True)])

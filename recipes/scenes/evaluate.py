@@ -1,0 +1,79 @@
+"""Measuring a model on stills of held-out combinations: each kind of question beside the same without the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from recipes.scenes.atlas import Atlas
+from recipes.scenes.codec import SIDE_PX
+from recipes.scenes.episodes import Making
+from recipes.scenes.questions import BOXES
+from recipes.scenes.tasks import KINDS, answers, tasks
+from typer import Option
+
+from sensorium.data.table import Side
+from sensorium.evaluate import Mean, Results, Task, paired
+from sensorium.evaluate.marks import Mark
+from sensorium.evaluate.scorers import asked
+from sensorium.grounding.localisation import mean_average_precision
+from sensorium.modalities import modality
+
+BLIND, OTHER = "no picture", "another's picture"
+
+
+def evaluate(
+    model: str,
+    count: Annotated[int, Option(help="Questions of a kind.")] = 200,
+    side: Annotated[str, Option(help="test (combinations held out) or train.")] = "test",
+    out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/scenes"),
+) -> None:
+    """Names, colours, numbers, relations and places, with and without the picture."""
+    import sensorium
+
+    measure(sensorium.load(model), "train" if side == "train" else "test", count).save(out, f"stills_{side}")
+
+
+def measure(model: Any, side: Side, count: int) -> Results:
+    """See `evaluate`."""
+    results = Results(notes={"side": side, "questions": count})
+    making = Making(side=side, side_px=SIDE_PX, atlas=Atlas())
+    for task in tasks(making, count, kinds=KINDS):
+        kind = task.name.removeprefix("stills: ")
+        if kind == "locate":
+            for view in (task, task.blind(BLIND), task.wrong(OTHER)):
+                _locates(model, view, results)
+            continue
+        seen, blind, _ = (view.run(model, results) for view in (task, task.blind(BLIND), task.wrong(OTHER)))
+        difference = paired([one.right for one in seen], [one.right for one in blind])
+        results.notes[f"{task.name}: with the picture against without"] = difference.to_json()
+        results.notes[f"{task.name}: chance"] = round(1 / len(answers(kind, making)), 4)
+    return results
+
+
+def _locates(model: Any, task: Task, results: Results) -> None:
+    """Boxes of all that is asked for: mean overlap, and COCO's average precision."""
+    marks = [_mark(model, *asked(one), str(number)) for number, one in enumerate(task.conversations)]
+    results.add(f"{task.name}, IoU", task.condition, Mean.of([mark.score for mark in marks]))
+    results.notes[f"{task.name}, {task.condition}: mAP"] = {
+        name: round(mean_average_precision(marks, at), 4) for name, at in (("0.5", 0.5), ("0.5 to 0.95", None))
+    }
+    results.say(f"{task.name}, {task.condition}: {results.notes[f'{task.name}, {task.condition}: mAP']}")
+
+
+def _mark(model: Any, question: Any, answer: Any, number: str) -> Mark:
+    kind = modality(BOXES)
+    right = kind.open(answer.parts[0].data)
+    written = [part for part in model.chat(question, want=BOXES, temperature=0).parts if part.modality == BOXES]
+    found = kind.open(written[0].data) if written and written[0].data is not None else None
+    empty = found is None or not np.size(found.array)
+    score = 0.0 if empty else kind.measures(replace(right, labels=()), replace(found, labels=()))["mean_iou"]
+    more = {"label": "thing", "true": _rows(right), "places": [] if empty else _rows(found)}
+    return Mark(question=number, medium=number, score=score, more=more)
+
+
+def _rows(boxes: Any) -> Sequence[tuple[float, ...]]:
+    return [tuple(map(float, row)) for row in boxes.array]
