@@ -25,6 +25,21 @@ def questions(
 
 
 @app.command()
+def teach(
+    facts: Annotated[list[Path], typer.Argument(help="Files of facts (JSONL, docs/facts.md).")],
+    out: Annotated[Path, typer.Option(help="JSONL file of conversations, for `sensorium train`.")],
+    count: Annotated[int, typer.Option(min=1, help="At most so many conversations.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Same seed, same conversations.")] = 0,
+) -> None:
+    """Write conversations to tune a model on from facts of media: what is there and what is not.
+
+    They speak as the questions of `sensorium eval questions` do; let those be about other media."""
+    from sensorium.grounding.teaching import write
+
+    typer.echo(f"wrote {write(facts, out, count, seed)} conversations to {out}")
+
+
+@app.command()
 def grounding(
     questions: Annotated[Path, typer.Argument(help="File of questions, see `sensorium eval questions`.")],
     out: Annotated[Path, typer.Option(help="Folder for the report, the logs and the cache of answers.")],

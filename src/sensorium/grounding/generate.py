@@ -16,7 +16,7 @@ from sensorium.grounding.balance import by_stem, groups
 from sensorium.grounding.question import Question, TaskName, identified
 from sensorium.grounding.stems import Item, Stem
 from sensorium.grounding.twins import twin_items
-from sensorium.grounding.wording import a, references
+from sensorium.grounding.wording import WHERE, a, references
 from sensorium.types import InputError
 
 SHARES: Mapping[TaskName, float] = {
@@ -113,7 +113,7 @@ def generate(material: Material, count: int, tasks: Iterable[TaskName] = tuple(S
     for task, share in shares.items():
         wanted = round(count * share / sum(shares.values()))
         taken = 0
-        for group in _in_turn(STREAMS[task](material, items)):
+        for group in in_turn(STREAMS[task](material, items)):
             if taken >= wanted:
                 break
             if not any(one.id in found for one in group):
@@ -126,7 +126,7 @@ Items = Mapping[str, Mapping[Stem, Sequence[Item]]]
 Stream = Callable[[Material, Items], list[Iterator[Group]]]
 
 
-def _in_turn(streams: Iterable[Iterator[T]]) -> Iterator[T]:
+def in_turn(streams: Iterable[Iterator[T]]) -> Iterator[T]:
     """One of each in turn, as long as they last."""
     waiting = list(streams)
     while waiting:
@@ -153,7 +153,7 @@ def _by_aspect(task: TaskName, make: Callable[..., Group], size: int) -> Stream:
         random = material.random(task, aspect, tier)
         order = random.sample(list(by), len(by))
         each = (_of_stem(stem, by[stem], tier == "hard", random) for stem in order)
-        for stem, group in _in_turn(each):
+        for stem, group in in_turn(each):
             yield make(material, task, tier, stem, group, random)
 
     def _of_stem(stem: Stem, items: Sequence[Item], hard: bool, random: Random) -> Iterator[tuple[Stem, list[Item]]]:
@@ -237,7 +237,7 @@ def _locate(material: Material, items: Items) -> list[Iterator[Group]]:
                 words = next(references(facts, index), "")
                 if words and thing.box and not thing.track and all(frame):
                     asked = material.question(
-                        medium, "locate", "place", f"Where is {words}?", words,
+                        medium, "locate", "place", WHERE.format(words), words,
                         places=(thing.box,), frame=frame, also=(thing.name,),
                     )  # fmt: skip
                     yield [asked]

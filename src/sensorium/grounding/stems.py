@@ -12,7 +12,7 @@ from itertools import chain
 from random import Random
 
 from sensorium.data.facts import OPPOSITE, Facts
-from sensorium.grounding.wording import SPATIAL, a, asks, is_it, number, phrase, plural, references, single
+from sensorium.grounding.wording import DOES, SPATIAL, a, asks, is_it, number, phrase, plural, references, single
 
 NEAR = 12
 """Absent names that most often come along with one that is there."""
@@ -173,7 +173,7 @@ def events(medium: int, facts: Facts, random: Random) -> Found:
         words = one_reference(facts, index, random)
         if len(own) == 1 and words:
             (truth,) = own
-            stem = Stem("action", f"What does {words} do?", f"Is it true that {words} {{value}}?")
+            stem = Stem("action", DOES.format(words), f"Is it true that {words} {{value}}?")
             yield stem, Item(medium, truth, every - own)
 
 

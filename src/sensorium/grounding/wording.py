@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
@@ -24,6 +25,8 @@ ASKS: Mapping[str, str] = {
 }
 """Questions for a value of a thing; of other aspects `OTHER`."""
 OTHER = "What is the {aspect} of {thing}?"
+WHERE = "Where is {}?"
+DOES = "What does {} do?"
 IS_IT: Mapping[str, str] = {"text": 'Does {thing} say "{value}"?'}
 SPATIAL = frozenset((
     "left of", "right of", "above", "below", "on", "under", "inside", "in front of", "behind", "next to", "on top of",
@@ -55,6 +58,20 @@ def is_it(aspect: str, thing: str) -> str:
     return form.replace("{aspect}", aspect).replace("{thing}", thing)
 
 
+def described(facts: Facts) -> str:
+    """All things with their number and, where it is known, their colour: "a red star, two blue rings and a moon"."""
+    alike, crowds = Counter[str](), []
+    for thing in facts.things:
+        colour = single(thing, "colour")
+        look = phrase({"name": thing.name} | ({"colour": colour} if colour else {}))
+        if thing.count is None:
+            crowds.append(f"many {plural(look)}")
+        else:
+            alike[look] += thing.count
+    said = [a(look) if count == 1 else f"{number(count)} {plural(look)}" for look, count in alike.items()] + crowds
+    return " and ".join(one for one in (", ".join(said[:-1]), said[-1]) if one)
+
+
 def single(thing: Thing, aspect: str) -> str:
     """The value of an aspect where the thing has exactly one; else ""."""
     values = thing.attributes.get(aspect, ())
@@ -72,6 +89,11 @@ def references(facts: Facts, index: int, without: Sequence[str] = ()) -> Iterato
     Args:
         without: aspects that are not said, since they are asked.
     """
+    return (f"the {phrase(wanted)}" for wanted in distinctions(facts, index, without))
+
+
+def distinctions(facts: Facts, index: int, without: Sequence[str] = ()) -> Iterator[dict[str, str]]:
+    """What tells a thing from the others, by aspect; as `references` has it."""
     thing = facts.things[index]
     if thing.count != 1:
         return
@@ -82,7 +104,7 @@ def references(facts: Facts, index: int, without: Sequence[str] = ()) -> Iterato
         for aspects in combinations(known, count):
             wanted = {aspect: known[aspect] for aspect in aspects} | names
             if wanted and facts.which(wanted) == [index]:
-                yield f"the {phrase(wanted)}"
+                yield wanted
 
 
 def _all_say(facts: Facts, aspect: str) -> bool:
