@@ -136,7 +136,7 @@ SCENES = Plan(
     name="scenes",
     folder=str(HOME),
     stages=[
-        Stage(start="nano", shares=SHARES, minutes=70, conversations=100_000, note="Scenes beside what nano knew."),
+        Stage(start="nano", shares=SHARES, minutes=70, conversations=70_000, note="Scenes beside what nano knew."),
     ],
     grown=grown,
     conversations=mixture,
