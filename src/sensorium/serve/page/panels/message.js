@@ -4,6 +4,7 @@ import { h, iconButton, notice } from "../dom.js";
 import { viewerOf, word } from "../doors.js";
 import { number, t } from "../i18n.js";
 import { addressOf, modalityOf } from "../media.js";
+import { formOf, save } from "../subtitles.js";
 
 /** The words of a message. */
 export const wordsOf = (message) =>
@@ -42,6 +43,8 @@ function foot(message, mine, again) {
   if (!mine && message.cut) items.push(h("span", { class: "small" }, t("chat.cut")));
   if (!mine && message.seconds) items.push(h("span", { class: "small" }, cost(message)));
   if (words && !mine) items.push(iconButton("copy", t("action.copy"), () => copy(words)));
+  const form = mine ? null : formOf(words);
+  if (form) items.push(iconButton("download", t("action.subtitles"), () => save(words, form)));
   if (again) items.push(iconButton("again", t("action.again"), again));
   return h("div", { class: "foot" }, ...items);
 }
