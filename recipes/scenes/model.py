@@ -40,7 +40,7 @@ from sensorium.training import TrainConfig
 from sensorium.types import Conversation, Part, Signal
 
 HOME, STILLS = Path("scenes") / "model", Path("scenes") / "stills"
-PICTURES, TAUGHT = 30_000, 45_000
+PICTURES, TAUGHT = 12_000, 18_000
 """Scenes that are taught in the words of evaluation, and conversations about them, at most."""
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
 OTHERS = 0.7
@@ -136,7 +136,7 @@ SCENES = Plan(
     name="scenes",
     folder=str(HOME),
     stages=[
-        Stage(start="nano", shares=SHARES, minutes=60, conversations=70_000, note="Scenes beside what nano knew."),
+        Stage(start="nano", shares=SHARES, minutes=55, conversations=60_000, note="Scenes beside what nano knew."),
     ],
     grown=grown,
     conversations=mixture,

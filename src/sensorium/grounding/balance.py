@@ -48,10 +48,11 @@ def _grown(first: Item, pool: Pool, size: int, hard: bool, random: Random) -> li
     for truth in near + ([] if hard and not near else [truth for truth in offered if truth not in first.near]):
         if len(group) == size:
             break
-        found = next((item for item in pool[truth][-TRIES:] if _fits(item, group, hard)), None)
-        if found is not None:
-            pool[truth].remove(found)
-            group.append(found)
+        left = pool[truth]
+        places = range(max(len(left) - TRIES, 0), len(left))
+        place = next((place for place in places if _fits(left[place], group, hard)), None)
+        if place is not None:
+            group.append(left.pop(place))
     return group
 
 
