@@ -35,7 +35,7 @@ def grown(start: str) -> Grown:
     return grow(fresh_base(tokenizer, hidden=192, layers=6, heads=6, intermediate=512), [trained()], learn="full")
 
 
-STAGE = Stage(shares=SHARES, minutes=90, conversations=30_000, lr={"rows": 3e-3, "body": 2e-3})
+STAGE = Stage(shares=SHARES, minutes=40, conversations=20_000, lr={"rows": 3e-3, "body": 2e-3})
 FILM = Plan(
     name="film",
     folder=str(HOME),
