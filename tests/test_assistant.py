@@ -11,6 +11,7 @@ from serving import Greys, tiny_assistant
 
 from sensorium.engines import Attempts, Sampling, Scored, Turn
 from sensorium.generate import Assistant, different, plan
+from sensorium.generate.corruption import CORRUPTED, corrupted
 from sensorium.types import Conversation, InputError, Part, Signal, as_message
 
 CODES = Greys().encode([Signal(np.zeros((16, 16, 3), np.uint8))])[0]
@@ -34,6 +35,30 @@ def test_ranking_is_sorting_the_scores(model):
     assert [one.index for one in ranked] == order[:3]
     assert [one.score for one in ranked] == pytest.approx([scores[index] for index in order[:3]], abs=1e-4)
     assert isinstance(ranked[0], Scored)
+
+
+def test_contrast_of_scores_is_that_of_two_prompts(model):
+    talk = model.senses.encode(asked("what?", PICTURE))
+    worse = corrupted(talk, model.senses)
+    plain, without = model.score(talk, ANSWERS), model.score(worse, ANSWERS)
+    assert plain != without
+    bar = max(plain) + np.log(0.1)
+    expected = [2.5 * a - 1.5 * b if a >= bar else -np.inf for a, b in zip(plain, without, strict=True)]
+    assert model.score(talk, ANSWERS, contrast=1.5) == pytest.approx(expected, abs=1e-3)
+    best = model.rank(talk, ANSWERS, 1, contrast=1.5)[0]
+    assert best.score == pytest.approx(max(expected), abs=1e-3)
+    assert model.score("what?", ANSWERS, contrast=1.5) == model.score("what?", ANSWERS), "there is nothing to corrupt"
+
+
+def test_contrast_reads_the_medium_with_other_codes(model):
+    turn = model.turn(asked("what?", PICTURE), "text", contrast=1.0)
+    assert turn.contrasted and len(turn.corrupted) == len(turn.prompt)
+    changed = sum(a != b for a, b in zip(turn.prompt, turn.corrupted, strict=True))
+    assert 0 < changed <= CORRUPTED * len(CODES)
+    assert model.turn(asked("what?", PICTURE), "text", contrast=1.0).corrupted == turn.corrupted
+    assert model.turn(asked("what?", PICTURE), "text").corrupted is None
+    assert not model.turn(asked("what?"), "text", contrast=1.0).contrasted
+    assert model.chat(["what?", PICTURE], "text", contrast=1.0, max_tokens=5).ids
 
 
 def test_answers_are_spelled_as_they_are_learned(model):

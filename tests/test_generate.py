@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from sensorium.engines import Sampling, Token, TorchEngine, Turn, generate, pick
 from sensorium.engines.decoder import PlainDecoder
 from sensorium.engines.lean_decoder import LeanDecoder, is_lean
 from sensorium.engines.output_head import OutputHead
+from sensorium.engines.sampling import contrasted
 from sensorium.generate import best_of
 from sensorium.stream import Grammar
 from sensorium.types import InputError
@@ -249,6 +251,76 @@ def test_guidance_leaves_text_alone():
     sampling = Sampling(temperature=0, guidance=9.0, max_tokens=30)
     made = write(tiny("llama"), PROMPTS[:2], ["text"] * 2, sampling, negatives=[[6], [9, 30]])
     assert made == write(tiny("llama"), PROMPTS[:2], ["text"] * 2, Sampling(temperature=0, max_tokens=30))
+
+
+def test_contrast_equals_two_separate_forwards():
+    lm, prompt, worse, scale = tiny("qwen2"), PROMPTS[2], PROMPTS[0], 1.5
+    sampling = Sampling(temperature=0, contrast=scale, max_tokens=30)
+    ids, rules = [], grammar("text", 30)
+    while not rules.done and len(ids) < 30:
+        with torch.no_grad():
+            with_, without = (lm(torch.tensor([[*start, *ids]])).logits[0, -1].float() for start in (prompt, worse))
+        allowed = torch.cat([torch.arange(*limits) for limits in rules.allowed()])
+        chances = with_[allowed].softmax(-1)
+        kept = allowed[chances >= 0.1 * chances.max()]
+        ids.append(int(kept[((1 + scale) * with_ - scale * without)[kept].argmax()]))
+        rules.advance(ids[-1])
+    turn = Turn(prompt, grammar("text", 30), sampling, corrupted=worse)
+    assert generate(TorchEngine(lm), [turn])[0].ids == ids
+    assert ids != write(lm, [prompt], ["text"], replace(sampling, contrast=0.0))[0].ids, "contrast must matter here"
+
+
+def test_without_contrast_nothing_changes_and_media_never_do():
+    for want, contrast in (("text", 0.0), ("grid", 9.0)):
+        sampling = Sampling(temperature=0, contrast=contrast, max_tokens=60)
+        beside = [Turn(one, grammar(want), sampling, corrupted=[6, 9]) for one in PROMPTS]
+        plain = write(tiny("llama"), PROMPTS, [want] * 4)
+        assert [one.ids for one in generate(TorchEngine(tiny("llama")), beside)] == [one.ids for one in plain]
+
+
+def test_guidance_and_contrast_may_be_asked_for_together():
+    """Guidance is for media, contrast for text; an answer that may hold both has three lanes."""
+    sampling = Sampling(temperature=0, guidance=2.0, contrast=1.0, max_tokens=60)
+    asked = [Turn(one, grammar(None), sampling, [6, 7], corrupted=[9, *one[1:]]) for one in PROMPTS]
+    assert [len(one.prompts) for one in asked] == [3] * 4
+    together = [one.ids for one in generate(TorchEngine(tiny("llama")), asked)]
+    assert together == [generate(TorchEngine(tiny("llama")), [one])[0].ids for one in asked]
+
+
+def test_contrasted_logits_by_hand():
+    """What has less than a tenth of the likeliest's chance is ruled out, however odd it is elsewhere."""
+    chances = torch.tensor([[0.8, 0.16, 0.04], [0.8, 0.19, 0.01]])
+    worse = torch.tensor([[0.9, 0.05, 0.05], [0.9, 0.0999, 0.0001]])
+    made = contrasted(chances.log(), worse.log(), torch.tensor([[1.0], [2.0]])).exp()
+    expected = [[0.8**2 / 0.9, 0.16**2 / 0.05, 0.0], [0.8**3 / 0.9**2, 0.19**3 / 0.0999**2, 0.0]]
+    assert made.numpy() == pytest.approx(torch.tensor(expected).numpy())
+    with pytest.raises(InputError, match="contrast is -1"):
+        Sampling(contrast=-1)
+
+
+def test_a_medium_corrects_what_habit_misleads_to():
+    """After any code this model prefers yellow, after the one it sees green nearly as much; odd is never likely."""
+    yellow, green, odd, seen, other = 20, 21, 22, VOCABULARY.size - 3, VOCABULARY.size - 4
+    config = tiny_configs()["llama"]
+    config.vocab_size, config.tie_word_embeddings = VOCABULARY.size, False
+    lm = AutoModelForCausalLM.from_config(config).eval()
+    size = config.hidden_size**0.5
+    with torch.no_grad():
+        for name, parameter in lm.named_parameters():
+            parameter.fill_(1.0 if "norm" in name else 0.0)  # layers add nothing: what is read last is looked at
+        rows, head = lm.get_input_embeddings().weight, lm.get_output_embeddings().weight
+        rows[seen, 0], rows[other, 1] = size, size
+        head[:, :2] = -9 / size
+        head[yellow, 0], head[yellow, 1] = 2 / size, 2 / size
+        head[green, 0], head[green, 1] = 1.8 / size, -1 / size
+        head[odd, 0], head[odd, 1] = -5 / size, -60 / size
+
+    def said(contrast: float) -> int:
+        sampling = Sampling(temperature=0, contrast=contrast, max_tokens=1)
+        turn = Turn([5, seen], grammar("text", 1), sampling, corrupted=[5, other])
+        return generate(TorchEngine(lm), [turn])[0].ids[0]
+
+    assert said(0.0) == yellow and said(0.5) == said(1.0) == green
 
 
 def test_ids_are_told_as_they_are_written():

@@ -21,12 +21,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sensorium.generate.corruption import redrawn
 from sensorium.grounding.evaluation import Evaluation
 from sensorium.grounding.page import page
 from sensorium.grounding.question import Question, identified, write_questions
 from sensorium.grounding.specs import distinct, read_specs, spec_of
 from sensorium.grounding.tables import markdown
-from sensorium.grounding.views import View, patched, replaced
+from sensorium.grounding.views import View, patched
 from sensorium.types import InputError
 
 pytest.importorskip("inspect_ai")
@@ -168,7 +169,7 @@ def test_patches_and_tokens_are_replaced_by_their_share():
         assert changed == pytest.approx(share, abs=0.02)
     assert patched(array, 0.5, 1).dtype == np.uint8
     codes = np.zeros((50, 2), np.int64)
-    changed = replaced(codes, 0.5, (1000, 2), 0)
+    changed = redrawn(codes, 0.5, (1000, 2), 0)
     assert 0.3 < (changed > 0).mean() < 0.5 and changed[:, 1].max() == 1 and not codes.any()
 
 

@@ -31,13 +31,20 @@ SAMPLINGS = [
     Sampling(temperature=0, max_tokens=30, guidance=2.0),
     Sampling(temperature=1, seed=3, max_tokens=9),
     Sampling(temperature=0.8, seed=4, guidance=3.0, max_tokens=40),
-    Sampling(temperature=0, max_tokens=25),
+    Sampling(temperature=0, max_tokens=25, contrast=2.0),
 ]
 
 
 def turns(model) -> list[Turn]:
     return [
-        Turn(prompt, model.grammar(want, sampling.max_tokens), sampling, [7, 7, 1], adapter=want == "image")
+        Turn(
+            prompt,
+            model.grammar(want, sampling.max_tokens),
+            sampling,
+            [7, 7, 1],
+            adapter=want == "image",
+            corrupted=[9, *prompt[:-1]] if sampling.contrast else None,
+        )
         for prompt, want, sampling in zip(PROMPTS, WANTS, SAMPLINGS, strict=True)
     ]
 

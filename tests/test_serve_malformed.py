@@ -50,6 +50,7 @@ NUMBERS = {
         "seed",
         "best_of",
         "guidance",
+        "contrast",
         "top_logprobs",
         "attempt",
     ),
@@ -58,7 +59,7 @@ NUMBERS = {
 }
 
 
-FINE = (("seed", -1), ("temperature", 0.5), ("guidance", 0.5), ("top_p", 0.5))
+FINE = (("seed", -1), ("temperature", 0.5), ("guidance", 0.5), ("contrast", 0.5), ("top_p", 0.5))
 
 
 def wrong_numbers() -> Iterator[Case]:

@@ -347,7 +347,7 @@ def test_an_engine_that_dies_is_not_the_fault_of_the_request(lm, server, dying):
         write(VllmEngine(lm, server.url, "tiny"), "dots")
 
 
-@pytest.mark.parametrize("wrong", [{"logprobs": 2}, {"guidance": 2.0}])
+@pytest.mark.parametrize("wrong", [{"logprobs": 2}, {"guidance": 2.0}, {"contrast": 1.0}])
 def test_what_servers_do_not_offer_is_refused(lm, server, wrong):
     sampling = Sampling(temperature=0, max_tokens=40, **wrong)
     with pytest.raises(InputError, match=r"needs? the torch or the onnx engine"):

@@ -22,14 +22,16 @@ def chat(
     top_k: options.TopK = None,
     top_p: options.TopP = None,
     guidance: options.Guidance = None,
+    contrast: options.Contrast = None,
     best_of: options.BestOf = 1,
 ) -> None:
     """Talk with a model: show it media, let it make some. /help lists what can be typed."""
     from sensorium.cli.terminal import Terminal
 
     sampling = options.given(
-        seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance, best_of=best_of
-    )
+        seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance, contrast=contrast,
+        best_of=best_of,
+    )  # fmt: skip
     terminal = Terminal(options.load(model, base), name=model, out=out, sampling=sampling)
     if once is not None:
         terminal.answer(once)

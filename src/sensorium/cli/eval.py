@@ -56,6 +56,9 @@ def grounding(
         Path | None, typer.Option(help="Words for things in captions: name, word, word a line.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the choice of questions.")] = 0,
+    contrast: Annotated[
+        float, typer.Option(min=0, help="Ask models of ours also with this much contrastive decoding.")
+    ] = 0.0,
 ) -> None:
     """Ask models what they see, and write a report: HTML, Markdown and JSON.
 
@@ -67,7 +70,7 @@ def grounding(
 
     evaluation = Evaluation(
         questions=questions, out=out, models=model or [], file=models, limit=limit, tasks=task or [],
-        controls=controls, curve=curve, synonyms=synonyms, seed=seed,
+        controls=controls, curve=curve, synonyms=synonyms, seed=seed, contrast=contrast,
     )  # fmt: skip
     command = shlex.join(["sensorium", *sys.argv[1:]])
     typer.echo(f"wrote {evaluation.run(command, lambda line: typer.echo(line, err=True))}")

@@ -28,6 +28,7 @@ def generate(
     top_k: options.TopK = None,
     top_p: options.TopP = None,
     guidance: options.Guidance = None,
+    contrast: options.Contrast = None,
     best_of: options.BestOf = 1,
 ) -> None:
     """Answer one prompt in words or with a medium.
@@ -41,8 +42,9 @@ def generate(
     if want not in (None, "text") and out is None:
         raise InputError(f"--want {want} needs --out FILE for what is written")
     sampling = options.given(
-        seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance, max_tokens=max_tokens
-    )
+        seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance, contrast=contrast,
+        max_tokens=max_tokens,
+    )  # fmt: skip
     content = [*(Part(modality_of(path).name, path) for path in media or []), prompt]
     form = None if schema is None else Form.of(schema.read_text(encoding="utf-8"))
     reply = options.load(model, base).chat(content, want=want, form=form, best_of=best_of, **sampling)

@@ -21,6 +21,9 @@ Temperature = Annotated[
 TopK = Annotated[int | None, typer.Option(help="Sample among the K likeliest tokens only.")]
 TopP = Annotated[float | None, typer.Option(help="Sample among the likeliest tokens that make up this share.")]
 Guidance = Annotated[float | None, typer.Option(help="Above 1, what is written keeps closer to the request.")]
+Contrast = Annotated[
+    float | None, typer.Option(help="Above 0, what is said of media keeps closer to them (contrastive decoding).")
+]
 BestOf = Annotated[int, typer.Option(min=1, help="Write this many answers and keep the best.")]
 
 

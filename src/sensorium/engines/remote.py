@@ -124,10 +124,13 @@ class RemoteEngine(ABC):
 
         Raises:
             Unreachable: the server does not answer, or fails.
-            InputError: the server refuses, or guidance or log-probabilities are asked for, which servers do not offer.
+            InputError: the server refuses, or guidance, contrast or log-probabilities are asked for, which servers do
+                not offer.
         """
         if turn.guided:
             raise InputError("guidance needs the torch or the onnx engine; leave it out or at 1")
+        if turn.contrasted:
+            raise InputError("contrast needs the torch or the onnx engine; leave it out or at 0")
         if turn.sampling.logprobs is not None:
             raise InputError("log-probabilities of written tokens need the torch or the onnx engine; leave them out")
         row, sampling = Row(turn), turn.sampling

@@ -1,7 +1,7 @@
 """Turns in the rows of decoders of this process; they join and leave between any two ids.
 
 Turns whose decoders can `join` share one, as long as they agree on the adapter. Guidance reads the unconditional
-prompt in a second lane, which follows the ids of the first.
+prompt in a lane of its own, contrast the prompt with corrupted media; they follow the ids of the first lane.
 
 Legend: B lanes, H hidden, V candidates.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from sensorium.engines.output_head import OutputHead
-from sensorium.engines.sampling import pick
+from sensorium.engines.sampling import contrasted, pick
 from sensorium.engines.turn import Failed, Finish, Ids, Token, Turn
 from sensorium.stream import Ranges
 from sensorium.types import InputError
@@ -65,11 +65,14 @@ class Row:
         return self.turn.guided and self.rules.inside is not None
 
     @property
+    def contrasted(self) -> bool:
+        """Whether the next id is chosen with contrast."""
+        return self.turn.contrasted and self.rules.inside is None
+
+    @property
     def prompts(self) -> list[Ids]:
         """What its lanes read before they choose."""
-        turn = self.turn
-        starts = [turn.prompt, turn.negative] if turn.guided and turn.negative else [turn.prompt]
-        return [[*prompt, *self.known] for prompt in starts]
+        return [[*prompt, *self.known] for prompt in self.turn.prompts]
 
 
 class RowBatch:
@@ -145,7 +148,9 @@ class _Group:
         self._start, self._head, self._device = start, head, device
         self.adapter = adapter
         self.decoder: Any = None
-        self.rows = rows  # once begun, the row of each lane of the decoder; of a guided one two, side by side
+        self.rows = (
+            rows  # once begun, the row of each lane of the decoder; of a guided or contrasted one several, side by side
+        )
 
     def __len__(self) -> int:
         return len(dict.fromkeys(self.rows))
@@ -212,27 +217,32 @@ class _Group:
                 alike.setdefault(row.rules.allowed(), []).append(row)
         told: list[Token | Failed] = []
         for ranges, rows in alike.items():
-            logits_BV = self._logits(rows, [places[row] for row in rows], hidden_BH, ranges)
+            logits_BV, corrupted_BV = self._logits(rows, [places[row] for row in rows], hidden_BH, ranges)
             ids = self._head.ids(ranges)
             for row, row_V in zip(rows, logits_BV, strict=True):
                 told += _or_failed(row, _bar(row, row_V))
+            _contrast(rows, logits_BV, corrupted_BV)
             for row, choice, row_V in zip(rows, _picks(logits_BV, rows), logits_BV, strict=True):
                 told += _or_failed(row, _follow(row, choice, row_V, ids))
         return told
 
     @torch.inference_mode()
-    def _logits(self, rows: list[Row], places: list[int], hidden_BH: torch.Tensor, ranges: Ranges) -> Any:
-        """(rows, V) logits of the ids that may come next, on the CPU, guidance applied."""
+    def _logits(
+        self, rows: list[Row], places: list[int], hidden_BH: torch.Tensor, ranges: Ranges
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(rows, V) logits of the ids that may come next, on the CPU, guidance applied; and of those rows that are
+        chosen with contrast, the logits with corrupted media.
+        """
         guided = [number for number, row in enumerate(rows) if row.guided]
-        wanted = [*places, *(places[number] + 1 for number in guided)]
+        last = [place + len(row.turn.prompts) - 1 for place, row in zip(places, rows, strict=True) if row.contrasted]
+        wanted = [*places, *(places[number] + 1 for number in guided), *last]
         all_in_order = wanted == list(range(len(hidden_BH)))
         logits_BV = self._head.logits(hidden_BH if all_in_order else hidden_BH[wanted], ranges).cpu()
-        if not guided:
-            return logits_BV
-        with_BV, without_BV = logits_BV[: len(rows)], logits_BV[len(rows) :]
-        scale_B1 = torch.tensor([[rows[number].turn.sampling.guidance] for number in guided])
-        with_BV[guided] = without_BV + scale_B1 * (with_BV[guided] - without_BV)
-        return with_BV
+        with_BV, without_BV, corrupted_BV = logits_BV.split([len(rows), len(guided), len(last)])
+        if guided:
+            scale_B1 = torch.tensor([[rows[number].turn.sampling.guidance] for number in guided])
+            with_BV[guided] = without_BV + scale_B1 * (with_BV[guided] - without_BV)
+        return with_BV, corrupted_BV
 
 
 def _or_failed(row: Row, tokens: Iterator[Token]) -> list[Token | Failed]:
@@ -253,6 +263,15 @@ def _bar(row: Row, logits_V: torch.Tensor) -> Iterator[Token]:
         with torch.inference_mode():
             logits_V.masked_fill_(torch.from_numpy(barred_V), -torch.inf)
     yield from ()
+
+
+@torch.inference_mode()
+def _contrast(rows: list[Row], logits_BV: torch.Tensor, corrupted_BV: torch.Tensor) -> None:
+    """Apply contrast in place, to what is not barred."""
+    numbers = [number for number, row in enumerate(rows) if row.contrasted]
+    if numbers:
+        scale_B1 = torch.tensor([[rows[number].turn.sampling.contrast] for number in numbers])
+        logits_BV[numbers] = contrasted(logits_BV[numbers], corrupted_BV, scale_B1)
 
 
 def _follow(row: Row, choice: int, logits_V: torch.Tensor, ids: torch.Tensor) -> Iterator[Token]:

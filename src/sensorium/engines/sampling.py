@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 
 import torch
 
 from sensorium.types import InputError
+
+PLAUSIBLE = 0.1
+"""Least probability of what contrast may choose, as a share of the likeliest's; the paper's beta."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,8 @@ class Sampling:
         seed: of all that is drawn; whatever else is written at the same time changes nothing.
         guidance: scale of classifier-free guidance inside media spans, 1 for none
             (Ho and Salimans 2022, arXiv:2207.12598).
+        contrast: how much of what would be said of corrupted media is subtracted while text is written, 0 for none:
+            see `contrasted`.
         max_tokens: most ids written in one answer.
         logprobs: tell with every id its log-probability and those of this many of the likeliest; None for neither.
 
@@ -34,6 +40,7 @@ class Sampling:
     top_p: float = 1.0
     seed: int = 0
     guidance: float = 1.0
+    contrast: float = 0.0
     max_tokens: int = 512
     logprobs: int | None = None
 
@@ -42,6 +49,7 @@ class Sampling:
         _demand(self.top_k >= 0, "top_k", self.top_k, "0 (off) or more")
         _demand(0 < self.top_p <= 1, "top_p", self.top_p, "more than 0 and at most 1")
         _demand(self.guidance >= 0, "guidance", self.guidance, "0 or more; 1 means none")
+        _demand(self.contrast >= 0, "contrast", self.contrast, "0 (none) or more")
         _demand(self.max_tokens >= 1, "max_tokens", self.max_tokens, "1 or more")
 
     def generator(self) -> torch.Generator:
@@ -52,6 +60,21 @@ class Sampling:
 def _demand(fine: bool, name: str, value: float, wanted: str) -> None:
     if not fine:
         raise InputError(f"{name} is {value}, it must be {wanted}")
+
+
+def contrasted(logits_BV: torch.Tensor, corrupted_BV: torch.Tensor, scale_B1: torch.Tensor | float) -> torch.Tensor:
+    """Visual contrastive decoding (Leng et al. 2023, arXiv:2311.16922), for media of any kind.
+
+    What is likely with corrupted media, too, comes from habit; it is subtracted. Candidates that are not plausible
+    without that are ruled out, so that nothing odd is written since it is odder still without the medium.
+
+    Args:
+        logits_BV: with the media; -inf for what must not be chosen.
+        corrupted_BV: with corrupted ones.
+        scale_B1: `Sampling.contrast`.
+    """
+    plausible_BV = logits_BV >= logits_BV.amax(-1, keepdim=True) + log(PLAUSIBLE)
+    return ((1 + scale_B1) * logits_BV - scale_B1 * corrupted_BV).masked_fill(~plausible_BV, -torch.inf)
 
 
 def pick(

@@ -106,6 +106,8 @@ class Turn:
             answer is compared with.
         adapter: with the model's LoRA adapter, if it has one; without it, answers are the base model's own.
         attempts: how further answers to it are written.
+        corrupted: the prompt with its media corrupted, see `sensorium.engines.sampling.contrasted`; None where it has
+            none.
 
     Raises:
         InputError: an empty prompt.
@@ -117,15 +119,27 @@ class Turn:
     negative: Ids | None = None
     adapter: bool = True
     attempts: Attempts = Attempts()
+    corrupted: Ids | None = None
 
     def __post_init__(self) -> None:
-        if len(self.prompt) == 0 or (self.negative is not None and len(self.negative) == 0):
+        if any(one is not None and len(one) == 0 for one in (self.prompt, self.negative, self.corrupted)):
             raise InputError("the prompt of a turn is empty; it must hold at least one id")
 
     @property
     def guided(self) -> bool:
         """Whether its media are written with guidance, which needs a second row of a batch."""
         return self.negative is not None and self.sampling.guidance != 1
+
+    @property
+    def contrasted(self) -> bool:
+        """Whether its text is written with contrast, which needs one more row of a batch."""
+        return self.corrupted is not None and self.sampling.contrast > 0
+
+    @property
+    def prompts(self) -> list[Ids]:
+        """What is read for it: the prompt, that of guidance, that of contrast."""
+        beside = [self.negative if self.guided else None, self.corrupted if self.contrasted else None]
+        return [self.prompt, *(one for one in beside if one is not None)]
 
     def again(self, number: int) -> Turn:
         """Another answer to the same: its seed is higher by ``number``, its sampling that of further attempts.

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 
 from sensorium.engines import Attempts, Engine, Sampling, Scored, TorchEngine, Turn, generate
+from sensorium.engines.engine import ranked
+from sensorium.engines.sampling import contrasted
 from sensorium.generate.attempts import Plan, different, plan
 from sensorium.generate.best_of import best_of as choose_best
+from sensorium.generate.corruption import corrupted
 from sensorium.generate.tools import Tool, told_of
 from sensorium.modalities import named_by
 from sensorium.model import Model, context_of
@@ -26,6 +30,15 @@ whose shortest text takes more than a quarter of them gets four times as many as
 Content = str | Part | Sequence[str | Part] | Conversation
 FormLike = Form | Mapping[str, Any] | type | str
 Scorer = Callable[[Reply], float]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A prompt by which answers are scored; for contrast with corrupted media, too, if it has any."""
+
+    prompt: list[int]
+    adapter: bool
+    corrupted: list[int] | None
 
 
 class Assistant(Model):
@@ -137,9 +150,10 @@ class Assistant(Model):
         conversation = self.senses.encode(conversation if by_template else told_of(tools, conversation))
         prompt = self.stream.render(conversation, True, by_template).ids.tolist()
         blank = self.stream.render(without_request(conversation), True, by_template).ids.tolist()
+        worse = self._corrupted(conversation, by_template) if options.contrast else None
         options = replace(options, max_tokens=self.budget(prompt, min(options.max_tokens, most or options.max_tokens)))
         rules = self.grammar(want, options.max_tokens, form)
-        return Turn(prompt, rules, options, blank, self._about_media(conversation, want), attempts)
+        return Turn(prompt, rules, options, blank, self._about_media(conversation, want), attempts, worse)
 
     def grammar(self, want: Want = None, budget: int | None = None, form: Spelling | None = None) -> Grammar:
         """What may be written in one answer."""
@@ -151,14 +165,23 @@ class Assistant(Model):
         answers: Sequence[str],
         history: Sequence[Message] = (),
         adapter: bool | None = None,
+        contrast: float = 0.0,
     ) -> list[float]:
         """Log-probability (nats) of each text as the whole answer to ``content``, end of turn included.
 
         Args:
             adapter: with the model's adapter; by default, if there are media in the conversation.
+            contrast: scale of contrastive decoding (see `sensorium.engines.Sampling`) over whole answers: of each,
+                its log-probability plus ``contrast`` times what it loses when the media are corrupted; -inf for one
+                that is not plausible beside the likeliest. No log-probabilities any more, but ranks. Needs media.
         """
-        prompt, adapted = self._asked(content, history, adapter)
-        return self.engine.score(prompt, list(map(self._spelled, answers)), adapted)
+        asked = self._asked(content, history, adapter, contrast)
+        ids = list(map(self._spelled, answers))
+        scores = self.engine.score(asked.prompt, ids, asked.adapter)
+        if asked.corrupted is None or not ids:
+            return scores
+        worse = self.engine.score(asked.corrupted, ids, asked.adapter)
+        return contrasted(torch.tensor(scores), torch.tensor(worse), contrast).tolist()
 
     def rank(
         self,
@@ -167,19 +190,31 @@ class Assistant(Model):
         wanted: int = 5,
         history: Sequence[Message] = (),
         adapter: bool | None = None,
+        contrast: float = 0.0,
     ) -> list[Scored]:
         """The ``wanted`` likeliest of given answers, best first: as ranking all of `score`, for much less work.
 
         Returns:
-            positions in ``answers``, each with its log-probability in nats.
+            positions in ``answers``, each with its log-probability in nats, or with its score where there is contrast.
         """
-        prompt, adapted = self._asked(content, history, adapter)
-        return self.engine.best(prompt, list(map(self._spelled, answers)), wanted, adapted)
+        if contrast:
+            return ranked(self.score(content, answers, history, adapter, contrast), wanted)
+        asked = self._asked(content, history, adapter)
+        return self.engine.best(asked.prompt, list(map(self._spelled, answers)), wanted, asked.adapter)
 
-    def _asked(self, content: Content, history: Sequence[Message], adapter: bool | None) -> tuple[list[int], bool]:
+    def _asked(
+        self, content: Content, history: Sequence[Message], adapter: bool | None, contrast: float = 0.0
+    ) -> _Asked:
         conversation = self.senses.encode(_conversation(content, history))
         about = self._about_media(conversation, TEXT) if adapter is None else adapter
-        return self.stream.render(conversation, reply=True).ids.tolist(), about
+        worse = self._corrupted(conversation) if contrast else None
+        return _Asked(self.stream.render(conversation, reply=True).ids.tolist(), about, worse)
+
+    def _corrupted(self, conversation: Conversation, by_template: Sequence[Any] = ()) -> list[int] | None:
+        """The prompt of an encoded conversation with its media corrupted; None where it has none."""
+        if all(part.is_text for part in conversation.parts()):
+            return None
+        return self.stream.render(corrupted(conversation, self.senses), True, by_template).ids.tolist()
 
     @cached_property
     def _spelled(self) -> Callable[[str], list[int]]:
@@ -233,10 +268,11 @@ class Assistant(Model):
         return Sampling(**(own | sampling)), Attempts(**({} if "temperature" in sampling else further))
 
     def _own(self, modality: str) -> dict[str, Any]:
-        """What the model says of a modality, but for guidance where the engine does not offer it."""
+        """What the model says of a modality, but for guidance and contrast where the engine does not offer them."""
         own = dict(self.sampling.get(modality, {}))
         if not getattr(self.engine, "guides", True):
             own.pop("guidance", None)
+            own.pop("contrast", None)
         return own
 
     def _about_media(self, conversation: Conversation, want: Want) -> bool:

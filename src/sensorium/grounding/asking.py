@@ -169,7 +169,7 @@ class Asking:
             return get_model(f"openai-api/endpoint/{spec.model}", base_url=spec.url, api_key=key_of(spec))
         if spec.model.startswith("inspect:"):
             return get_model(spec.model.removeprefix("inspect:"))
-        return get_model(f"sensorium/{spec.model}", engine=spec.engine)
+        return get_model(f"sensorium/{spec.model}", engine=spec.engine, contrast=spec.contrast)
 
     @contextmanager
     def _environment(self) -> Any:

@@ -11,7 +11,7 @@ from sensorium.grounding.asking import Asking
 from sensorium.grounding.chair import Chair, synonyms_of
 from sensorium.grounding.question import Question, TaskName, read_questions, sampled
 from sensorium.grounding.report import Report
-from sensorium.grounding.specs import ModelSpec, distinct, read_specs, spec_of
+from sensorium.grounding.specs import ModelSpec, distinct, read_specs, spec_of, with_contrast
 from sensorium.grounding.views import CONTROLS, CURVE, View
 from sensorium.types import InputError
 
@@ -27,6 +27,7 @@ class Evaluation:
     controls, curve: further conditions for every model but scripts.
     synonyms: file with a table of them, for captions.
     seed: of the choice of questions.
+    contrast: models in this process are also asked with this much of it, see `sensorium.engines.Sampling`.
     """
 
     questions: Path
@@ -39,6 +40,7 @@ class Evaluation:
     curve: bool = False
     synonyms: Path | None = None
     seed: int = 0
+    contrast: float = 0.0
 
     def run(self, command: str = "", say: Callable[[str], None] = print) -> Path:
         """The path of the page.
@@ -46,7 +48,8 @@ class Evaluation:
         Raises:
             InputError: files are missing or wrong, an endpoint cannot be reached, a model answers nothing.
         """
-        specs = distinct([*map(spec_of, self.models), *(read_specs(self.file) if self.file else [])])
+        named = [*map(spec_of, self.models), *(read_specs(self.file) if self.file else [])]
+        specs = distinct([*named, *with_contrast(named, self.contrast)])
         asking = self.asking(say)
         asked = asking.all(specs, self.views)
         return Report.of(asking, asked, command).save(self.out)

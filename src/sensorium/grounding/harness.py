@@ -68,6 +68,8 @@ def ask(known: dict[str, Question], folder: Path, view: View) -> Any:
             about = {"question": question.id, "options": list(options or offered(question)), "task": question.task}
             about |= {"replaced": view.share} if tokens and view.kind == "dropped" else {}
             about |= {"frame": list(question.frame)} if question.frame else {}
+            contrast = getattr(model.api, "contrast", 0.0)
+            about |= {"contrast": contrast} if contrast else {}  # answers with it and without are cached apart
             message = ChatMessageUser(content=[*shown, words], metadata=about)
             output = await model.generate([message], config=config, cache=CACHE)
             answers.append(output.completion)

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
-from zlib import crc32
 
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, ModelUsage, modelapi
 
 from sensorium.engines import make_engine
 from sensorium.generate import Assistant
+from sensorium.generate.corruption import corrupted
 from sensorium.grounding.media import part_of
 from sensorium.grounding.scripts import SCRIPTS, Script
-from sensorium.grounding.views import replaced
 from sensorium.modalities.boxes import PLACES
 from sensorium.modalities.lists import in_frame
 from sensorium.types import TEXT, Conversation, InputError, Message, Part
@@ -34,15 +32,17 @@ class InProcess(ModelAPI):
     Args:
         model_name: a model in the box, a folder or a Hub id.
         engine: see `sensorium.engines.make_engine`.
+        contrast: see `sensorium.engines.Sampling`.
     """
 
     ranks = True
     replaces_tokens = True
 
     def __init__(self, model_name: str, base_url: str | None = None, api_key: str | None = None,
-                 config: GenerateConfig = NOTHING_SAID, engine: str = "torch", **more: Any) -> None:  # fmt: skip
+                 config: GenerateConfig = NOTHING_SAID, engine: str = "torch", contrast: float = 0.0,
+                 **more: Any) -> None:  # fmt: skip
         super().__init__(model_name, base_url, api_key, [], config)
-        self._engine = engine
+        self._engine, self.contrast = engine, float(contrast)
 
     @cached_property
     def assistant(self) -> Any:
@@ -61,17 +61,20 @@ class InProcess(ModelAPI):
         return await asyncio.to_thread(self._answer, input, about, config)
 
     def _answer(self, input: list[ChatMessage], about: Mapping[str, Any], config: GenerateConfig) -> ModelOutput:
-        talk = self._replaced(conversation(input), float(about.get("replaced", 0.0)))
-        count = len(self.assistant.stream.render(self.assistant.senses.encode(talk), True).ids)
+        senses, share = self.assistant.senses, float(about.get("replaced", 0.0))
+        talk = senses.encode(conversation(input))
+        talk = corrupted(talk, senses, share) if share else talk
+        count = len(self.assistant.stream.render(talk, True).ids)
         options = about.get("options") or []
         if options:
-            (best,) = self.assistant.rank(talk, options, 1, adapter=True)
+            (best,) = self.assistant.rank(talk, options, 1, adapter=True, contrast=self.contrast)
             said, written = options[best.index], 1
         elif about.get("task") == "locate" and about.get("frame") and self.writes_boxes:
             reply = self.assistant.chat(talk, want=BOXES, temperature=0)
             said, written = _told(reply.parts, about["frame"]), len(reply.ids)
         else:
-            reply = self.assistant.chat(talk, want=TEXT, temperature=0, max_tokens=config.max_tokens or 64)
+            most = config.max_tokens or 64
+            reply = self.assistant.chat(talk, want=TEXT, temperature=0, max_tokens=most, contrast=self.contrast)
             said, written = reply.text.strip(), len(reply.ids)
         output = ModelOutput.from_content(self.model_name, said)
         output.usage = ModelUsage(input_tokens=count, output_tokens=written, total_tokens=count + written)
@@ -81,25 +84,6 @@ class InProcess(ModelAPI):
     def writes_boxes(self) -> bool:
         """Whether it answers with boxes of its own where something is to be located."""
         return any(layout.facts.modality == BOXES for layout in self.assistant.vocabulary.writers())
-
-    def _replaced(self, talk: Conversation, share: float) -> Conversation:
-        """The conversation with a share of its media's codes drawn anew."""
-        if not share:
-            return talk
-        encoded = self.assistant.senses.encode(talk)
-        messages = [
-            replace(one, parts=tuple(self._other(part, share) for part in one.parts)) for one in encoded.messages
-        ]
-        return Conversation(tuple(messages))
-
-    def _other(self, part: Part, share: float) -> Part:
-        if part.is_text or part.codes is None or part.codec is None:
-            return part
-        layout = self.assistant.senses.layout_for(part.modality, "user")
-        header, frames_FB = layout.split(part.codes)
-        changed = replaced(frames_FB, share, layout.sizes[len(header) :], crc32(part.codes.tobytes()))
-        codes = layout.join(header, changed)
-        return Part(part.modality, None, codes, part.codec)
 
 
 def _told(parts: Iterable[Part], frame: Sequence[float]) -> str:

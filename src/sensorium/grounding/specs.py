@@ -16,6 +16,7 @@ from sensorium.grounding.scripts import SCRIPTS
 from sensorium.types import InputError
 
 WAIT_S = 20.0
+MOST_CONTRAST = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class ModelSpec:
         key_variable: environment variable with the endpoint's key.
         questions: file that the script ``n-gram`` has learned from.
         engine: that a model in this process writes with.
+        contrast: that a model in this process answers with, see `sensorium.engines.Sampling`.
         blind: it takes text alone, so it is asked without the media.
         parallel: requests at a time.
     """
@@ -40,6 +42,7 @@ class ModelSpec:
     key_variable: NAME = ""
     questions: str = ""
     engine: NAME = "torch"
+    contrast: Annotated[float, Range(0, MOST_CONTRAST)] = 0.0
     blind: bool = False
     parallel: Annotated[int, Range(1, 256)] = 4
 
@@ -50,6 +53,11 @@ class ModelSpec:
     @property
     def is_endpoint(self) -> bool:
         return bool(self.url)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a model of ours in this process."""
+        return not self.is_endpoint and not self.model.startswith(("script:", "inspect:"))
 
 
 def spec_of(said: str) -> ModelSpec:
@@ -80,6 +88,14 @@ def read_specs(path: Path) -> list[ModelSpec]:
     with told(f"{path} is no list of models"):
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
         return checked(said, list[ModelSpec], "it")
+
+
+def with_contrast(specs: Sequence[ModelSpec], contrast: float) -> list[ModelSpec]:
+    """The models of ours once more, with contrast; none where it is 0."""
+    if not 0 <= contrast <= MOST_CONTRAST:
+        raise InputError(f"contrast is {contrast:g}, it must be from 0 (none) to {MOST_CONTRAST}")
+    ours = [one for one in specs if one.is_ours and not one.blind and not one.contrast and contrast]
+    return [replace(one, name=f"{one.name}, contrast {contrast:g}", contrast=contrast) for one in ours]
 
 
 def distinct(specs: Sequence[ModelSpec]) -> list[ModelSpec]:

@@ -69,12 +69,3 @@ def patched(array: np.ndarray, share: float, seed: int) -> np.ndarray:
     mask = chosen.reshape(cells)[np.ix_(*places)]
     mean = array.reshape(-1, array.shape[-1]).mean(0) if array.ndim > 1 else array.mean()
     return np.where(mask[..., None] if array.ndim > 1 else mask, mean.astype(array.dtype), array)
-
-
-def replaced(codes_FB: np.ndarray, share: float, sizes: Sequence[int], seed: int) -> np.ndarray:
-    """Codes of frames F by codebooks B of which a share is drawn anew, each from its own codebook; the rest stay."""
-    rng = np.random.default_rng(seed)
-    chosen = rng.permutation(codes_FB.size)[: round(share * codes_FB.size)]
-    changed = codes_FB.copy()
-    changed.flat[chosen] = rng.integers(0, np.broadcast_to(sizes, codes_FB.shape).flat[chosen])
-    return changed

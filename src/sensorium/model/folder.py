@@ -55,6 +55,7 @@ class Written:
     top_k: Count | None = None
     top_p: Share | None = None
     guidance: Scale | None = None
+    contrast: Scale | None = None
     max_tokens: Annotated[int, Range(1, 2**20)] | None = None
     seed: Annotated[int, Range(0, 2**53)] | None = None
     attempts: Attempts | None = None

@@ -34,6 +34,9 @@ Seed = Annotated[int | None, Field(ge=-LARGEST_SEED, le=LARGEST_SEED, descriptio
 Guidance = Annotated[
     float | None, Field(ge=0, le=100, description="Above 1, media keep closer to the request; 1 for none.")
 ]
+Contrast = Annotated[
+    float | None, Field(ge=0, le=100, description="Above 0, what is said of media keeps closer to them; 0 for none.")
+]
 RequestRole = Literal["system", "developer", "user", "assistant", "tool"]
 AttemptNumber = Annotated[
     int, Field(ge=0, le=1_000_000, description="Attempts at the same before this one; further ones vary more.")
@@ -118,6 +121,7 @@ class Asked(BaseModel):
     top_p: TopP = None
     top_k: TopK = None
     guidance: Guidance = None
+    contrast: Contrast = None
     seed: Seed = None
     attempt: AttemptNumber = 0
 
@@ -137,7 +141,7 @@ class Asked(BaseModel):
 
     def sampling(self) -> dict[str, Any]:
         """The fields of `sensorium.engines.Sampling` that were given."""
-        names = ("temperature", "top_p", "top_k", "guidance", "seed", "max_tokens")
+        names = ("temperature", "top_p", "top_k", "guidance", "contrast", "seed", "max_tokens")
         return {name: value for name in names if (value := getattr(self, name, None)) is not None}
 
 

@@ -14,7 +14,7 @@ FEW = 2
 
 def lanes_of(turn: Turn) -> int:
     """Rows of a decoder that a turn takes."""
-    return 2 if turn.guided else 1
+    return len(turn.prompts)
 
 
 class ClientBatch:

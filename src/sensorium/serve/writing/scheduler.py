@@ -64,8 +64,8 @@ class Scheduler:
 
     Args:
         engine: only its scheduler's thread runs it.
-        max_batch: turns written at the same time; one that is guided counts twice. While they are, clients that come
-            have a few more, together as many again at most.
+        max_batch: turns written at the same time; one that is guided or contrasted counts twice. While they are,
+            clients that come have a few more, together as many again at most.
         max_queue: turns that may wait.
         request_s: for the message when an order's time is over.
         shared: with other threads that work for the same clients.

@@ -1,0 +1,43 @@
+"""Media with a share of their codes drawn anew: what a model says of them it says without having looked well.
+
+Visual contrastive decoding (Leng et al. 2023, arXiv:2311.16922) subtracts that; the curve of an evaluation shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from zlib import crc32
+
+import numpy as np
+
+from sensorium.senses import Senses
+from sensorium.types import Conversation, Part, Role
+
+CORRUPTED = 0.75
+"""Share of a medium's codes that are drawn anew for contrast; the paper's noise, too, leaves a trace of the picture."""
+
+
+def corrupted(conversation: Conversation, senses: Senses, share: float = CORRUPTED) -> Conversation:
+    """The encoded conversation with that share of the codes of its media drawn anew; the same every time."""
+
+    def other(part: Part, role: Role) -> Part:
+        if part.is_text or part.codes is None or part.codec is None:
+            return part
+        layout = senses.layout_for(part.modality, role)
+        header, frames_FB = layout.split(part.codes)
+        changed = redrawn(frames_FB, share, layout.sizes[len(header) :], crc32(part.codes.tobytes()))
+        return Part(part.modality, None, layout.join(header, changed), part.codec)
+
+    return Conversation(
+        tuple(replace(one, parts=tuple(other(part, one.role) for part in one.parts)) for one in conversation.messages)
+    )
+
+
+def redrawn(codes_FB: np.ndarray, share: float, sizes: Sequence[int], seed: int) -> np.ndarray:
+    """Codes of frames F by codebooks B of which a share is drawn anew, each from its own codebook; the rest stay."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(codes_FB.size)[: round(share * codes_FB.size)]
+    changed = codes_FB.copy()
+    changed.flat[chosen] = rng.integers(0, np.broadcast_to(sizes, codes_FB.shape).flat[chosen])
+    return changed
