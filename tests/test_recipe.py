@@ -172,6 +172,7 @@ def test_codes_take_the_place_of_numbers():
     assert any(np.array_equal(read.codes, view[3] > 0) for view in made.views.values_VND)
     assert (read.codec, words.data, written.codec) == ("ear", "What is this?", "voice")
     assert np.array_equal(written.codes, made.written[2].ravel())
+    assert read.data is None and written.data is None, "a number is no medium: shards would try to open it"
     assert np.array_equal(made.views.plain[3], made.views.values_VND[0, 3] > 0)
 
 

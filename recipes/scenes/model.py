@@ -136,7 +136,7 @@ SCENES = Plan(
     name="scenes",
     folder=str(HOME),
     stages=[
-        Stage(start="nano", shares=SHARES, minutes=55, conversations=60_000, note="Scenes beside what nano knew."),
+        Stage(start="nano", shares=SHARES, minutes=45, conversations=60_000, note="Scenes beside what nano knew."),
     ],
     grown=grown,
     conversations=mixture,

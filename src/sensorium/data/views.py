@@ -68,7 +68,10 @@ class Numbered:
     written: Sequence[np.ndarray] | np.ndarray = ()
 
     def fill(self, conversation: Conversation, random: Random) -> Conversation:
-        """The conversation with codes in place of numbers: written ones in answers, one look's everywhere else."""
+        """The conversation with codes in place of numbers: written ones in answers, one look's everywhere else.
+
+        The numbers are gone: nobody else knows what they stand for.
+        """
         return Conversation(tuple(self._fill_message(message, random) for message in conversation.messages))
 
     def _fill_message(self, message: Message, random: Random) -> Message:
@@ -78,8 +81,8 @@ class Numbered:
         if part.is_text:
             return part
         if role == "assistant":
-            return part.with_codes(np.asarray(self.written[part.data], np.int64).ravel(), self.codec)
-        return part.with_codes(self.views.read(part.data, random), self.views.codec)
+            return Part(part.modality, None, np.asarray(self.written[part.data], np.int64).ravel(), self.codec)
+        return Part(part.modality, None, self.views.read(part.data, random), self.views.codec)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The `joined` family: two codecs that read the same medium, one after the other.
 
 What the first makes of the whole stands in the header, then come the codes of the second: a picture is told by a few
-codes of what it shows, and then by codes of what lies where. The ids of the first keep their order, so that a model that
-knows it goes on from the rows it has. The medium cannot be had back; the codec only reads.
+codes of what it shows, and then by codes of what lies where. The ids of the first keep their order, so that a model
+that knows it goes on from the rows it has. The medium cannot be had back; the codec only reads.
 """
 
 from __future__ import annotations

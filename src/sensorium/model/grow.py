@@ -62,8 +62,8 @@ class Grown(HasSenses, nn.Module):
     def start_at(self, rows: tuple[Tensor, Tensor]) -> None:
         """Begin at the rows (N, H) of an earlier training, for input and for output, in the order of their ids.
 
-        There may be fewer of them than ids: codecs that came later, and codes that a codec did not have then, keep their
-        own start.
+        There may be fewer of them than ids: codecs that came later, and codes that a codec did not have then, keep
+        their own start.
         """
         for side, known_NH in zip((self.embedding, self.head), rows, strict=True):
             if len(known_NH):
