@@ -10,6 +10,7 @@ import pytest
 from serving import Greys, tiny_assistant
 
 from sensorium.engines import Attempts, Sampling, Scored, Turn
+from sensorium.families.uniform import UniformCodec
 from sensorium.generate import Assistant, different, plan
 from sensorium.generate.corruption import CORRUPTED, corrupted
 from sensorium.types import Conversation, InputError, Part, Signal, as_message
@@ -48,6 +49,16 @@ def test_contrast_of_scores_is_that_of_two_prompts(model):
     best = model.rank(talk, ANSWERS, 1, contrast=1.5)[0]
     assert best.score == pytest.approx(max(expected), abs=1e-3)
     assert model.score("what?", ANSWERS, contrast=1.5) == model.score("what?", ANSWERS), "there is nothing to corrupt"
+
+
+def test_nothing_of_a_medium_is_left_when_all_its_codes_are_drawn_anew():
+    senses = tiny_assistant(codecs=[UniformCodec(1, bins=64, name="series", modality="series")]).senses
+    talk = senses.encode(Conversation((as_message("user", [Part("series", np.linspace(-5, 90, 40))]),)))
+    (before,), (after,) = talk.parts(), corrupted(talk, senses, 1.0).parts()
+    head = senses.codec("series").layout.header_codes
+    assert head and (before.codes[:head] != after.codes[:head]).any(), "what stands in the header tells of it, too"
+    assert (before.codes != after.codes).mean() > 0.8
+    senses.codec("series").layout.check(after.codes)
 
 
 def test_contrast_reads_the_medium_with_other_codes(model):

@@ -26,18 +26,19 @@ def corrupted(conversation: Conversation, senses: Senses, share: float = CORRUPT
             return part
         layout = senses.layout_for(part.modality, role)
         header, frames_FB = layout.split(part.codes)
-        changed = redrawn(frames_FB, share, layout.sizes[len(header) :], crc32(part.codes.tobytes()))
-        return Part(part.modality, None, layout.join(header, changed), part.codec)
+        sizes = (*layout.sizes[: len(header)], *layout.sizes[len(header) :] * len(frames_FB))
+        codes = np.concatenate([header, frames_FB.reshape(-1)])
+        return Part(part.modality, None, redrawn(codes, share, sizes, crc32(part.codes.tobytes())), part.codec)
 
     return Conversation(
         tuple(replace(one, parts=tuple(other(part, one.role) for part in one.parts)) for one in conversation.messages)
     )
 
 
-def redrawn(codes_FB: np.ndarray, share: float, sizes: Sequence[int], seed: int) -> np.ndarray:
-    """Codes of frames F by codebooks B of which a share is drawn anew, each from its own codebook; the rest stay."""
+def redrawn(codes: np.ndarray, share: float, sizes: Sequence[int], seed: int) -> np.ndarray:
+    """Codes of which a share is drawn anew, each from its own codebook of such a size; the rest stay."""
     rng = np.random.default_rng(seed)
-    chosen = rng.permutation(codes_FB.size)[: round(share * codes_FB.size)]
-    changed = codes_FB.copy()
-    changed.flat[chosen] = rng.integers(0, np.broadcast_to(sizes, codes_FB.shape).flat[chosen])
+    chosen = rng.permutation(len(codes))[: round(share * len(codes))]
+    changed = codes.copy()
+    changed[chosen] = rng.integers(0, np.asarray(sizes)[chosen])
     return changed
