@@ -209,6 +209,10 @@ class Gallery:
 
     def nearest(self, shown: Sequence[Picture], k: int = 5) -> list[list[str]]:
         """The ``k`` different names of emoji whose training drawings are nearest in pixels."""
+        return self.nearest_to(self.shown(shown), k)
+
+    def nearest_to(self, pixels: np.ndarray, k: int = 5) -> list[list[str]]:
+        """As `nearest`, of pictures (N, 64, 64, 3) uint8."""
         train = [picture for concept in self.concepts.emoji for picture in concept.plain]
-        asked, known = (self.shown(pictures) / np.float32(255) for pictures in (shown, train))
+        asked, known = (shown / np.float32(255) for shown in (pixels, self.shown(train)))
         return nearest(asked, known, [picture.label for picture in train], k)

@@ -14,9 +14,11 @@ from typing import Annotated, Any
 
 import numpy as np
 from recipes.pictograms import judge
+from recipes.pictograms.bits import bits_report
 from recipes.pictograms.concepts import Gallery, Picture
 from recipes.pictograms.drawing import Drawing, attempts_report, drawing_report
 from recipes.pictograms.phrases import category_words, phrase
+from recipes.pictograms.stamps import FirstOf, Stamp, load_stamps
 from recipes.pictograms.tasks import categorised, named
 from typer import Argument, Option
 
@@ -24,7 +26,7 @@ from sensorium.evaluate import Among, Results, Scorer, Task, Verdict, Written, p
 from sensorium.types import InputError, Part
 
 WHITE = np.full((64, 64, 3), 255, dtype=np.uint8)
-MEASURES = ["name", "say", "category", "draw", "attempts"]
+MEASURES = ["name", "say", "category", "draw", "stamps", "attempts", "bits"]
 
 
 def evaluate(
@@ -52,7 +54,7 @@ def evaluate(
         names=names, guidance=guidance, temperature=temperature, best_of=best_of, attempts=attempts, scorer=scorer,
         seed=seed, out=out,
     )  # fmt: skip
-    measure(sensorium.load(model, engine=engine), Gallery(), only or MEASURES[:4], pictures, asked).save(out)
+    measure(sensorium.load(model, engine=engine), Gallery(), only or MEASURES[:5], pictures, asked).save(out)
 
 
 def measure(model: Any, gallery: Gallery, only: Sequence[str], count: int, asked: Drawing) -> Results:
@@ -70,8 +72,12 @@ def measure(model: Any, gallery: Gallery, only: Sequence[str], count: int, asked
                 sorting(results, model, gallery, tested, where)
     if "draw" in only:
         drawing_report(results, model, judge.load(), gallery, asked)
+    if "stamps" in only:
+        stamps_report(results, model, gallery, load_stamps(gallery), asked.seed)
     if "attempts" in only:
         attempts_report(results, model, judge.load(), gallery, asked)
+    if "bits" in only:
+        bits_report(results, model, gallery, shown, asked.names, asked.seed)
     return results
 
 
@@ -95,6 +101,29 @@ def naming(results: Results, model: Any, gallery: Gallery, shown: Sequence[Pictu
     results.notes["misnamed"] = [
         {"picture": p.medium, "true": p.label, "said": verdict.said[:3]} for p, verdict in missed[:40]
     ]
+
+
+def stamps_report(results: Results, model: Any, gallery: Gallery, stamps: Sequence[Stamp], seed: int) -> None:
+    """Photos and clip art of a held-out source: those whose word is a name of an emoji, and all of them.
+
+    All are named among the names of emoji and their own words; either way also among 50 names by chance.
+    """
+    emoji = [phrase(concept.label) for concept in gallery.concepts.emoji]
+    every = list(dict.fromkeys([*emoji, *(phrase(one.word) for one in stamps)]))
+    known = [one for one in stamps if one.known]
+    for which, shown, names in (("whose word is known", known, emoji), ("all", stamps, every)):
+        talks = [named(Part("image", data=one.pixels), one.word) for one in shown]
+        task = Task(name=f"name, tuxpaint stamps, {which}", conversations=talks, scorer=Among(names))
+        seen = task.run(model, results)
+        near = gallery.nearest_to(np.stack([one.pixels for one in shown]))
+        against(task, seen, [list(map(phrase, said)) for said in near], model, results)
+        few = replace(task, name=f"{task.name}, first of 50", scorer=FirstOf(names, 50, seed))
+        few.run(model, results)
+        few.blind("no picture").run(model, results)
+        results.notes[f"{task.name}: names in the choice"] = len(names)
+    talks = [named(Part("image", data=one.pixels), one.word) for one in known]
+    free = "name written freely, tuxpaint stamps, whose word is known"
+    Task(name=free, conversations=talks, scorer=Written()).run(model, results)
 
 
 def sorting(results: Results, model: Any, gallery: Gallery, shown: Sequence[Picture], where: str) -> None:

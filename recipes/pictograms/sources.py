@@ -120,3 +120,10 @@ ICON_SOURCES = (
 )  # fmt: skip
 
 SOURCES = EMOJI_SOURCES + ICON_SOURCES
+"""What the table of pictures is made of."""
+
+STAMPS = Source(
+    style="tuxpaint", family="tuxpaint", package=Package(name="tuxpaint-stamps-default", registry="debian"),
+    kind="stamps", fit=True, **_by("GPL-2.0-or-later", "C", "the Tux Paint authors", "https://tuxpaint.org"),
+)  # fmt: skip
+"""Photos and clip art that are in no table: a held-out source."""

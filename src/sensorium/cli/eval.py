@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sensorium.cli import options
+
 app = typer.Typer(help="Ask models what they see, and compare them.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -103,3 +105,39 @@ def compare(
         }
         with atomic_file(out) as path:
             path.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+
+
+@app.command()
+def bits(
+    model: Annotated[str, typer.Argument(help="A model in the box, a folder, or a Hub id.")],
+    conversations: Annotated[Path, typer.Argument(help="Held-out conversations (JSONL).")],
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            help="Conversations that the baselines learn from; else each half of the held-out ones from the other."
+        ),
+    ] = None,
+    order: Annotated[int, typer.Option(min=2, help="Of the n-gram.")] = 4,
+    lstm: Annotated[float, typer.Option(min=0, help="Also train a small LSTM, for at most so many minutes.")] = 0.0,
+    asked: Annotated[bool, typer.Option(help="Also count what the user says and shows.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many held-out conversations.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for bits.md and bits.json.")] = None,
+    base: options.Base = None,
+) -> None:
+    """Tell whether a model knows more of media and words than an n-gram of the same ids: bits a token and a code.
+
+    Baselines are told which ids one is among, e.g. those of its codebook; the model is not."""
+    from itertools import islice
+
+    from sensorium.data import read_conversations
+    from sensorium.evaluate.bits import measure_bits
+
+    loaded = options.load(model, base)
+    held_out = islice(read_conversations(conversations), limit)
+    taught = read_conversations(train) if train else ()
+    results = measure_bits(
+        loaded, held_out, taught, order=order, minutes=lstm, asked=asked, say=lambda line: typer.echo(line, err=True)
+    )
+    typer.echo(results.to_markdown(), nl=False)
+    if out is not None:
+        results.save(out, "bits")

@@ -8,7 +8,7 @@ from functools import cached_property
 from random import Random
 from string import ascii_uppercase
 
-from sensorium.grounding.ngram import NGram
+from sensorium.evaluate.ngram import NGram
 from sensorium.grounding.question import Question, read_questions
 
 
@@ -92,12 +92,16 @@ class Reader(Script):
 
     @cached_property
     def _model(self) -> NGram:
-        return NGram(f"{one.text} {one.answer}" for one in self.known.values())
+        return NGram.of(words(f"{one.text} {one.answer}") for one in self.known.values())
 
     def answer(self, question: str, text: str, options: Sequence[str], seen: bool) -> str:
         if not options:
-            return self._model.continued(text)
-        return max(options, key=lambda option: self._model.log_prob(text, option))
+            return " ".join(self._model.continued(words(text)))
+        return max(options, key=lambda option: self._model.log_prob(words(text), words(option)))
+
+
+def words(text: str) -> list[str]:
+    return text.lower().replace("?", " ?").split()
 
 
 SCRIPTS: Mapping[str, Callable[[str], Script]] = {

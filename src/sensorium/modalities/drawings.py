@@ -79,7 +79,12 @@ def _ink(svg: str, width_px: int) -> Layer | None:
         png = resvg_py.svg_to_bytes(svg_string=svg, width=width_px, dpi=96, skip_system_fonts=True)
     except ValueError:
         return None
-    rgba = Image.open(io.BytesIO(bytes(png))).convert("RGBA")
+    return cut_out(Image.open(io.BytesIO(bytes(png))))
+
+
+def cut_out(picture: Image.Image) -> Layer | None:
+    """A picture with a transparent background, cut to its ink, or None when there is nothing to see."""
+    rgba = picture.convert("RGBA")
     box = rgba.getchannel("A").point(lambda alpha: 255 * (alpha > 8)).getbbox()
     if box is None:
         return None
