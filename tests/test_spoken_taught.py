@@ -87,6 +87,7 @@ def train(grown: Any, place: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.cell("audio in", "text out")
 def test_what_is_said_is_found_with_its_times(taught):
     found = sm.transcribe(sm.load(taught), Signal(talk(), float(RATE_HZ)))
     assert found.text.split() == list(SAID)
@@ -99,6 +100,7 @@ def test_what_is_said_is_found_with_its_times(taught):
         assert segment.end_s == pytest.approx(at_s - (len(array) / RATE_HZ - loud[1]) + 0.12, abs=0.05)
 
 
+@pytest.mark.cell("text in", "audio out")
 def test_what_is_spoken_is_heard_as_such(taught):
     model = sm.load(taught)
     heard = [sm.transcribe(model, sm.speak(model, word, seed=1, temperature=0.3).data).text for word in WORDS]

@@ -26,6 +26,8 @@ from sensorium.evaluate import Among, Results, Scorer, Task, Verdict, Written, p
 from sensorium.types import InputError, Part
 
 WHITE = np.full((64, 64, 3), 255, dtype=np.uint8)
+FEW = 50
+"""Names that a stamp's is looked for among."""
 MEASURES = ["name", "say", "category", "draw", "stamps", "attempts", "bits"]
 
 
@@ -106,7 +108,7 @@ def naming(results: Results, model: Any, gallery: Gallery, shown: Sequence[Pictu
 def stamps_report(results: Results, model: Any, gallery: Gallery, stamps: Sequence[Stamp], seed: int) -> None:
     """Photos and clip art of a held-out source: those whose word is a name of an emoji, and all of them.
 
-    All are named among the names of emoji and their own words; either way also among 50 names by chance.
+    All are named among the names of emoji and their own words; either way also among 50 of those names by chance.
     """
     emoji = [phrase(concept.label) for concept in gallery.concepts.emoji]
     every = list(dict.fromkeys([*emoji, *(phrase(one.word) for one in stamps)]))
@@ -114,16 +116,13 @@ def stamps_report(results: Results, model: Any, gallery: Gallery, stamps: Sequen
     for which, shown, names in (("whose word is known", known, emoji), ("all", stamps, every)):
         talks = [named(Part("image", data=one.pixels), one.word) for one in shown]
         task = Task(name=f"name, tuxpaint stamps, {which}", conversations=talks, scorer=Among(names))
-        seen = task.run(model, results)
+        task.run(model, results)
         near = gallery.nearest_to(np.stack([one.pixels for one in shown]))
-        against(task, seen, [list(map(phrase, said)) for said in near], model, results)
-        few = replace(task, name=f"{task.name}, first of 50", scorer=FirstOf(names, 50, seed))
+        task.compare("nearest neighbour on pixels", [list(map(phrase, said)) for said in near], results)
+        task.blind("no picture").run(model, results)
+        few = replace(task, name=f"{task.name}, first of {FEW}", scorer=FirstOf(names, FEW, seed))
         few.run(model, results)
-        few.blind("no picture").run(model, results)
         results.notes[f"{task.name}: names in the choice"] = len(names)
-    talks = [named(Part("image", data=one.pixels), one.word) for one in known]
-    free = "name written freely, tuxpaint stamps, whose word is known"
-    Task(name=free, conversations=talks, scorer=Written()).run(model, results)
 
 
 def sorting(results: Results, model: Any, gallery: Gallery, shown: Sequence[Picture], where: str) -> None:

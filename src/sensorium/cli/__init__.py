@@ -17,6 +17,7 @@ from sensorium.cli import (
     eval,
     export,
     generate,
+    senses,
     serve,
     show,
     speak,
@@ -74,6 +75,7 @@ app.command("export")(export.export)
 app.command("encode")(encode.encode)
 app.command("serve")(serve.serve)
 app.command("codecs")(codecs.codecs)
+app.command("senses")(senses.senses)
 app.command("show")(show.show)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")

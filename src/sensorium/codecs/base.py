@@ -56,11 +56,15 @@ class Codec(ABC):
     Attributes:
         family: name of the entry point of the class, written into ``codec.json``.
         facts: see `Facts`.
+        suits: modalities whose media the family takes; none where it does not say.
+        uses: what codecs of the family can do, ``"read"``, ``"write"`` or both.
         effort: names in `config` that tell how hard to look for codes but leave what codes mean as it is. They may be
             changed in a codec's folder; the fingerprint does not count them.
     """
 
     family: ClassVar[str]
+    suits: ClassVar[tuple[str, ...]] = ()
+    uses: ClassVar[tuple[str, ...]] = ("read", "write")
     effort: ClassVar[frozenset[str]] = frozenset()
     facts: Facts
 

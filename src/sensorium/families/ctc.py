@@ -123,6 +123,8 @@ class CtcCodec(NetCodec):
     """
 
     family: ClassVar[str] = "ctc"
+    suits: ClassVar[tuple[str, ...]] = ("audio",)
+    uses: ClassVar[tuple[str, ...]] = ("read",)
     config_class = CtcConfig
 
     def __init__(self, config: CtcConfig, net: CtcNet | None = None) -> None:

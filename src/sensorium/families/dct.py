@@ -40,6 +40,7 @@ class DCTCodec(RowsCodec):
     """
 
     family: ClassVar[str] = "dct"
+    suits: ClassVar[tuple[str, ...]] = ("series", "actions")
 
     def __init__(
         self,

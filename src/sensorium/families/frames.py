@@ -42,6 +42,8 @@ class FramesCodec(Codec):
     """
 
     family: ClassVar[str] = "frames"
+    suits: ClassVar[tuple[str, ...]] = ("video",)
+    uses: ClassVar[tuple[str, ...]] = ("read",)
 
     def __init__(
         self,

@@ -153,6 +153,7 @@ class FSQCodec(NetCodec):
     """
 
     family: ClassVar[str] = "fsq"
+    suits: ClassVar[tuple[str, ...]] = ("image", "audio", "video", "series")
     effort: ClassVar[frozenset[str]] = frozenset({"refine_steps"})
     config_class = FSQConfig
 

@@ -39,6 +39,8 @@ class KernelsCodec(Codec):
     """
 
     family: ClassVar[str] = "kernels"
+    suits: ClassVar[tuple[str, ...]] = ("series",)
+    uses: ClassVar[tuple[str, ...]] = ("read",)
 
     def __init__(
         self, mean_D: np.ndarray, weights_DP: np.ndarray, name: NAME = "series-read", modality: NAME = "series"

@@ -36,6 +36,7 @@ class KMeansCodec(Codec):
     """
 
     family: ClassVar[str] = "kmeans"
+    suits: ClassVar[tuple[str, ...]] = ("image", "audio", "video", "series")
 
     def __init__(
         self,

@@ -131,6 +131,7 @@ class MelCodec(NetCodec):
     """
 
     family: ClassVar[str] = "mel"
+    suits: ClassVar[tuple[str, ...]] = ("audio",)
     effort: ClassVar[frozenset[str]] = frozenset({"voice"})
     config_class = MelConfig
 

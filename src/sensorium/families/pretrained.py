@@ -46,6 +46,7 @@ class PretrainedCodec(Codec):
     """
 
     family: ClassVar[str] = "pretrained"
+    suits: ClassVar[tuple[str, ...]] = ("image", "audio")
 
     def __init__(self, vq: Any, name: NAME | None = None, modality: NAME | None = None, **settings: Any):
         self.kind = vq.config.model_type

@@ -198,6 +198,8 @@ class SemanticCodec(NetCodec):
     """
 
     family: ClassVar[str] = "semantic"
+    suits: ClassVar[tuple[str, ...]] = ("image", "audio", "video", "series")
+    uses: ClassVar[tuple[str, ...]] = ("read",)
     config_class = SemanticConfig
 
     def __init__(self, config: SemanticConfig, net: SemanticNet | None = None) -> None:

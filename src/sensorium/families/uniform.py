@@ -36,6 +36,7 @@ class UniformCodec(RowsCodec):
     """
 
     family: ClassVar[str] = "uniform"
+    suits: ClassVar[tuple[str, ...]] = ("series", "boxes", "actions")
 
     def __init__(
         self,

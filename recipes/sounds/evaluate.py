@@ -1,0 +1,148 @@
+"""What codes tell of sounds that are no speech: kinds from a few examples, and what lies near to what.
+
+``python -m recipes sounds evaluate --out FOLDER``. No labels are learned from: a `kmeans` codec over log-mel spectra is
+trained on the other sounds alone, and a kind is the mean of a few examples (prototypes, Snell et al. 2017,
+arXiv:1703.05175). Takes of one thing never explain each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from recipes.sounds.samples import Sound, folder, log_mel, read_sounds, told
+from typer import Option
+
+from sensorium import plugins
+from sensorium.codecs import Codec, Media
+from sensorium.evaluate import Results, rate
+from sensorium.families.features import FEATURES
+from sensorium.learning.learn import learn_codec
+
+FEATURE = "log-mel"
+FOLDS = 3
+SHOTS = (1, 2, 4)
+NEAREST = 5
+
+
+def evaluate(
+    out: Annotated[Path, Option(help="Folder for the report.")],
+    codes: Annotated[int, Option(help="Of the codec, each 20 ms of sound.")] = 128,
+    draws: Annotated[int, Option(help="How often examples are drawn.")] = 100,
+    seed: int = 0,
+) -> None:
+    """Measure naming from few examples and retrieval, from codes and from the spectra that they are made of."""
+    sounds = read_sounds(folder(), fewest=max(SHOTS) + 1)
+    measure(sounds, codes, draws, seed).save(out, "sounds")
+
+
+@dataclass(frozen=True)
+class View:
+    """Sounds as points.
+
+    Args:
+        points: (sounds, D).
+        asked: places of the sounds that are asked about; whoever made the points has not heard these.
+    """
+
+    points: np.ndarray
+    asked: Sequence[int]
+
+
+def measure(sounds: Sequence[Sound], codes: int, draws: int, seed: int) -> Results:
+    """The rows, see `evaluate`."""
+    kinds, groups = [one.kind for one in sounds], [one.group for one in sounds]
+    results = Results(notes={"sounds": len(sounds), "codes": codes, "draws": draws, "seed": seed})
+    results.notes["kinds"] = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+    plain = [View(told([log_mel(one.signal) for one in sounds]), range(len(sounds)))]
+    coded = views_of_codes(sounds, codes, seed)
+    mixed = np.random.default_rng(seed).permutation(kinds).tolist()
+    for condition, views, said in (
+        ("codes", coded, kinds), ("spectra, not coded", plain, kinds), ("codes, kinds shuffled", coded, mixed),
+    ):  # fmt: skip
+        for shots in SHOTS:
+            right, which = few_shot(views, said, groups, shots, draws, seed)
+            results.add(
+                f"kind, {shots} of each heard, chance {100 / len(set(kinds)):.1f} %", condition, rate(right, which)
+            )
+        found, chance = precision(views, said, groups)
+        results.add(f"precision at {NEAREST}, chance {100 * chance:.1f} %", condition, rate(found, range(len(found))))
+    return results
+
+
+def views_of_codes(sounds: Sequence[Sound], codes: int, seed: int) -> list[View]:
+    """For each fold of groups the sounds as a codec tells them that has heard only those of the other folds."""
+    plugins.register(FEATURES, FEATURE, log_mel)
+    names = sorted({one.group for one in sounds})
+    fold = dict(zip(names, np.random.default_rng(seed).permutation(len(names)) % FOLDS, strict=True))
+    found = []
+    for number in range(FOLDS):
+        heard = Media.of([one.signal for one in sounds if fold[one.group] != number])
+        codec = learn_codec(
+            "kmeans", heard, minutes=1, codes=codes, modality="audio", name="sounds", use="read", of=FEATURE,
+            say=lambda line: None,
+        )  # fmt: skip
+        asked = [place for place, one in enumerate(sounds) if fold[one.group] == number]
+        found.append(View(told_by_codes(codec, sounds), asked))
+    return found
+
+
+def told_by_codes(codec: Codec, sounds: Sequence[Sound]) -> np.ndarray:
+    """(sounds, 2 D): mean and deviation over time of what each code stands for."""
+    rows_KD = codec.features(0)
+    assert rows_KD is not None
+    return told([rows_KD[codes] for codes in codec.encode([one.signal for one in sounds])])
+
+
+def few_shot(
+    views: Sequence[View], kinds: Sequence[str], groups: Sequence[str], shots: int, draws: int, seed: int
+) -> tuple[list[float], list[int]]:
+    """Whether the nearest prototype is right, and of which sound that is, draw after draw.
+
+    Args:
+        kinds, groups: of every sound; the examples of a kind are of different groups, and none is of the group asked.
+    """
+    right, which = [], []
+    names = sorted(set(kinds))
+    for draw in range(draws):
+        rng = np.random.default_rng([seed, draw])
+        chosen = [_examples(rng.permutation(len(kinds)).tolist(), kinds, groups, kind, shots) for kind in names]
+        heard = {groups[place] for places in chosen for place in places}
+        for view in views:
+            means_PD = np.stack([view.points[places].mean(0) for places in chosen])
+            for place in view.asked:
+                if groups[place] not in heard:
+                    best = int(likeness(view.points[place], means_PD).argmax())
+                    right.append(float(names[best] == kinds[place]))
+                    which.append(place)
+    return right, which
+
+
+def _examples(order: Sequence[int], kinds: Sequence[str], groups: Sequence[str], kind: str, shots: int) -> list[int]:
+    """The first sounds of a kind in an order, one of a group."""
+    by_group: dict[str, int] = {}
+    for place in order:
+        if kinds[place] == kind:
+            by_group.setdefault(groups[place], place)
+    return list(by_group.values())[:shots]
+
+
+def precision(views: Sequence[View], kinds: Sequence[str], groups: Sequence[str]) -> tuple[list[float], float]:
+    """For every sound the share of its nearest, other groups' ones, that are of its kind; and what chance gives."""
+    found, chance = [], []
+    for view in views:
+        for place in view.asked:
+            others = [other for other in range(len(kinds)) if groups[other] != groups[place]]
+            order = np.argsort(-likeness(view.points[place], view.points[others]), kind="stable")[:NEAREST]
+            found.append(float(np.mean([kinds[others[one]] == kinds[place] for one in order])))
+            chance.append(float(np.mean([kinds[other] == kinds[place] for other in others])))
+    return found, float(np.mean(chance))
+
+
+def likeness(point_D: np.ndarray, others_ND: np.ndarray) -> np.ndarray:
+    """(N,) cosines."""
+    sizes_N = np.linalg.norm(others_ND, axis=1) * np.linalg.norm(point_D)
+    return others_ND @ point_D / np.maximum(sizes_N, 1e-9)
