@@ -14,6 +14,7 @@ from recipes.scenes.atlas import Atlas
 from recipes.scenes.drawings import STYLES, have_drawings, load_drawings
 from recipes.scenes.episodes import MOVING, STILL, Episode, Making, episode
 from recipes.scenes.folder import claim, write_text
+from recipes.scenes.variants import VariantWriting
 
 from sensorium.data.conversations import write_conversations
 from sensorium.data.facts import write_facts
@@ -79,6 +80,7 @@ def make(
     rate_hz: Annotated[float, typer.Option(min=4, max=60, help="Frames a second.")] = 8.0,
     duration_s: Annotated[float, typer.Option(min=1, max=60)] = 2.0,
     drawings: Drawings = None,
+    variants: Annotated[int, typer.Option(min=0, help="Scenes, and each changed in one thing; in SIDE/variants.")] = 0,
     seed: int = 0,
     out: Annotated[Path | None, typer.Option(help="Folder; `scenes` of the cache folder where not said.")] = None,
 ) -> Path:
@@ -96,5 +98,8 @@ def make(
         atlas = Atlas(load_drawings(side) if drawn else None)
         making = Making(side=side, side_px=side_px, duration_s=duration_s, rate_hz=rate_hz, atlas=atlas)
         Writing(making=making, count=counts[side], moving=moving, seed=seed, folder=folder / side).run()
+        VariantWriting(
+            side=side, side_px=side_px, count=variants, seed=seed, atlas=Atlas(), folder=folder / side / "variants"
+        ).run()
     write_text(folder / "ATTRIBUTION.md", ABOUT + (DRAWN if drawn else ""))
     return folder

@@ -155,6 +155,12 @@ def _has_room(room: IntBox, taken: Sequence[IntBox], things: Sequence[Placed], s
     )
 
 
+def fits(things: Sequence[Placed], side_px: int, atlas: Atlas) -> bool:
+    """Whether all of these stand in a still and none hides another."""
+    rooms = [swept(thing, [0.0], atlas) for thing in things]
+    return all(_has_room(rooms[n], rooms[:n], things[:n], side_px) for n in range(len(things)))
+
+
 def _apart(one: IntBox, other: IntBox, gap: int) -> bool:
     return one[2] + gap <= other[0] or other[2] + gap <= one[0] or one[3] + gap <= other[1] or other[3] + gap <= one[1]
 

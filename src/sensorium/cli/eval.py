@@ -141,3 +141,43 @@ def bits(
     typer.echo(results.to_markdown(), nl=False)
     if out is not None:
         results.save(out, "bits")
+
+
+@app.command()
+def failures(
+    encoder: Annotated[
+        str, typer.Argument(help="A codec by name or folder, a model of ours, or an encoder of texts (transformers).")
+    ],
+    material: Annotated[list[Path], typer.Argument(help="Facts, texts (JSONL), or folders of media with captions.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.md and report.json.")],
+    held_out: Annotated[
+        list[Path] | None, typer.Option(help="Others for new pairs, else half of them; may be repeated.")
+    ] = None,
+    about: Annotated[list[str] | None, typer.Option(help="Only differences that name this; may be repeated.")] = None,
+    near: Annotated[
+        float | None, typer.Option(min=0, help="Distance at most which two are confused: share of codes, 1 - cosine.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="URL or URL#MODEL of a language model that names the modes; else templates.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="New pairs of each mode.")] = 500,
+    seed: Annotated[int, typer.Option(help="Same seed, same pairs.")] = 0,
+) -> None:
+    """Find pairs that a codec or an encoder confuses though facts say that they differ, by kinds of difference.
+
+    New pairs of each kind tell how often it fails, beside random pairs that differ (MultiMon)."""
+    import shlex
+    import sys
+
+    from sensorium.cli.encoders import encoder_of
+    from sensorium.grounding.failure_report import save
+    from sensorium.grounding.failures import Failures
+    from sensorium.grounding.modes import Categoriser
+    from sensorium.grounding.specs import spec_of
+
+    search = Failures(
+        encoder=encoder_of(encoder, material), material=material, held_out=held_out or (), about=about or (), near=near,
+        most=most, seed=seed, categoriser=Categoriser.at(spec_of(model)) if model else None,
+    )  # fmt: skip
+    found = search.found(lambda line: typer.echo(line, err=True))
+    typer.echo(f"wrote {save(found, out, shlex.join(['sensorium', *sys.argv[1:]]))}")

@@ -8,12 +8,13 @@ from sensorium.evaluate.marks import Mark, Run, chance_of, rate_of
 from sensorium.evaluate.results import Results
 from sensorium.evaluate.scorers import Among, Measured, Scorer, Verdict, Written
 from sensorium.evaluate.task import Task
-from sensorium.evaluate.values import Mean, Paired, Share, paired, top
+from sensorium.evaluate.values import Gap, Mean, Paired, Share, paired, top
 
 __all__ = [
     "Among",
     "Classifier",
     "Comparison",
+    "Gap",
     "Judge",
     "Mark",
     "Mean",

@@ -97,6 +97,27 @@ class Paired:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Gap:
+    """How much larger one share is than another, of other things, from -1 to 1, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, one: Share, other: Share) -> Gap:
+        """The interval is Newcombe's (1998, method 10), from Wilson's of both shares."""
+        value = one.value - other.value
+        (low, high), (others_low, others_high) = one.interval, other.interval
+        below = ((one.value - low) ** 2 + (others_high - other.value) ** 2) ** 0.5
+        above = ((high - one.value) ** 2 + (other.value - others_low) ** 2) ** 0.5
+        return cls(value, value - below, value + above)
+
+    def to_json(self) -> dict[str, float]:
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
 def top(ranks: Sequence[float], k: int) -> Share:
     """Share of ranks (0 = best) below ``k``."""
     return Share(sum(rank < k for rank in ranks), len(ranks))

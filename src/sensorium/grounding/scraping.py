@@ -1,0 +1,97 @@
+"""Pairs that an encoder confuses though a reference says that they differ, out of all pairs there are.
+
+Rows are compared one with all later ones, so that memory grows with their number alone; facts are compared only where
+rows are near.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heappush, heappushpop
+from itertools import combinations, islice
+from random import Random
+
+import numpy as np
+
+from sensorium.data.facts import Facts
+from sensorium.grounding.differences import Difference, difference, differences
+from sensorium.grounding.encoders import Encoder
+from sensorium.grounding.material import Pair, Sample
+
+CLOSEST = 100
+"""Pairs that modes are sought in where none is confused."""
+TRIES = 20
+"""Random pairs drawn for one that differs."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Samples and their rows (N, D).
+
+    Args:
+        about: words of which a difference must name one; empty for all pairs.
+    """
+
+    encoder: Encoder
+    samples: Sequence[Sample]
+    rows: np.ndarray
+    about: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, encoder: Encoder, samples: Sequence[Sample], about: Sequence[str] = ()) -> Encoded:
+        """As `Encoder.rows`."""
+        return cls(encoder, samples, encoder.rows(samples), about)
+
+    def pair(self, one: int, other: int) -> Pair:
+        found = difference(self.samples[one].facts, self.samples[other].facts)
+        distance = float(self.encoder.distances(self.rows[one], self.rows[other : other + 1])[0])
+        return Pair(self.samples[one], self.samples[other], distance, found)
+
+    def wanted(self, pair: Pair) -> bool:
+        """Whether it differs, in something that is asked about."""
+        return self._asked(pair.difference)
+
+    def names(self, one: Facts, other: Facts) -> bool:
+        """The same of facts."""
+        return self._asked(difference(one, other))
+
+    def _asked(self, found: Difference) -> bool:
+        return bool(found.aspects) and (not self.about or found.is_about(self.about))
+
+    def scraped(self, near: float, most: int) -> list[Pair]:
+        """The closest pairs that differ, at most ``most``; of those within ``near`` all, else the `CLOSEST`."""
+        heap: list[tuple[float, int, int]] = []
+        for one in range(len(self.samples) - 1):
+            distances = self.encoder.distances(self.rows[one], self.rows[one + 1 :])
+            worst = -heap[0][0] if len(heap) >= most else np.inf
+            for index in np.flatnonzero(distances < worst):
+                entry = (-float(distances[index]), one, one + 1 + int(index))
+                if len(heap) >= most and entry <= heap[0]:
+                    continue
+                if self.wanted(self.pair(one, entry[2])):
+                    (heappush if len(heap) < most else heappushpop)(heap, entry)
+        pairs = [self.pair(one, other) for _, one, other in sorted(heap, reverse=True)]
+        return [pair for pair in pairs if pair.distance <= near] or pairs[:CLOSEST]
+
+    def minimal(self) -> dict[str, list[Pair]]:
+        """Every pair that differs in one aspect alone, by that aspect; under "" pairs that differ in none."""
+        found: dict[str, list[Pair]] = {}
+        for one, other in combinations(range(len(self.samples)), 2):
+            known = list(islice(differences(self.samples[one].facts, self.samples[other].facts), 2))
+            if len(known) < 2:
+                pair = self.pair(one, other)
+                if not known or self.wanted(pair):
+                    found.setdefault(known[0][0] if known else "", []).append(pair)
+        return found
+
+    def random(self, count: int, seed: int) -> list[Pair]:
+        """Pairs by chance that differ: at most ``count``, fewer where there are no more; each once."""
+        random, found = Random(seed), {}
+        for _ in range(TRIES * count if len(self.samples) > 1 else 0):
+            one, other = sorted(random.sample(range(len(self.samples)), 2))
+            if (one, other) not in found and self.wanted(pair := self.pair(one, other)):
+                found[one, other] = pair
+            if len(found) == count:
+                break
+        return list(found.values())
