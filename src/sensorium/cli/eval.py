@@ -181,3 +181,25 @@ def failures(
     )  # fmt: skip
     found = search.found(lambda line: typer.echo(line, err=True))
     typer.echo(f"wrote {save(found, out, shlex.join(['sensorium', *sys.argv[1:]]))}")
+
+
+@app.command()
+def gate(
+    stored: Annotated[Path, typer.Argument(help="Results that are good: evaluation.json, a report.json, or a log.")],
+    fresh: Annotated[Path, typer.Argument(help="The same evaluation, run now.")],
+    lower: Annotated[
+        list[str] | None, typer.Option(help='Measures that are better low, e.g. "*error*"; may be repeated.')
+    ] = None,
+) -> None:
+    """Exit with 1 if a score fell by more than chance explains, or is missing; a sentence for each score.
+
+    The same items are compared by McNemar's exact test, others by the 95 % interval of the difference."""
+    from sensorium.evaluate.gate import check
+
+    found = check(stored, fresh, lower or ())
+    for one in found:
+        typer.echo(one.sentence)
+    failed = sum(one.fails for one in found)
+    typer.echo(f"{failed} of {len(found)} scores fell or are missing" if failed else f"{len(found)} scores hold")
+    if failed:
+        raise typer.Exit(1)

@@ -104,7 +104,7 @@ def judged(
     ranks = {condition: judge.ranks(media, labels) for condition, media in shown.items()}
     for condition, own in ranks.items():
         for k in (1, 5):
-            results.add(f"{measure}, judged top-{k}", condition, top(own, k))
+            results.add(f"{measure}, judged top-{k}", condition, top(own, k), labels)
     return ranks
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -15,11 +16,12 @@ from sensorium.types import InputError
 
 
 class Row(NamedTuple):
-    """A line of the table: measure, condition, value with its interval."""
+    """A line of the table: measure, condition, value with its interval; a digest of what was asked, in order."""
 
     measure: str
     condition: str
     value: Value
+    items: str = ""
 
 
 @dataclass
@@ -35,8 +37,14 @@ class Results:
     notes: dict[str, Any] = field(default_factory=dict)
     say: Callable[[str], None] = print
 
-    def add(self, measure: str, condition: str, value: Value) -> None:
-        self.rows.append(Row(measure, condition, value))
+    def add(self, measure: str, condition: str, value: Value, items: Sequence[str] = ()) -> None:
+        """A row.
+
+        Args:
+            items: what tells each item that was asked from the others, so that a later run is known to ask the same.
+        """
+        digest = hashlib.sha256("\n".join(items).encode()).hexdigest()[:16] if items else ""
+        self.rows.append(Row(measure, condition, value, digest))
         self.say(f"{measure} | {condition} | {value}")
 
     def value(self, measure: str, condition: str = "model") -> Any:
@@ -44,12 +52,16 @@ class Results:
         return {(row.measure, row.condition): row.value for row in self.rows}[measure, condition]
 
     def to_json(self) -> dict[str, Any]:
-        rows = [{"measure": m, "condition": c, **value.to_json()} for m, c, value in self.rows]
+        rows = [
+            {"measure": row.measure, "condition": row.condition, **row.value.to_json()}
+            | ({"items": row.items} if row.items else {})
+            for row in self.rows
+        ]
         return {"rows": rows, "notes": self.notes}
 
     def to_markdown(self) -> str:
         lines = ["| measure | condition | value (95 % interval) |", "|---|---|---|"]
-        return "\n".join([*lines, *(f"| {m} | {c} | {value} |" for m, c, value in self.rows)]) + "\n"
+        return "\n".join([*lines, *(f"| {row.measure} | {row.condition} | {row.value} |" for row in self.rows)]) + "\n"
 
     def save(self, folder: str | PathLike[str], stem: str = "evaluation") -> Path:
         """Write ``evaluation.md`` and ``evaluation.json``; the path of the latter.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from sensorium.evaluate.results import Results
@@ -60,11 +61,16 @@ class Task:
 
     def _report(self, results: Results, verdicts: Sequence[Verdict]) -> None:
         for suffix, value in self.scorer.values(verdicts):
-            results.add(self.name + suffix, self.condition, value)
+            results.add(self.name + suffix, self.condition, value, self._items)
         for group in sorted(set(self.groups)):
-            own = [verdict for verdict, its in zip(verdicts, self.groups, strict=True) if its == group]
-            for suffix, value in self.scorer.values(own):
-                results.add(group + suffix, self.condition, value)
+            own = [number for number, its in enumerate(self.groups) if its == group]
+            for suffix, value in self.scorer.values([verdicts[number] for number in own]):
+                results.add(group + suffix, self.condition, value, [self._items[number] for number in own])
+
+    @cached_property
+    def _items(self) -> list[str]:
+        """The words of every question with its answer."""
+        return [" ".join(message.text for message in one.messages) for one in self.conversations]
 
     def blind(self, condition: str = "no medium") -> Task:
         """The same questions without any medium."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,10 +22,15 @@ class Value(Protocol):
 
 @dataclass(frozen=True)
 class Share:
-    """``hits`` out of ``count``, with the 95 % interval of Wilson (1927)."""
+    """``hits`` out of ``count``, with the 95 % interval of Wilson (1927).
+
+    Args:
+        right: of each item in order "1" for a hit and "0" for none; "" where nobody kept them.
+    """
 
     hits: int
     count: int
+    right: str = field(default="", compare=False, repr=False)
 
     @property
     def value(self) -> float:
@@ -45,7 +50,8 @@ class Share:
 
     def to_json(self) -> dict[str, Any]:
         low, high = self.interval
-        return asdict(self) | {"share": round(self.value, 4), "low": round(low, 4), "high": round(high, 4)}
+        numbers = {"share": round(self.value, 4), "low": round(low, 4), "high": round(high, 4)}
+        return {"hits": self.hits, "count": self.count, **numbers} | ({"right": self.right} if self.right else {})
 
 
 @dataclass(frozen=True)
@@ -108,11 +114,14 @@ class Gap:
     @classmethod
     def of(cls, one: Share, other: Share) -> Gap:
         """The interval is Newcombe's (1998, method 10), from Wilson's of both shares."""
-        value = one.value - other.value
-        (low, high), (others_low, others_high) = one.interval, other.interval
-        below = ((one.value - low) ** 2 + (others_high - other.value) ** 2) ** 0.5
-        above = ((high - one.value) ** 2 + (other.value - others_low) ** 2) ** 0.5
-        return cls(value, value - below, value + above)
+        return cls.between((one.value, *one.interval), (other.value, *other.interval))
+
+    @classmethod
+    def between(cls, one: tuple[float, float, float], other: tuple[float, float, float]) -> Gap:
+        """Of any two independent numbers with their intervals (value, low, high); Zou and Donner 2008."""
+        (value, low, high), (others, others_low, others_high) = one, other
+        below, above = np.hypot(value - low, others_high - others), np.hypot(high - value, others - others_low)
+        return cls(value - others, float(value - others - below), float(value - others + above))
 
     def to_json(self) -> dict[str, float]:
         return {name: round(value, 4) for name, value in asdict(self).items()}
@@ -120,7 +129,8 @@ class Gap:
 
 def top(ranks: Sequence[float], k: int) -> Share:
     """Share of ranks (0 = best) below ``k``."""
-    return Share(sum(rank < k for rank in ranks), len(ranks))
+    hits = [rank < k for rank in ranks]
+    return Share(sum(hits), len(hits), "".join("01"[hit] for hit in hits))
 
 
 def paired(one: Sequence[bool], other: Sequence[bool]) -> Paired:

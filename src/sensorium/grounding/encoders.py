@@ -76,11 +76,8 @@ class OfCodec(Encoder):
         return rows
 
     def distances(self, one_D: np.ndarray, others_ND: np.ndarray) -> np.ndarray:
-        width = max(len(one_D), others_ND.shape[1])
         there = np.maximum((one_D != ABSENT).sum(), (others_ND != ABSENT).sum(1))
-        one, others = (np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, width - x.shape[-1])], constant_values=ABSENT)
-                       for x in (one_D, others_ND))  # fmt: skip
-        return (one != others).sum(1) / np.maximum(there, 1)
+        return (one_D != others_ND).sum(1) / np.maximum(there, 1)
 
 
 class OfTexts(Encoder):

@@ -23,11 +23,11 @@ from sensorium.grounding.modes import Categoriser, Mode, modes_of
 from sensorium.grounding.scraping import Encoded
 from sensorium.types import InputError
 
-USUAL = 2000
+USUAL = 1000
 """Random pairs that say how often an aspect differs anyway."""
-MOST_HELD_OUT = 4000
+MOST_HELD_OUT = 3000
 """Held-out samples of which all pairs are looked through."""
-MOST_SCRAPED = 10_000
+MOST_SCRAPED = 2000
 HELD_OUT, TEMPLATES = "held out", "templates"
 
 
@@ -141,7 +141,7 @@ class Failures:
         for sample in random.sample(list(held.samples), len(held.samples)):
             for aspect in mode.aspects:
                 other = changing.changed(sample.facts, aspect, random)
-                if other is not None and made < self.most and held.names(sample.facts, other):
+                if other is not None and made < self.most and held.wanted(sample.facts, other):
                     made += 1
                     yield Sample(sample.facts), Sample(other)
 

@@ -6,10 +6,11 @@ rows are near.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappush, heappushpop
-from itertools import combinations, islice
+from itertools import islice
 from random import Random
 
 import numpy as np
@@ -44,16 +45,14 @@ class Encoded:
         return cls(encoder, samples, encoder.rows(samples), about)
 
     def pair(self, one: int, other: int) -> Pair:
-        found = difference(self.samples[one].facts, self.samples[other].facts)
         distance = float(self.encoder.distances(self.rows[one], self.rows[other : other + 1])[0])
-        return Pair(self.samples[one], self.samples[other], distance, found)
+        return Pair(self.samples[one], self.samples[other], distance, self._difference(one, other))
 
-    def wanted(self, pair: Pair) -> bool:
-        """Whether it differs, in something that is asked about."""
-        return self._asked(pair.difference)
+    def _difference(self, one: int, other: int) -> Difference:
+        return difference(self.samples[one].facts, self.samples[other].facts)
 
-    def names(self, one: Facts, other: Facts) -> bool:
-        """The same of facts."""
+    def wanted(self, one: Facts, other: Facts) -> bool:
+        """Whether two differ, in something that is asked about."""
         return self._asked(difference(one, other))
 
     def _asked(self, found: Difference) -> bool:
@@ -69,7 +68,7 @@ class Encoded:
                 entry = (-float(distances[index]), one, one + 1 + int(index))
                 if len(heap) >= most and entry <= heap[0]:
                     continue
-                if self.wanted(self.pair(one, entry[2])):
+                if self._asked(self._difference(one, entry[2])):
                     (heappush if len(heap) < most else heappushpop)(heap, entry)
         pairs = [self.pair(one, other) for _, one, other in sorted(heap, reverse=True)]
         return [pair for pair in pairs if pair.distance <= near] or pairs[:CLOSEST]
@@ -77,20 +76,34 @@ class Encoded:
     def minimal(self) -> dict[str, list[Pair]]:
         """Every pair that differs in one aspect alone, by that aspect; under "" pairs that differ in none."""
         found: dict[str, list[Pair]] = {}
-        for one, other in combinations(range(len(self.samples)), 2):
+        for one, other in self._alike():
             known = list(islice(differences(self.samples[one].facts, self.samples[other].facts), 2))
             if len(known) < 2:
                 pair = self.pair(one, other)
-                if not known or self.wanted(pair):
+                if not known or self._asked(pair.difference):
                     found.setdefault(known[0][0] if known else "", []).append(pair)
         return found
+
+    def _alike(self) -> Iterator[tuple[int, int]]:
+        """Pairs that may differ in one aspect alone, told by numbers for parts of the facts, which are quick to compare."""
+        facts = [one.facts for one in self.samples]
+        settings = [aspect for aspect in facts[0].setting if all(aspect in one.setting for one in facts)]
+        parts = [[frozenset(one.setting[aspect]) for one in facts] for aspect in settings]
+        if all("things" in one.complete and not any(thing.synonyms for thing in one.things) for one in facts):
+            parts.append([frozenset(Counter(thing.name for thing in one.things).items()) for one in facts])
+        known: list[dict[Hashable, int]] = [{} for _ in parts]
+        numbers_NP = np.array([[seen.setdefault(part[n], len(seen)) for part, seen in zip(parts, known, strict=True)]
+                               for n in range(len(facts))])  # fmt: skip
+        for one in range(len(facts)):
+            differing = (numbers_NP[one] != numbers_NP[one + 1 :]).sum(1)
+            yield from ((one, one + 1 + int(other)) for other in np.flatnonzero(differing < 2))
 
     def random(self, count: int, seed: int) -> list[Pair]:
         """Pairs by chance that differ: at most ``count``, fewer where there are no more; each once."""
         random, found = Random(seed), {}
         for _ in range(TRIES * count if len(self.samples) > 1 else 0):
             one, other = sorted(random.sample(range(len(self.samples)), 2))
-            if (one, other) not in found and self.wanted(pair := self.pair(one, other)):
+            if (one, other) not in found and self._asked((pair := self.pair(one, other)).difference):
                 found[one, other] = pair
             if len(found) == count:
                 break
