@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from sensorium.evaluate import Mark
 from sensorium.grounding import parse
+from sensorium.grounding.captions import CaptionScores, ciders
 from sensorium.grounding.chair import Chair, ChairScores, synonyms_of
 from sensorium.grounding.localisation import Located, iou, mean_average_precision
 from sensorium.grounding.marking import marked
@@ -200,6 +203,47 @@ def test_tables_of_synonyms():
     assert synonyms_of("dog, puppy, hound\n\nperson\n") == {"dog": ["puppy", "hound"], "person": []}
     with pytest.raises(InputError, match="'pup' for 'dog' and for 'seal'"):
         synonyms_of("dog, pup\nseal, pup")
+
+
+def test_bleu_by_hand():
+    """One word of six is another, the fifth: 5 of 6 words are there, 3 of 5 pairs, 2 of 4 of three, 1 of 3 of four."""
+    pytest.importorskip("sacrebleu")
+    known = {"answer": "star", "also": ("star",), "references": ("a red star on the table",)}
+    marks = [marked(question("caption", **known), ["A red star on a table"], [()], CHAIR)]
+    found = CaptionScores.of(marks)
+    assert found is not None and found.bleu.value == pytest.approx((5 / 6 * 3 / 5 * 2 / 4 * 1 / 3) ** 0.25)
+    assert (found.bleu.low, found.bleu.high) == (found.bleu.value, found.bleu.value), "one medium has no spread"
+    assert CaptionScores.of([caption("A dog.", "dog")]) is None, "nothing to compare with"
+
+
+def test_bleus_interval_is_over_media():
+    pytest.importorskip("sacrebleu")
+
+    def one(medium: str, text: str) -> Mark:
+        known = {"answer": "star", "also": ("star",), "references": ("one small red star",), "medium": medium}
+        return marked(question("caption", **known), [text], [()], CHAIR)
+
+    marks = [one(f"{n}", "one small red star" if n % 2 else "two big blue cars there") for n in range(40)]
+    found = CaptionScores.of(marks)
+    assert found is not None and found.bleu.low < found.bleu.value < found.bleu.high
+    # 4 + 0 of 4 + 5 words in each two media, 3 of 7, 2 of 5, 1 of 3; longer than the references, so no penalty
+    assert found.bleu.value == pytest.approx((4 / 9 * 3 / 7 * 2 / 5 * 1 / 3) ** 0.25)
+    twice = CaptionScores.of([mark for mark in marks for _ in range(4)])
+    assert twice is not None and (twice.bleu.low, twice.bleu.high) == (found.bleu.low, found.bleu.high)
+
+
+def test_cider_by_hand():
+    """Two media, "red star" and "blue star": "star" is in both and weighs nothing, all else log 2."""
+    references = [["red star"], ["blue star"]]
+    assert ciders(["red star", "blue star"], references) == pytest.approx([5, 5]), "two of four orders, both the same"
+    # of "red" all, of "red star" nothing in "red": one order, and one word shorter
+    assert ciders(["red", "x"], references) == pytest.approx([10 / 4 * math.exp(-1 / 72), 0])
+    # "red" three times: min(3, 1) * 1 / (3 * 1) = 1/3, two words longer with "star"; "red star" 1/sqrt(2) of bigrams
+    found = ciders(["red red red star", "x"], references)[0]
+    bigrams = 1 / math.sqrt(2**2 + 1)  # "red red" twice, "red star" once
+    assert found == pytest.approx(10 / 4 * (1 / 3 + bigrams) * math.exp(-4 / 72))
+    assert ciders(["red star"], [["red star"]]) == [0], "of one medium nothing is rare"
+    assert ciders(["red star", "x"], [["red star", "green car"], ["blue star"]])[0] == pytest.approx(2.5)
 
 
 # --- boxes

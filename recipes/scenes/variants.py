@@ -158,7 +158,9 @@ class VariantWriting:
 
     def run(self) -> None:
         if self.count:
-            write_facts((facts for number in range(self.count) for facts in self._of(number)), self.folder / "facts.jsonl")
+            write_facts(
+                (facts for number in range(self.count) for facts in self._of(number)), self.folder / "facts.jsonl"
+            )
 
     def _of(self, number: int) -> Iterator[Facts]:
         random = Random(f"{self.seed}:{self.side}:variants:{number}")

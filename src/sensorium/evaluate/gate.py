@@ -77,7 +77,9 @@ def check(stored: Path, fresh: Path, lower: Sequence[str] = ()) -> list[Checked]
     old, new = read_scores(stored), read_scores(fresh)
     if not old.keys() & new.keys():
         first = " | ".join(next(iter(old)))
-        raise InputError(f"{fresh} has none of the scores of {stored} (e.g. {first}); give results of the same evaluation")
+        raise InputError(
+            f"{fresh} has none of the scores of {stored} (e.g. {first}); give results of the same evaluation"
+        )
     return [_checked(name, old.get(name), new.get(name), lower) for name in dict.fromkeys((*old, *new))]
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from sensorium.data.facts import Box, Facts
 from sensorium.grounding import stems
 from sensorium.grounding.balance import by_stem, groups
+from sensorium.grounding.differences import described
 from sensorium.grounding.question import Question, TaskName, identified
 from sensorium.grounding.stems import Item, Stem
 from sensorium.grounding.twins import twin_items
@@ -25,6 +26,8 @@ SHARES: Mapping[TaskName, float] = {
 OPTIONS = 4
 NEGATIVES = 3
 """Of "pope", per medium and tier."""
+MOST_DESCRIBED = 2000
+"""Characters of a reference."""
 DESCRIBE = "Describe what is there: name every thing."
 Group = list[Question]
 T = TypeVar("T")
@@ -251,7 +254,8 @@ def _caption(material: Material, items: Items) -> list[Iterator[Group]]:
         for medium in material.random("caption").sample(range(len(material.facts)), len(material.facts)):
             names = tuple(dict.fromkeys(thing.name for thing in material.facts[medium].things))
             if names and "things" in material.facts[medium].complete:
-                yield [material.question(medium, "caption", "existence", DESCRIBE, ", ".join(names), also=names)]
+                asked = material.question(medium, "caption", "existence", DESCRIBE, ", ".join(names), also=names)
+                yield [replace(asked, references=(described(material.facts[medium])[:MOST_DESCRIBED],))]
 
     return [stream()]
 

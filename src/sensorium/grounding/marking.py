@@ -71,7 +71,10 @@ def _caption(question: Question, answers: Sequence[str], rotations: Sequence[Seq
     there = chair.known(question.also)
     made_up = [name for name in named if name not in there]
     outcome = "refused" if not named and parse.refused(answers[0]) else "answered"
-    more = {"mentions": len(named), "made_up": made_up, "covered": len(there & set(named)), "there": len(there)}
+    more = {
+        "mentions": len(named), "made_up": made_up, "covered": len(there & set(named)), "there": len(there),
+        "caption": answers[0][:2000], "references": list(question.references),
+    }  # fmt: skip
     return parse.Said(answers[0][:2000], outcome), float(bool(named) and not made_up), more
 
 

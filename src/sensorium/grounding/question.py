@@ -35,6 +35,7 @@ class Question:
             often comes along), "twin" (a name that differs in one word); of "pope" random, popular, adversarial.
         answer: that is right; among the options where there are any.
         also: further right answers; of "caption" the names of all that is there.
+        references: of "caption" how others describe it, for BLEU and CIDEr-D.
         places: where it is, boxes in px of ``frame``.
         group: questions that belong together: same words and options, every answer right once.
     """
@@ -49,6 +50,7 @@ class Question:
     options: Annotated[tuple[Words, ...], Range(0, 64)] = ()
     answer: Annotated[str, Range(0, 2000)]
     also: tuple[NAME, ...] = ()
+    references: tuple[Words, ...] = ()
     places: tuple[Box, ...] = ()
     frame: tuple[PX, PX] | None = None
     group: NAME = ""

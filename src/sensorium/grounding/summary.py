@@ -9,6 +9,7 @@ from typing import Any
 
 from sensorium.evaluate import Mark, Run, chance_of, compare, detectable, difference, rate, rate_of
 from sensorium.grounding.asking import Asked
+from sensorium.grounding.captions import CaptionScores
 from sensorium.grounding.chair import ChairScores
 from sensorium.grounding.localisation import Located
 from sensorium.grounding.yes_no import Groups, Pope
@@ -77,13 +78,18 @@ def _pope(marks: Sequence[Mark]) -> dict[str, Any]:
     )
 
 
+def _caption(marks: Sequence[Mark]) -> dict[str, Any]:
+    alike = CaptionScores.of(marks)
+    return _scored(marks) | ChairScores.of(marks).to_json() | (alike.to_json() if alike else {})
+
+
 MEASURES: dict[str, Callable[[Sequence[Mark]], dict[str, Any]]] = {
     "choice": _choice,
     "groups": lambda marks: _scored(marks) | Groups.of(marks).to_json(),
     "pope": _pope,
     "open": _scored,
     "locate": lambda marks: _scored(marks) | Located.of(marks).to_json(),
-    "caption": lambda marks: _scored(marks) | ChairScores.of(marks).to_json(),
+    "caption": _caption,
 }
 
 

@@ -88,6 +88,8 @@ def others(said: dict[str, Any]) -> Table:
                 percent(caption.get("instances")),
                 interval(caption.get("captions")),
                 percent(caption.get("coverage")),
+                interval(caption.get("bleu")),
+                interval(caption.get("cider")),
             ]
             rows.append([row["model"], row["condition"], *placed, *named])
     heads = (
@@ -97,8 +99,10 @@ def others(said: dict[str, Any]) -> Table:
         "made up, of mentions",
         "captions with one made up",
         "covered",
+        "BLEU-4",
+        "CIDEr-D",
     )
-    return "Places, and captions (CHAIR)", ("model", "condition", *heads), rows
+    return "Places, and captions (CHAIR; BLEU and CIDEr-D times 100)", ("model", "condition", *heads), rows
 
 
 def controls(said: dict[str, Any]) -> Table:
