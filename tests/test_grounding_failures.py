@@ -12,9 +12,9 @@ from random import Random
 
 import numpy as np
 import pytest
+from toys import ToyCodec
 from typer.testing import CliRunner
 
-from sensorium import api
 from sensorium.cli import app
 from sensorium.data.facts import Event, Facts, Medium, Relation, Thing, write_facts
 from sensorium.grounding.changing import Changing, changed_caption
@@ -22,12 +22,11 @@ from sensorium.grounding.differences import described, difference, of_captions
 from sensorium.grounding.encoders import ABSENT, Encoder, OfCodec, OfTexts
 from sensorium.grounding.failure_report import as_json, save
 from sensorium.grounding.failures import Failures
-from sensorium.grounding.material import Sample, captioned, read_material
+from sensorium.grounding.material import captioned, read_material
 from sensorium.grounding.modes import Categoriser
 from sensorium.grounding.scraping import Encoded
 from sensorium.grounding.specs import spec_of
 from sensorium.types import InputError
-from toys import ToyCodec
 
 pytest.importorskip("scipy")
 
@@ -375,8 +374,10 @@ def test_encoders_of_texts(tmp_path):
     transformers.PreTrainedTokenizerFast(tokenizer_object=made, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(
         tmp_path
     )
-    size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    transformers.BertModel(transformers.BertConfig(vocab_size=6, **size)).save_pretrained(tmp_path)
+    config = transformers.BertConfig(
+        vocab_size=6, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    transformers.BertModel(config).save_pretrained(tmp_path)
     encoder = OfTexts(str(tmp_path))
     rows = encoder.rows([captioned(one) for one in ("a red dog", "a red dog", "a blue dog", "dog")])
     distances = encoder.distances(rows[0], rows)

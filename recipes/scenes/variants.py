@@ -1,7 +1,8 @@
-"""Scenes changed in one thing alone: pairs to see what a codec loses. For measuring; the split is that of the first one.
+"""Scenes changed in one thing alone: pairs to see what a codec loses. To measure with: what is held out may show.
 
 What changes: a colour, material, size or kind; how many there are; which of two things has which colour; where two
-things are; the background. One variant changes nothing that is said: a thing moves a little, the background is drawn anew.
+things are; the background. One variant changes nothing that is said: a thing moves a little, the background is drawn
+anew.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def _background(random: Random, scene: Scene, atlas: Atlas) -> Scene:
 
 
 def _tint(random: Random, scene: Scene, atlas: Atlas) -> Scene:
-    tint = random.choice([one for one in seen_on([thing.look for thing in scene.things], atlas)])
+    tint = random.choice(seen_on([thing.look for thing in scene.things], atlas))
     return replace(scene, background=replace(scene.background, tint=tint))
 
 

@@ -15,14 +15,16 @@ from sensorium.data.facts import Facts, Thing
 from sensorium.grounding.twins import ASPECTS
 from sensorium.grounding.wording import SPATIAL, a, number, phrase, plural, single
 
-NEGATIONS = frozenset("no not never none nothing without nobody isn't aren't doesn't cannot can't".split())
+NEGATIONS = frozenset((
+    "no", "not", "never", "none", "nothing", "without", "nobody", "isn't", "aren't", "doesn't", "cannot", "can't",
+))  # fmt: skip
 ARTICLES = frozenset(("a", "an", "the"))
 PLACES = frozenset(chain.from_iterable(one.split() for one in SPATIAL)) | ASPECTS["direction"]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """In words what one has and the other has not, by aspect: {"colour": "star: red / blue"}; empty where none is known."""
+    """In words what one has and the other has not, by aspect: {"colour": "red star / blue star"}; empty if nothing."""
 
     by_aspect: dict[str, str]
 

@@ -16,6 +16,8 @@ KEPT = 20
 """Examples of each mode in the JSON."""
 SHOWN = 3
 """In the Markdown."""
+HEADS = ("mode", "scraped pairs", "share (of random pairs)", "new pairs", "confused", "the very same", "mean distance",
+         "over random")  # fmt: skip
 
 
 def save(found: Found, out: Path, command: str) -> Path:
@@ -69,8 +71,8 @@ def lines(found: Found, command: str) -> Iterator[str]:
     )
     if found.about:
         yield from (f"Only differences that name {' or '.join(found.about)}.", "")
-    yield "| mode | scraped pairs | of them (of random ones) | new pairs | confused | the very same | mean distance | over random |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield f"| {' | '.join(HEADS)} |"
+    yield "|" + "---|" * len(HEADS)
     for mode, new in found.modes:
         seen = f"| {mode.name} | {len(mode.pairs)} | {100 * mode.share:.0f} % ({100 * mode.usual:.0f} %)"
         for one in new:

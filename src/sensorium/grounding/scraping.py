@@ -85,10 +85,10 @@ class Encoded:
         return found
 
     def _alike(self) -> Iterator[tuple[int, int]]:
-        """Pairs that may differ in one aspect alone, told by numbers for parts of the facts, which are quick to compare."""
+        """Pairs that may differ in one aspect alone, told by numbers for parts of the facts: quick to compare."""
         facts = [one.facts for one in self.samples]
         settings = [aspect for aspect in facts[0].setting if all(aspect in one.setting for one in facts)]
-        parts = [[frozenset(one.setting[aspect]) for one in facts] for aspect in settings]
+        parts: list[list[Hashable]] = [[frozenset(one.setting[aspect]) for one in facts] for aspect in settings]
         if all("things" in one.complete and not any(thing.synonyms for thing in one.things) for one in facts):
             parts.append([frozenset(Counter(thing.name for thing in one.things).items()) for one in facts])
         known: list[dict[Hashable, int]] = [{} for _ in parts]
