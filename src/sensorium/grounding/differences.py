@@ -18,6 +18,7 @@ from sensorium.grounding.wording import SPATIAL, a, number, phrase, plural, sing
 NEGATIONS = frozenset((
     "no", "not", "never", "none", "nothing", "without", "nobody", "isn't", "aren't", "doesn't", "cannot", "can't",
 ))  # fmt: skip
+AUXILIARIES = frozenset(("is", "are", "does", "do", "can"))
 ARTICLES = frozenset(("a", "an", "the"))
 PLACES = frozenset(chain.from_iterable(one.split() for one in SPATIAL)) | ASPECTS["direction"]
 
@@ -78,14 +79,16 @@ def of_captions(one: str, other: str) -> dict[str, str]:
     if not gone and not come:
         return {} if first == second else {"order": said}
     changed = {*gone, *come}
-    if changed & NEGATIONS:
-        return {"negation": said}
+    denied = {"negation": said} if changed & NEGATIONS else {}
+    changed -= NEGATIONS | AUXILIARIES if denied else set()
+    if denied and not changed:
+        return denied
     for aspect, known in (*ASPECTS.items(), ("relation", PLACES)):
         if changed <= known:
-            return {aspect: said}
+            return denied | {aspect: said}
     if any(word in ASPECTS["number"] for word in changed) and _one_stem(changed - ASPECTS["number"]):
-        return {"number": said}
-    return {"object" if sum(gone.values()) <= 1 and sum(come.values()) <= 1 else "words": said}
+        return denied | {"number": said}
+    return denied | {"object" if sum(gone.values()) <= 1 and sum(come.values()) <= 1 else "words": said}
 
 
 def _words(caption: str) -> list[str]:
@@ -114,6 +117,7 @@ def _of_things(one: Facts, other: Facts) -> Iterator[tuple[str, str]]:
             yield "object", said
         else:
             yield ("number" if first.keys() == second.keys() else "existence"), said
+        yield from _of_values(one, other)
         return
     if first != second:
         return
@@ -157,6 +161,17 @@ def _of_attributes(one: Facts, other: Facts) -> Iterator[tuple[str, str]]:
             same = False
     if same:
         yield from _changed("binding", _phrases(one, known), _phrases(other, known))
+
+
+def _of_values(one: Facts, other: Facts) -> Iterator[tuple[str, str]]:
+    """Aspects of which things of other names, or numbers, have other values: one has some that the other has not, and
+    the other way round, or as many things have others."""
+    for aspect in _aspects(one):
+        if _all_have(one, aspect) and _all_have(other, aspect):
+            first, second = (Counter(value for _, value in _valued(facts, aspect).elements()) for facts in (one, other))
+            gone, come = first - second, second - first
+            if gone and come:
+                yield aspect, f"{', '.join(sorted(gone))} / {', '.join(sorted(come))}"
 
 
 def _aspects(facts: Facts) -> list[str]:

@@ -100,11 +100,21 @@ class Encoded:
 
     def random(self, count: int, seed: int) -> list[Pair]:
         """Pairs by chance that differ: at most ``count``, fewer where there are no more; each once."""
-        random, found = Random(seed), {}
-        for _ in range(TRIES * count if len(self.samples) > 1 else 0):
-            one, other = sorted(random.sample(range(len(self.samples)), 2))
-            if (one, other) not in found and self._asked((pair := self.pair(one, other)).difference):
-                found[one, other] = pair
+        random, size = Random(seed), len(self.samples)
+        every = size * (size - 1) // 2
+        found = []
+        for number in random.sample(range(every), min(every, TRIES * count)):
+            pair = self.pair(*_numbered(number, size))
+            if self._asked(pair.difference):
+                found.append(pair)
             if len(found) == count:
                 break
-        return list(found.values())
+        return found
+
+
+def _numbered(number: int, size: int) -> tuple[int, int]:
+    """The pair of a number, of all pairs of so many, in the order (0, 1), (0, 2), ..., (1, 2), ..."""
+    one = int(size - 0.5 - ((size - 0.5) ** 2 - 2 * number) ** 0.5)
+    one -= number < one * (2 * size - one - 1) // 2
+    one += number >= (one + 1) * (2 * size - one - 2) // 2
+    return one, number - one * (2 * size - one - 1) // 2 + one + 1
