@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
 from random import Random
 
@@ -17,8 +18,10 @@ from recipes.scenes.render import background, frames, picture
 from recipes.scenes.sample import sample_looks, sample_scene
 from recipes.scenes.scene import BACKGROUNDS, MOTIONS, SIZES, Background, Look, Scene
 from recipes.scenes.shapes import KINDS
+from recipes.scenes.variants import CHANGES, variants
 
 from sensorium.data.facts import OPPOSITE, Facts
+from sensorium.grounding.differences import difference
 from sensorium.types import InputError
 
 
@@ -297,3 +300,18 @@ def test_scenes_that_cannot_be_made_are_refused_in_a_sentence(count, more, sente
 def test_an_unknown_shape_is_refused_in_a_sentence():
     with pytest.raises(InputError, match="there is no shape or drawing 'cat'"):
         sample_scene(Random(0), [Look("cat", "red", "plain")], "train")
+
+
+def test_variants_change_one_thing_alone(atlas):
+    """By the names of changes what the facts of a scene and of its variant differ in."""
+    said: dict[str, set[tuple[str, ...]]] = {}
+    for seed in range(12):
+        scene = replace(a_scene(seed, Atlas(), side_px=96), name="x")
+        for name, changed in variants(scene, Random(seed), Atlas()):
+            assert (picture(changed) != picture(scene)).any()
+            said.setdefault(name, set()).add(difference(facts_of(scene), facts_of(changed)).aspects)
+    assert said.keys() == CHANGES.keys()
+    assert said["colour"] == {("colour",)} and said["background"] == {("background",)}
+    assert said["tint"] == {("background colour",)} and said["same"] == {()}
+    assert said["number"] == {("number",)} and all("object" in one for one in said["kind"])
+    assert ("relation",) in said["relation"] and ("binding",) in said["binding"]

@@ -33,8 +33,8 @@ CATEGORISE = """These pairs differ, but an encoder takes them for the same:
 {pairs}
 
 Each pair says in brackets in which aspects it differs. Which kinds of difference does the encoder in general fail to
-see? Answer with JSON alone: a list of objects with "name" (a few words), "about" (one sentence that somebody could write
-new such pairs by) and "aspects" (those of {aspects} that it is about)."""
+see? Answer with JSON alone: a list of objects with "name" (a few words), "about" (one sentence that somebody could
+write new such pairs by) and "aspects" (those of {aspects} that it is about)."""
 INVENT = """An encoder of texts fails to see this: {about}
 
 Write {count} new pairs of short captions{steered} that differ in this, and in nothing else. They must mean different
