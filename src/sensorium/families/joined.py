@@ -36,6 +36,7 @@ class JoinedCodec(Codec):
     """
 
     family: ClassVar[str] = "joined"
+    uses: ClassVar[tuple[str, ...]] = ("read",)
 
     def __init__(self, first: Codec, second: Codec, name: NAME = "image-read"):
         one, other = first.facts, second.facts
