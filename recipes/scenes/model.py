@@ -142,8 +142,9 @@ SCENES = Plan(
     conversations=mixture,
     config=TrainConfig(
         minutes=1, optimizer="muon", lr={"rows": 3e-3, "body": 1.5e-3}, schedule="trapezoid", cooldown=0.4, warmup=50,
-        weight_decay=0.05,
+        compile=True, weight_decay=0.05,
     ),
+    among="kind",
     weights={"text": 4.0, "boxes": 2.0},
     rows=6,
     row_tokens=512,
