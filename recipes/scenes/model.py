@@ -17,17 +17,20 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import torch
 from recipes.pictograms import nano
 from recipes.pictograms import tasks as pictograms
 from recipes.pictograms.concepts import load_pixels
 from recipes.scenes.atlas import Atlas
-from recipes.scenes.codec import SIDE_PX, trained
+from recipes.scenes.codec import CELL_PX, SHAPE, SIDE_PX, boxes_of, owners, trained
+from recipes.scenes.codec import scenes as scene_pictures
 from recipes.scenes.data import make
 from recipes.scenes.episodes import STILL, WRITTEN, Making
 from recipes.scenes.episodes import makers as scenes
 
 from sensorium.codecs import Codec
 from sensorium.data import read_conversations
+from sensorium.data.facts import Thing
 from sensorium.data.views import remembered
 from sensorium.families.joined import JoinedCodec
 from sensorium.families.uniform import UniformCodec
@@ -127,16 +130,58 @@ def mixture(stage: Stage, first: int) -> Iterator[Conversation]:
         yield filled(conversation, Random(f"0:codes:{index}")) if numbered else conversation
 
 
-SHARES: Mapping[str, float] = {
-    **{name: 0.22 * share / sum(ASKED.values()) for name, share in ASKED.items()},
-    "taught": 0.20, "names": 0.03, "read": 0.08, "draw": 0.22, "text": 0.23, "mixed": 0.02,
-}  # fmt: skip
+def align(model: Grown, count: int = 6000) -> None:
+    """Start the rows of place codes at the words for what lies where they come: the mean of all that was seen there."""
+    codec, table = trained(), model.embedding.weight.detach()
+    nothing = _embedded(model, table, " nothing")
+    part = model.embedding.rows.of(nano.READER)[-1]
+    sums, counts = torch.zeros(len(part.free), table.shape[1]), torch.zeros(len(part.free), 1)
+    for pixels, facts in scene_pictures("train", count, seed=2):
+        codes = torch.from_numpy(codec.encode([Signal(pixels)])[0])
+        owner = torch.from_numpy(owners(boxes_of(facts), SHAPE.grid, CELL_PX)).flatten()
+        words = [_embedded(model, table, _words(thing)) for thing in facts.things]
+        told = torch.stack([*words, nothing])[owner]  # the last for what is nobody's, -1
+        sums.index_add_(0, codes, told)
+        counts.index_add_(0, codes, torch.ones(len(codes), 1))
+    known = counts[:, 0] > 0
+    rows = sums / counts.clamp(min=1)
+    rows[~known] = rows[known].mean(0)
+    with torch.no_grad():
+        part.start_at(rows)
+
+
+def _words(thing: Thing) -> str:
+    return "".join(f" {value}" for aspect in ("size", "material", "colour", "name") if (value := thing.value(aspect)))
+
+
+@cache
+def _ids(model: Grown, words: str) -> Sequence[int]:
+    return model.tokenizer(words, add_special_tokens=False)["input_ids"]
+
+
+def _embedded(model: Grown, table: torch.Tensor, words: str) -> torch.Tensor:
+    return table[_ids(model, words)].mean(0)
+
+
+def shares(asked: float, describe: float, **others: float) -> Mapping[str, float]:
+    """Odds of tasks: so much for questions of this recipe, ``describe`` times as many descriptions, and others."""
+    own = {task: share * (describe if task == "describe" else 1.0) for task, share in ASKED.items()}
+    return {task: asked * share / sum(own.values()) for task, share in own.items()} | others
+
 
 SCENES = Plan(
     name="scenes",
     folder=str(HOME),
     stages=[
-        Stage(start="nano", shares=SHARES, minutes=45, conversations=60_000, note="Scenes beside what nano knew."),
+        Stage(
+            start="nano", minutes=13, conversations=60_000,
+            shares=shares(0.22, 1, taught=0.20, names=0.03, read=0.08, draw=0.22, text=0.23, mixed=0.02),
+            note="Half scenes, half what nano knew: 1.3 M tokens, and nothing is seen yet.",
+        ),
+        Stage(
+            shares=shares(0.45, 4, taught=0.30, names=0.03, read=0.06, draw=0.08, text=0.08), minutes=28,
+            conversations=40_000, aligned=True, note="Mostly scenes, from rows that start at words.",
+        ),
     ],
     grown=grown,
     conversations=mixture,
@@ -148,6 +193,7 @@ SCENES = Plan(
     weights={"text": 4.0, "boxes": 2.0},
     rows=6,
     row_tokens=512,
+    align=align,
     export=nano.export,
     out=cache_dir() / HOME / "exported",
 )  # fmt: skip

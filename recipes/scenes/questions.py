@@ -17,12 +17,13 @@ from recipes.scenes.held_out import may_say
 from recipes.scenes.sample import sample_looks
 from recipes.scenes.words import NUMBERS, a, described, listed, phrase, plural, reference, textured, values
 
-from sensorium.data.facts import OPPOSITE, Facts
+from sensorium.data.facts import OPPOSITE, Box, Facts
 from sensorium.data.table import Side
 from sensorium.types import Part, Signal
 
 BOXES = "boxes"
 SEEN = {"left of": "left", "right of": "right", "above": "above", "below": "below"}
+ROW_PX = 8
 FORMS = (("name",), ("colour", "name"), ("material", "name"), ("colour", "material"))
 
 
@@ -72,8 +73,14 @@ class Asked:
 
 
 def describe(asked: Asked) -> Turn:
-    things = listed([described(thing) for thing in asked.facts.things])
+    """All things, as one reads: row by row, from left to right; any order would have to be guessed."""
+    things = listed([described(thing) for thing in sorted(asked.facts.things, key=lambda one: _row_by_row(one.box))])
     return Turn("describe", (asked.random.choice(("What do you see?", "Describe the picture.")),), f"{things}")
+
+
+def _row_by_row(box: Box | None) -> tuple[float, float]:
+    assert box is not None
+    return (box[1] + box[3]) // (2 * ROW_PX), box[0] + box[2]
 
 
 def _value(aspect: str, question: str) -> Callable[[Asked], Turn | None]:
