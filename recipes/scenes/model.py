@@ -133,14 +133,18 @@ def mixture(stage: Stage, first: int) -> Iterator[Conversation]:
 def align(model: Grown, count: int = 6000) -> None:
     """Start the rows of place codes at the words for what lies where they come: the mean of all that was seen there."""
     codec, table = trained(), model.embedding.weight.detach()
-    nothing = _embedded(model, table, " nothing")
+
+    @cache
+    def embedded(words: str) -> torch.Tensor:
+        return table[model.tokenizer(words, add_special_tokens=False)["input_ids"]].mean(0)
+
     part = model.embedding.rows.of(nano.READER)[-1]
     sums, counts = torch.zeros(len(part.free), table.shape[1]), torch.zeros(len(part.free), 1)
     for pixels, facts in scene_pictures("train", count, seed=2):
         codes = torch.from_numpy(codec.encode([Signal(pixels)])[0])
         owner = torch.from_numpy(owners(boxes_of(facts), SHAPE.grid, CELL_PX)).flatten()
-        words = [_embedded(model, table, _words(thing)) for thing in facts.things]
-        told = torch.stack([*words, nothing])[owner]  # the last for what is nobody's, -1
+        words = [embedded(_words(thing)) for thing in facts.things]
+        told = torch.stack([*words, embedded(" nothing")])[owner]  # the last for what is nobody's, -1
         sums.index_add_(0, codes, told)
         counts.index_add_(0, codes, torch.ones(len(codes), 1))
     known = counts[:, 0] > 0
@@ -152,15 +156,6 @@ def align(model: Grown, count: int = 6000) -> None:
 
 def _words(thing: Thing) -> str:
     return "".join(f" {value}" for aspect in ("size", "material", "colour", "name") if (value := thing.value(aspect)))
-
-
-@cache
-def _ids(model: Grown, words: str) -> Sequence[int]:
-    return model.tokenizer(words, add_special_tokens=False)["input_ids"]
-
-
-def _embedded(model: Grown, table: torch.Tensor, words: str) -> torch.Tensor:
-    return table[_ids(model, words)].mean(0)
 
 
 def shares(asked: float, describe: float, **others: float) -> Mapping[str, float]:
