@@ -75,7 +75,7 @@ def test_ids_are_foretold_by_the_book_that_they_are_in():
     among_codes = 1.25 / 2 + 0.75 / 2 * (0.25 + 0.75 / 4)
     assert np.isnan(found[[0, 3, 4]]).all()
     assert found[1] == pytest.approx(-log2(sure)) and found[2] == pytest.approx(-log2(among_codes))
-    assert model.learned == 4
+    assert model.learned == {("text", True): 2, ("m", True): 2}
 
 
 def test_guessing_evenly_takes_the_logarithm_of_the_number():
@@ -210,5 +210,8 @@ def test_the_command_prints_a_table_and_writes_it(model, tmp_path, monkeypatch):
     said = json.loads((tmp_path / "told" / "bits.json").read_text())
     rows = {(row["measure"], row["condition"].split(",")[0]): row for row in said["rows"]}
     assert rows["text: bits a token", "Kneser-Ney 4-gram"]["value"] < rows["text: bits a token", "uniform"]["value"]
-    assert said["notes"]["ids learned from"]["unigram"] > 0 and said["notes"]["ids learned from"]["model"] is None
+    told = said["notes"]["ids learned from"]
+    assert told["unigram"]["text"] > 0 and told["unigram"]["text, asked"] > told["unigram"]["text"]
+    assert told["model"] == told["uniform"] == {}
+    assert f"unigram, learned from {told['unigram']['text']} ids" in done.stdout
     assert rows["text: bits a token", "model"]["clusters"] == 3

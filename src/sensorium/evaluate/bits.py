@@ -72,7 +72,10 @@ def compare_bits(
             _kind_rows(results, kind, learned, streams, foretellers, told)
     if not results.rows:
         raise InputError("the conversations have no answers whose bits could be counted; give some, or count prompts")
-    results.notes["ids learned from"] = {one.name: one.learned for one in foretellers}
+    results.notes["ids learned from"] = {
+        one.name: {kind if side else f"{kind}, asked": count for (kind, side), count in one.learned.items()}
+        for one in foretellers
+    }
     return results
 
 
@@ -94,7 +97,8 @@ def _kind_rows(
     ]
     name = kind if learned else f"{kind}, asked"
     for one, found in zip(foretellers, bits, strict=True):
-        said = one.name + ("" if not one.learned else f", learned from {one.learned:,} ids")
+        taught = one.learned.get((kind, learned))
+        said = one.name + (f", learned from {taught:,} ids" if taught else "")
         results.add(
             f"{name}: bits a code" if kind != TEXT else f"{name}: bits a token", said, Bits.of(found, counts, clusters)
         )

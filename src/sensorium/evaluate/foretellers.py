@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import log
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from sensorium.evaluate.ngram import NGram
-from sensorium.evaluate.spans import Books, Spans, halves
+from sensorium.evaluate.spans import Books, Spans, counted, halves
 from sensorium.types import InputError
 
 
@@ -19,11 +20,12 @@ class Foreteller(ABC):
     """Whatever gives ids a probability.
 
     Attributes:
-        learned: ids that it was trained on, None where nobody knows.
+        learned: how many ids it was trained on by kind and side, see `counted`; empty where it was on none, or nobody
+            knows.
     """
 
     name: str
-    learned: int | None = None
+    learned: Mapping[tuple[str, bool], int] = MappingProxyType({})
 
     @abstractmethod
     def bits(self, stream: Spans) -> np.ndarray:
@@ -47,7 +49,6 @@ class Uniform(Foreteller):
     """All ids that an id is among are alike: log2 of their number."""
 
     name = "uniform"
-    learned = 0
 
     def __init__(self, books: Books):
         self._books = books
@@ -75,7 +76,7 @@ class OfNGram(Foreteller):
         for stream in streams:
             for model, context, id_, _ in self._told(stream):
                 model.add(context, id_)
-        self.learned = sum(model.learned for model in self._models.values())
+        self.learned = counted(streams)
 
     def _told(self, stream: Spans) -> Iterator[tuple[NGram, list[int], int, int]]:
         """Every id that is counted, with what foretells it from which context, and its place."""
@@ -108,7 +109,8 @@ class Halves(Foreteller):
             raise InputError("all conversations are about one medium, so nothing can be learned from others; give more")
         made = [make([streams[place] for place in side]) for side in sides]
         self._by = {id(streams[place]): made[1 - n] for n, side in enumerate(sides) for place in side}
-        self.name, self.learned = made[0].name, max(one.learned or 0 for one in made)
+        self.name = made[0].name
+        self.learned = {key: max(one.learned.get(key, 0) for one in made) for one in made for key in one.learned}
 
     def bits(self, stream: Spans) -> np.ndarray:
         return self._by[id(stream)].bits(stream)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sensorium.evaluate.foretellers import Foreteller
-from sensorium.evaluate.spans import Books, Spans
+from sensorium.evaluate.spans import Books, Spans, counted
 from sensorium.train_config import TrainConfig
 from sensorium.training import Drawn, Terms, fit
 from sensorium.types import InputError
@@ -81,7 +81,7 @@ class OfLSTM(Foreteller):
             raise InputError(f"an LSTM needs at least 2 conversations to learn from, not {len(streams)}; give more")
         torch.manual_seed(0)
         self._books, self._net = books, IdNet(books.size, width)
-        self.learned = sum(one.stop - one.start for stream in taught for one in stream.parts if one.learned)
+        self.learned = {key: count for key, count in counted(taught).items() if key[1]}
         best, kept = self._mean(tested), self._state()
         for number in range(ROUNDS):
             self._train(taught, minutes / ROUNDS, steps, number)

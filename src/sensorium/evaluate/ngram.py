@@ -32,7 +32,6 @@ class NGram:
     def __init__(self, order: int = 3, size: int | None = None):
         assert order >= 1
         self.order, self.size = order, size
-        self.learned = 0
         self._seen: list[defaultdict[tuple[Any, ...], _Seen]] = [defaultdict(_Seen) for _ in range(order)]
 
     @classmethod
@@ -50,7 +49,6 @@ class NGram:
 
         Shorter contexts count in how many different longer ones a symbol was seen, not how often.
         """
-        self.learned += 1
         for length in range(self.order - 1, -1, -1):
             own = self._seen[length][tuple(context[len(context) - length :])]
             own.counts[symbol] += 1

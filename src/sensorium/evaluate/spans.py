@@ -6,6 +6,7 @@ chat template writes are read, but not counted: the form of a stream is known.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -129,6 +130,15 @@ class Books:
         for book, (start, size) in enumerate(zip(self.starts, self.sizes, strict=True)):
             table[start : start + size] = book
         return table
+
+
+def counted(streams: Iterable[Spans]) -> Counter[tuple[str, bool]]:
+    """How many ids there are of each kind, `Span.kind`, on each side, `Span.learned`."""
+    found: Counter[tuple[str, bool]] = Counter()
+    for stream in streams:
+        for one in stream.parts:
+            found[one.kind, one.learned] += one.stop - one.start
+    return found
 
 
 def halves(streams: list[Spans]) -> tuple[list[int], list[int]]:
