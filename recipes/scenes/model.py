@@ -174,7 +174,7 @@ SCENES = Plan(
             note="Half scenes, half what nano knew: 1.3 M tokens, and nothing is seen yet.",
         ),
         Stage(
-            shares=shares(0.45, 4, taught=0.30, names=0.03, read=0.06, draw=0.08, text=0.08), minutes=28,
+            shares=shares(0.45, 4, taught=0.30, names=0.03, read=0.06, draw=0.08, text=0.08), minutes=42,
             conversations=40_000, aligned=True, note="Mostly scenes, from rows that start at words.",
         ),
     ],

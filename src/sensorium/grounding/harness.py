@@ -58,7 +58,7 @@ def ask(known: dict[str, Question], folder: Path, view: View) -> Any:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         question, model = known[str(state.sample_id)], get_model()
         ranks = bool(getattr(model.api, "ranks", False)) and bool(offered(question))
-        bare = ranks or (question.task == "locate" and bool(getattr(model.api, "writes_boxes", False)))
+        bare = ranks or (question.task == "locate" and bool(getattr(model.api, "locates", "")))
         tokens = bool(getattr(model.api, "replaces_tokens", False))
         shown = list(contents(question, folder, view, tokens))
         config = GenerateConfig(max_tokens=CAPTION_TOKENS if question.task == "caption" else MAX_TOKENS)

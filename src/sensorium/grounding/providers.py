@@ -17,11 +17,9 @@ from sensorium.generate import Assistant
 from sensorium.generate.corruption import corrupted
 from sensorium.grounding.media import part_of
 from sensorium.grounding.scripts import SCRIPTS, Script
-from sensorium.modalities.boxes import PLACES
-from sensorium.modalities.lists import in_frame
+from sensorium.modalities import Wish, modality
 from sensorium.types import TEXT, Conversation, InputError, Message, Part
 
-BOXES = "boxes"
 NOTHING_SAID = GenerateConfig()
 
 
@@ -69,8 +67,8 @@ class InProcess(ModelAPI):
         if options:
             (best,) = self.assistant.rank(talk, options, 1, adapter=True, contrast=self.contrast)
             said, written = options[best.index], 1
-        elif about.get("task") == "locate" and about.get("frame") and self.writes_boxes:
-            reply = self.assistant.chat(talk, want=BOXES, temperature=0)
+        elif about.get("task") == "locate" and about.get("frame") and self.locates:
+            reply = self.assistant.chat(talk, want=self.locates, temperature=0)
             said, written = _told(reply.parts, about["frame"]), len(reply.ids)
         else:
             most = config.max_tokens or 64
@@ -81,17 +79,19 @@ class InProcess(ModelAPI):
         return output
 
     @property
-    def writes_boxes(self) -> bool:
-        """Whether it answers with boxes of its own where something is to be located."""
-        return any(layout.facts.modality == BOXES for layout in self.assistant.vocabulary.writers())
+    def locates(self) -> str:
+        """The modality by which it answers where something is; "" for words."""
+        names = (layout.facts.modality for layout in self.assistant.vocabulary.writers())
+        return next((name for name in names if modality(name).locates), "")
 
 
 def _told(parts: Iterable[Part], frame: Sequence[float]) -> str:
-    """The first box that is written, in words, in px of the frame; "" where none is."""
+    """The first place that is written, in words, in px of the frame (width, height); "" where none is."""
+    wish = Wish(size=(round(frame[1]), round(frame[0])))
     for part in parts:
-        if part.modality == BOXES and part.data is not None:
-            found = in_frame(part.data, (frame[0], frame[1]), PLACES, "the boxes")
-            return "[" + ", ".join(f"{side:g}" for side in found.array[0]) + "]" if len(found.array) else ""
+        if not part.is_text and part.data is not None and modality(part.modality).locates:
+            found = modality(part.modality).open(part.data, wish).array
+            return "[" + ", ".join(f"{side:g}" for side in found[0]) + "]" if len(found) else ""
     return ""
 
 

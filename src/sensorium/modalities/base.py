@@ -72,6 +72,7 @@ class Modality(ABC):
         writes: media type of every suffix that it can be saved under; empty for the preferred kind alone.
         max_bytes: of the largest file that is opened.
         folders: whether a folder of files is a medium, too; `adopt` is given its path.
+        locates: whether its rows say where things are, left, top, right and bottom in a frame.
         viewer: file name of the JavaScript module that shows it on the page, beside the class's own file; None for
             a link to download.
         words: what the page says of it, by language and key (docs/page.md lists the keys).
@@ -84,6 +85,7 @@ class Modality(ABC):
     writes: ClassVar[Mapping[str, str]] = {}
     max_bytes: ClassVar[int] = MAX_BYTES
     folders: ClassVar[bool] = False
+    locates: ClassVar[bool] = False
     viewer: ClassVar[str | None] = None
     words: ClassVar[Mapping[str, Mapping[str, str]]] = {}
 

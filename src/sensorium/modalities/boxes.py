@@ -31,6 +31,7 @@ class Boxes(Modality):
     """Boxes with labels; see the module's text."""
 
     name = "boxes"
+    locates = True
     extensions = (".json", ".boxes")
     media_types = ("application/json",)
     writes: ClassVar[Mapping[str, str]] = dict.fromkeys(extensions, "application/json")
