@@ -131,8 +131,8 @@ def rules(want: str | None, budget: int = 40) -> Grammar:
     return Grammar(VOCABULARY, TEXT_STOP, (STOP,), want=want, budget=budget)
 
 
-def turns(want: str | None, sampling: Sampling = GREEDY, negative=None, adapter: bool = True) -> list[Turn]:
-    return [Turn(prompt, rules(want, sampling.max_tokens), sampling, negative, adapter) for prompt in PROMPTS]
+def turns(want: str | None, sampling: Sampling = GREEDY, **options) -> list[Turn]:
+    return [Turn(prompt, rules(want, sampling.max_tokens), sampling, **options) for prompt in PROMPTS]
 
 
 def write(engine, want: str | None, **options) -> list[tuple[list[int], str]]:
@@ -351,7 +351,7 @@ def test_an_engine_that_dies_is_not_the_fault_of_the_request(lm, server, dying):
 def test_what_servers_do_not_offer_is_refused(lm, server, wrong):
     sampling = Sampling(temperature=0, max_tokens=40, **wrong)
     with pytest.raises(InputError, match=r"needs? the torch or the onnx engine"):
-        write(VllmEngine(lm, server.url), "dots", sampling=sampling, negative=[1])
+        write(VllmEngine(lm, server.url), "dots", sampling=sampling, negative=[1], corrupted=[1])
 
 
 def test_an_engine_can_come_from_outside(lm, monkeypatch):

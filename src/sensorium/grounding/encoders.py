@@ -97,8 +97,8 @@ class OfTexts(Encoder):
 
         self.name = Path(source).name
         with told(f"{source} is neither a codec nor an encoder of texts that transformers can load"):
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(source)
-            self._model: Any = AutoModel.from_pretrained(source).eval()
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+            self._model: Any = AutoModel.from_pretrained(source, trust_remote_code=False, use_safetensors=True).eval()
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
 
