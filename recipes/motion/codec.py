@@ -31,7 +31,7 @@ from sensorium.modalities import modality
 from sensorium.recipe import Learner
 from sensorium.types import InputError, Signal
 
-NAME, MINUTES, LEARNED_FROM = "clip", 60.0, 4000
+NAME, MINUTES, LEARNED_FROM = "clip", 28.0, 4000
 HOP = 2
 SHAPE = FSQConfig(name=NAME, modality="video", **CLIPS, hop=HOP, rate_hz=RATE_HZ, most_steps=FRAMES // HOP)
 CELL_PX, STEP_S = SIDE_PX // SHAPE.grid, HOP / RATE_HZ
