@@ -44,7 +44,7 @@ def measure(model: Any, side: Side, count: int) -> Results:
     for task in tasks(making, count, kinds=KINDS):
         kind = task.name.removeprefix("stills: ")
         if kind == "locate":
-            for view in (task, task.blind(BLIND), task.wrong(OTHER)):
+            for view in (task, task.blind(BLIND)):
                 _locates(model, view, results)
             continue
         seen, blind, _ = (view.run(model, results) for view in (task, task.blind(BLIND), task.wrong(OTHER)))
