@@ -193,4 +193,4 @@ def report(out: Path, count: int = 500) -> None:
         print(f"{side}: " + ", ".join(f"{name} {np.mean(found):.3f}" for name, found in right.items()))
 
 
-SCENE = Learner(train=train, minutes=16, report=report)
+SCENE = Learner(train=train, minutes=27, report=report)
