@@ -13,15 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from toys import CHATML, tiny_tokenizer
+from toys import fresh_base
 
 import sensorium as sm
 from sensorium.codecs import Codec
 from sensorium.families.kmeans import KMeansCodec
 from sensorium.families.uniform import UniformCodec
 from sensorium.modalities import Wish, modality
-from sensorium.model import Base
 from sensorium.types import Part, Signal
 
 pytestmark = pytest.mark.slow
@@ -135,17 +133,6 @@ KINDS = {
 }
 
 
-def fresh() -> Base:
-    from transformers import AutoModelForCausalLM, LlamaConfig
-
-    config = LlamaConfig(
-        vocab_size=300, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=4, max_position_embeddings=256, bos_token_id=None, eos_token_id=1, tie_word_embeddings=True,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    return Base(AutoModelForCausalLM.from_config(config).eval(), tiny_tokenizer(CHATML), "fresh")
-
-
 def question(name: str) -> str:
     return f"which {name}?"
 
@@ -171,7 +158,7 @@ def taught(tmp_path_factory) -> Iterator[Path]:
             lines.append({"messages": [wished, {"role": "assistant", "content": [medium]}]})
         codecs.append(kind.learn(opened))
     (place / "talk.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    grown = sm.grow(fresh(), codecs, learn="full")
+    grown = sm.grow(fresh_base(), codecs, learn="full")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENSORIUM_CACHE", str(place / "cache"))
         sm.train(

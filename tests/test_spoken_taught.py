@@ -13,13 +13,13 @@ import openai
 import pytest
 from serving import running
 from sounds import HOP, LEVELS, RATE_HZ, Steps, file_of, read
+from toys import fresh_base
 from typer.testing import CliRunner
 
 import sensorium as sm
 from sensorium import plugins
 from sensorium.cli import app
 from sensorium.modalities.speech_words import WHAT_IS_SAID, to_say
-from sensorium.model import Base
 from sensorium.types import Conversation, Part, Signal, as_message
 
 pytestmark = pytest.mark.slow
@@ -45,19 +45,6 @@ def talk() -> np.ndarray:
     return np.concatenate([piece for word in SAID for piece in (gap, spoken(word, rng).array)])
 
 
-def fresh() -> Base:
-    import torch
-    from toys import CHATML, tiny_tokenizer
-    from transformers import AutoModelForCausalLM, LlamaConfig
-
-    config = LlamaConfig(
-        vocab_size=300, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=4, max_position_embeddings=256, bos_token_id=None, eos_token_id=1, tie_word_embeddings=True,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    return Base(AutoModelForCausalLM.from_config(config).eval(), tiny_tokenizer(CHATML), "fresh")
-
-
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory) -> Iterator[Path]:
     place, rng, lines = tmp_path_factory.mktemp("taught"), np.random.default_rng(0), []
@@ -71,7 +58,7 @@ def taught(tmp_path_factory) -> Iterator[Path]:
         said = [{"role": "user", "content": to_say(word)}, {"role": "assistant", "content": [sound]}]
         lines.append({"messages": said})
     (place / "talk.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    grown = sm.grow(fresh(), [Steps(most=60)], learn="full")
+    grown = sm.grow(fresh_base(), [Steps(most=60)], learn="full")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENSORIUM_CACHE", str(place / "cache"))  # another run's codec may have been another
         patch.setitem(plugins._registered, (plugins.CODECS, Steps.family), Steps)

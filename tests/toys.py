@@ -202,3 +202,15 @@ def tiny_base(kind: str = "llama", seed: int = 0, template: str | None = CHATML)
     torch.manual_seed(seed)
     lm = AutoModelForCausalLM.from_config(tiny_configs()[kind])
     return Base(lm.eval(), tiny_tokenizer(template), f"tiny-{kind}")
+
+
+def fresh_base() -> Base:
+    """A small Llama with a chat template that has learned nothing, and can in seconds."""
+    from transformers import AutoModelForCausalLM, LlamaConfig
+
+    config = LlamaConfig(
+        vocab_size=300, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=4, max_position_embeddings=256, bos_token_id=None, eos_token_id=1, tie_word_embeddings=True,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return Base(AutoModelForCausalLM.from_config(config).eval(), tiny_tokenizer(CHATML), "fresh")

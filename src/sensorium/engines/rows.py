@@ -148,9 +148,7 @@ class _Group:
         self._start, self._head, self._device = start, head, device
         self.adapter = adapter
         self.decoder: Any = None
-        self.rows = (
-            rows  # once begun, the row of each lane of the decoder; of a guided or contrasted one several, side by side
-        )
+        self.rows = rows  # once begun, the row of each lane of the decoder; of some rows several lanes, side by side
 
     def __len__(self) -> int:
         return len(dict.fromkeys(self.rows))

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import chain
 from random import Random
 
-from sensorium.data.facts import Box, Facts
+from sensorium.data.facts import Facts
 from sensorium.grounding.balance import groups
 from sensorium.grounding.generate import OPTIONS, Group, Items, Material, in_turn
 from sensorium.grounding.question import Question
 from sensorium.grounding.stems import Item
-from sensorium.grounding.wording import DOES, WHERE, asks, distinctions, phrase, single
+from sensorium.grounding.wording import DOES, WHERE, asks, box_said, distinctions, phrase, single
 
 NONE = "There is no {}."
 PLACE, ACTION = "place", "action"
@@ -42,11 +42,6 @@ def premises(material: Material, items: Items) -> list[Iterator[Group]]:
     """A stream for each aspect that things have; what they do and where they are included."""
     known = {aspect for facts in material.facts for thing in facts.things for aspect in thing.attributes} - {"other"}
     return [_stream(material, aspect) for aspect in (*sorted(known), ACTION, PLACE)]
-
-
-def box_said(box: Box) -> str:
-    """As answers have it: "[1, 20, 31, 42]", px."""
-    return f"[{', '.join(f'{corner:g}' for corner in box)}]"
 
 
 def _stream(material: Material, aspect: str) -> Iterator[Group]:

@@ -17,6 +17,7 @@ from sensorium.generate import Assistant
 from sensorium.generate.corruption import corrupted
 from sensorium.grounding.media import part_of
 from sensorium.grounding.scripts import SCRIPTS, Script
+from sensorium.grounding.wording import box_said
 from sensorium.modalities import Wish, modality
 from sensorium.types import TEXT, Conversation, InputError, Message, Part
 
@@ -91,7 +92,7 @@ def _told(parts: Iterable[Part], frame: Sequence[float]) -> str:
     for part in parts:
         if not part.is_text and part.data is not None and modality(part.modality).locates:
             found = modality(part.modality).open(part.data, wish).array
-            return "[" + ", ".join(f"{side:g}" for side in found[0]) + "]" if len(found) else ""
+            return box_said(found[0]) if len(found) else ""
     return ""
 
 

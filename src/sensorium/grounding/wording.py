@@ -72,6 +72,11 @@ def described(facts: Facts) -> str:
     return " and ".join(one for one in (", ".join(said[:-1]), said[-1]) if one)
 
 
+def box_said(box: Sequence[float]) -> str:
+    """As answers have it: "[1, 20, 31, 42]", px."""
+    return f"[{', '.join(f'{corner:g}' for corner in box)}]"
+
+
 def single(thing: Thing, aspect: str) -> str:
     """The value of an aspect where the thing has exactly one; else ""."""
     values = thing.attributes.get(aspect, ())
