@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from recipes.scenes.codec import CELL_PX, SHAPE, VALUES, boxes_of, middle, owners, scenes, told_by, trained
-from recipes.scenes.places import ABSENT
+from recipes.scenes.codec import CELL_PX, SHAPE, VALUES, boxes_of, scenes, told_by, trained
+from recipes.scenes.places import ABSENT, middle, owners
 
 from sensorium.data.facts import Facts, Medium, Thing
 from sensorium.types import Signal

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from recipes.motion.clips import FRAMES, RATE_HZ, SIDE_PX, Clip, done
 from recipes.motion.moved import atlas_of, moved
-from recipes.scenes.codec import owners, sides
 from recipes.scenes.palette import COLOURS
-from recipes.scenes.places import ABSENT, Places, Values, losses
+from recipes.scenes.places import Places, Values, losses, numbered, owners, sides, stacked
 from recipes.scenes.scene import DIRECTIONS, MOTIONS
 from recipes.scenes.shapes import KINDS
 from torch import Tensor
@@ -56,18 +55,13 @@ def _step(clip: Clip, start_s: float) -> dict[str, np.ndarray]:
     known = [thing.box_at(start_s + STEP_S / 2) or (0, 0, 0, 0) for thing in things]
     boxes = np.array(known, np.float32).reshape(-1, 4)
     owner = owners(boxes, SHAPE.grid, CELL_PX)
-    found = {name: np.full(owner.shape, ABSENT, np.int64) for name in VALUES}
+    values = []
     for number, thing in enumerate(things):
         events = [event for event in clip.facts.events if event.subject == number and _is_on(event, start_s)]
-        told = {
-            "name": thing.name if thing.name in KINDS else DRAWING,
-            "colour": thing.value("colour"),
-            "doing": done(events[0]) if events else STAYS,
-        }
-        for aspect, value in told.items():
-            if value:
-                found[aspect][owner == number] = VALUES[aspect].index(value)
-    return found | {"box": sides(boxes, owner, CELL_PX)}
+        name = thing.name if thing.name in KINDS else DRAWING
+        doing = done(events[0]) if events else STAYS
+        values.append({"name": name, "colour": thing.value("colour"), "doing": doing})
+    return numbered(owner, values, VALUES) | {"box": sides(boxes, owner, CELL_PX)}
 
 
 def _is_on(event: Event, start_s: float) -> bool:
@@ -94,8 +88,7 @@ def train(minutes: float, start: str = "", count: int = LEARNED_FROM) -> Codec:
     def sample(rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
         chosen = [shown[number] for number in rng.integers(0, len(shown), batch)]
         x = to_net(torch.from_numpy(np.stack([frames for frames, _ in chosen])))
-        aspects = chosen[0][1]
-        return {"x": x} | {name: torch.from_numpy(np.stack([told[name] for _, told in chosen])) for name in aspects}
+        return {"x": x} | stacked([told for _, told in chosen])
 
     state = home().with_name("codec.training.safetensors")
     train_codec(places, sample, losses, CodecTraining(minutes=minutes, batch=BATCH), checkpoint=state)

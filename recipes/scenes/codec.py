@@ -21,7 +21,7 @@ from recipes.scenes.atlas import Atlas
 from recipes.scenes.facts import facts_of
 from recipes.scenes.materials import MATERIALS
 from recipes.scenes.palette import COLOURS
-from recipes.scenes.places import ABSENT, Places, Values, losses
+from recipes.scenes.places import ABSENT, Places, Values, losses, middle, numbered, owners, sides, stacked
 from recipes.scenes.render import picture
 from recipes.scenes.sample import MOST, sample_looks, sample_scene
 from recipes.scenes.scene import SIZES
@@ -54,11 +54,6 @@ KEPT = Path(__file__).with_name("weights") / SHAPE.name
 VALUES: Values = {
     "name": KINDS, "colour": tuple(COLOURS), "material": tuple(MATERIALS), "size": tuple(SIZES),
 }  # fmt: skip
-COVERED = 0.25
-"""Share of a cell that a thing's box must cover to be told there; the middle of a thing is told in any case."""
-RECOLOURED = 0.5
-"""Share of the pictures of which no colour is told, since they have others than scenes have: so textures and shapes are
-learned apart from colours, and are told of combinations that training never shows."""
 PIXELS = 0.2
 """Weight in the loss: the codec is to be read."""
 
@@ -77,62 +72,13 @@ def told_by(facts: Facts) -> dict[str, np.ndarray]:
     """What lies in the cells: (G, G) numbers of `VALUES` or `ABSENT` by aspect, and (4, G, G) sides of its "box"."""
     boxes = boxes_of(facts)
     owner = owners(boxes, SHAPE.grid, CELL_PX)
-    found = {name: np.full(owner.shape, ABSENT, np.int64) for name in VALUES}
-    for number, thing in enumerate(facts.things):
-        for aspect, known in VALUES.items():
-            if value := thing.value(aspect):
-                found[aspect][owner == number] = known.index(value)
-    return found | {"box": sides(boxes, owner, CELL_PX)}
+    values = [{aspect: thing.value(aspect) for aspect in VALUES} for thing in facts.things]
+    return numbered(owner, values, VALUES) | {"box": sides(boxes, owner, CELL_PX)}
 
 
 def boxes_of(facts: Facts) -> np.ndarray:
     """(T, 4) float32."""
     return np.array([thing.box for thing in facts.things], np.float32).reshape(-1, 4)
-
-
-def owners(boxes: np.ndarray, grid: int, cell_px: int) -> np.ndarray:
-    """(G, G) numbers of the things in the cells, `ABSENT` where none is; of things one in the other the smaller.
-
-    Args:
-        boxes: (T, 4); those without area are not there.
-    """
-    starts = np.arange(grid) * cell_px
-    owner = np.full((grid, grid), ABSENT)
-    there = [number for number in range(len(boxes)) if _area(boxes[number]) > 0]
-    for number in sorted(there, key=lambda n: -_area(boxes[n])):
-        x0, y0, x1, y1 = boxes[number]
-        wide = np.clip(np.minimum(x1, starts + cell_px) - np.maximum(x0, starts), 0, None)
-        high = np.clip(np.minimum(y1, starts + cell_px) - np.maximum(y0, starts), 0, None)
-        owner[high[:, None] * wide[None, :] >= COVERED * cell_px**2] = number
-    for number in there:
-        owner[middle(boxes[number], cell_px)] = number
-    return owner
-
-
-def middle(box: np.ndarray, cell_px: int) -> tuple[int, int]:
-    """Row and column of the cell with the middle of a box."""
-    x0, y0, x1, y1 = box
-    return int((y0 + y1) / 2 // cell_px), int((x0 + x1) / 2 // cell_px)
-
-
-def sides(boxes: np.ndarray, owner: np.ndarray, cell_px: int) -> np.ndarray:
-    """(4, G, G) sides of the boxes of cells' things, in sides of the medium from the middle of the cell."""
-    if not len(boxes):
-        return np.zeros((4, *owner.shape), np.float32)
-    middles = (np.arange(len(owner)) + 0.5) * cell_px
-    at = np.stack(np.broadcast_arrays(middles[None, :], middles[:, None]) * 2)
-    return ((boxes.T[:, np.maximum(owner, 0)] - at) / (len(owner) * cell_px)).astype(np.float32)
-
-
-def _area(box: np.ndarray) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
-
-
-def recoloured(x_B3HW: Tensor, rng: np.random.Generator) -> Tensor:
-    """The same shapes and textures in any other colours: each picture's channels mixed at random."""
-    mix_B33 = torch.from_numpy(rng.normal(size=(len(x_B3HW), 3, 3)).astype(np.float32))
-    mix_B33 = mix_B33 / mix_B33.norm(dim=2, keepdim=True)
-    return torch.einsum("bij,bjhw->bihw", mix_B33, x_B3HW).clamp(-1, 1)
 
 
 def home() -> Path:
@@ -154,9 +100,7 @@ def train(minutes: float, start: str = "", count: int = LEARNED_FROM) -> Codec:
     def sample(rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
         chosen = [shown[number] for number in rng.integers(0, len(shown), batch)]
         x = pixels_to_net(torch.from_numpy(np.stack([pixels for pixels, _ in chosen])))
-        return {"x": x} | {
-            name: torch.from_numpy(np.stack([told[name] for _, told in chosen])) for name in chosen[0][1]
-        }
+        return {"x": x} | stacked([told for _, told in chosen])
 
     train_codec(places, sample, losses, CodecTraining(minutes=minutes, lr=1e-2), checkpoint=checkpoint())
     rng = np.random.default_rng(0)

@@ -22,11 +22,12 @@ from recipes.pictograms import nano
 from recipes.pictograms import tasks as pictograms
 from recipes.pictograms.concepts import load_pixels
 from recipes.scenes.atlas import Atlas
-from recipes.scenes.codec import CELL_PX, SHAPE, SIDE_PX, boxes_of, owners, trained
+from recipes.scenes.codec import CELL_PX, SHAPE, SIDE_PX, boxes_of, trained
 from recipes.scenes.codec import scenes as scene_pictures
 from recipes.scenes.data import make
 from recipes.scenes.episodes import STILL, WRITTEN, Making
 from recipes.scenes.episodes import makers as scenes
+from recipes.scenes.places import owners
 
 from sensorium.codecs import Codec
 from sensorium.data import read_conversations
