@@ -1,52 +1,49 @@
-"""nano goes on with more to see: what it knew it knows, and pictures are told by more codes."""
+"""The model of scenes: its boxes, what it is asked, and where the rows of its codes start."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
-from recipes.pictograms import nano
-from recipes.scenes.codec import SHAPE
-from recipes.scenes.model import BOXES, widened
+from recipes.scenes.codec import CELL_PX, SHAPE, boxes_of, scenes, trained
+from recipes.scenes.model import ASKED, BOXES, SCENES, align, shares
+from recipes.scenes.places import owners
 
-import sensorium as sm
-from sensorium.families.fsq import FSQCodec
-from sensorium.model import Model
-from sensorium.types import Conversation, Part, Signal, as_message
-
-
-@pytest.fixture(scope="module")
-def grown():
-    torch.manual_seed(0)
-    return widened("nano", FSQCodec(SHAPE))
-
-
-def test_words_get_the_same_answers_and_known_codes_the_same_rows(grown):
-    old, new = Model.load("nano"), grown.fold()
-    ids = old.tokenizer("Tags of a red heart?", add_special_tokens=False)["input_ids"]
-    assert ids == new.tokenizer("Tags of a red heart?", add_special_tokens=False)["input_ids"]
-    text = old.senses.text_size
-    for side in ("get_input_embeddings", "get_output_embeddings"):
-        before, after = (getattr(one.lm, side)().weight for one in (old, new))
-        stop = old.vocabulary.layout(nano.WRITER).stop
-        torch.testing.assert_close(after[:stop], before[:stop], atol=1e-4, rtol=1e-3)
-    layout = old.vocabulary.layout(nano.READER)
-    before, after = (one.lm.get_input_embeddings().weight[layout.open_id : layout.stop] for one in (old, new))
-    torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-3)
-    with torch.no_grad():
-        known, found = (one.lm(torch.tensor([ids])).logits[0, -1, :text] for one in (old, new))
-    torch.testing.assert_close(found, known, atol=1e-3, rtol=1e-3)
-
-
-def test_a_picture_is_told_by_nano_s_codes_and_then_by_those_of_places(grown):
-    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    asked = Conversation((as_message("user", [Part("image", pixels), "What is it?"]),))
-    part = grown.senses.encode(asked).messages[0].parts[0]
-    np.testing.assert_array_equal(part.codes[:8], sm.codec("image-read").encode([Signal(pixels)])[0])
-    assert len(part.codes) == 8 + 64
+from sensorium.model import grow
+from sensorium.model.fresh import fresh_base, learn_tokenizer
+from sensorium.types import Signal
 
 
 def test_boxes_on_whole_pixels_of_a_scene_come_back_exactly():
     rows = np.array([[0, 0, 64, 64], [3, 7, 21, 40]], np.float32)
     (codes,) = BOXES.encode([Signal(rows, frame=(64.0, 64.0), labels=("red star", "moon"))])
     np.testing.assert_array_equal(BOXES.decode([codes])[0].array, rows)
+
+
+def test_only_the_second_stage_uses_the_words_of_evaluation():
+    first, second = (stage.shares for stage in SCENES.stages)
+    assert set(first) == set(ASKED)
+    assert set(second) == {*ASKED, "taught"}
+    assert np.isclose(sum(first.values()), 1)
+
+
+def test_descriptions_can_be_asked_for_more_often():
+    often, plain = shares(0.5, 3), shares(0.5, 1)
+    assert np.isclose(sum(often.values()), 0.5)
+    assert np.isclose(often["describe"] / often["name"], 3 * plain["describe"] / plain["name"])
+
+
+def test_rows_of_codes_start_at_the_words_for_what_lies_there():
+    tokenizer = learn_tokenizer(["a large striped red star", "nothing"] * 9, 300)
+    model = grow(fresh_base(tokenizer, hidden=32, layers=1, heads=2, intermediate=32), [trained(), BOXES], learn="full")
+    align(model, count=30)
+    of_nobody, of_things = set(), set()
+    for pixels, facts in scenes("train", 30, seed=2):
+        (codes,) = trained().encode([Signal(pixels)])
+        owner = owners(boxes_of(facts), SHAPE.grid, CELL_PX).ravel()
+        of_nobody |= set(codes[owner < 0].tolist())
+        of_things |= set(codes[owner >= 0].tolist())
+    only = sorted(of_nobody - of_things)
+    assert only
+    nothing = model.embedding.weight[tokenizer(" nothing", add_special_tokens=False)["input_ids"]].mean(0)
+    found = model.embedding.rows.of(SHAPE.name)[-1]()[only]
+    torch.testing.assert_close(found, nothing.expand(len(only), -1), atol=1e-4, rtol=1e-3)

@@ -60,17 +60,19 @@ class Coded:
         return part.with_codes(random.choice(self.read[part.data]).astype(np.int64), self.reader)
 
 
-def encode(codec: Codec, clips: Iterable[Clip], path: Path, views: int, say: Callable[[str], Any] = print) -> Codes:
+def encode(
+    codec: Codec, clips: Iterable[Clip], path: Path, views: Callable[[Clip], int], say: Callable[[str], Any] = print
+) -> Codes:
     """All clips in codes; those that the file holds already are not encoded again.
 
     Args:
         path: of the file (npz).
-        views: 1 for the clip as it is; each further one is changed at random, always in the same way.
+        views: of a clip, 1 for as it is; each further one is changed at random, always in the same way.
     """
-    found = {name: codes for name, codes in kept(codec, path).items() if len(codes) == views}
+    found = kept(codec, path)
     missing = [clip for clip in clips if clip.path not in found]
     for number, clip in enumerate(missing, 1):
-        found[clip.path] = codec.encode([seen(clip, view) for view in range(views)])
+        found[clip.path] = codec.encode([seen(clip, view) for view in range(views(clip))])
         if number % SAVED_EVERY == 0 or number == len(missing):
             _save(codec, found, path)
             say(f"{codec.facts.name}: {number} of {len(missing)} clips encoded")

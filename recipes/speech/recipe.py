@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recipes.speech.data import data
 from recipes.speech.evaluate import evaluate
-from recipes.speech.model import READER, SPEECH, WRITER, learner
+from recipes.speech.model import LISTEN, READER, SPEECH, WRITER, learner
 
 from sensorium.recipe import Recipe
 
@@ -13,6 +13,6 @@ RECIPE = Recipe(
     about="Speech: sentences that are heard, written down and spoken, by a teacher voice.",
     data=data,
     codecs={WRITER: learner(WRITER), READER: learner(READER)},
-    models={"speech": SPEECH},
+    models={"listen": LISTEN, "speech": SPEECH},
     evaluate=evaluate,
 )

@@ -9,7 +9,7 @@ Legend: B sounds, M mel bands, N frames of spectra, G frames of codes, C channel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Annotated, Any, ClassVar
@@ -68,6 +68,11 @@ class CtcConfig:
     @property
     def spectra(self) -> Spectra:
         return Spectra(rate_hz=self.rate_hz, hop=self.hop, window=self.window, bands=self.bands)
+
+    @property
+    def silence(self) -> float:
+        """What the spectra of no sound are."""
+        return float(self.spectra.log_of(torch.zeros(self.spectra.bins, 1))[0, 0])
 
     def net(self) -> CtcNet:
         """A fresh network of this shape."""
@@ -142,9 +147,12 @@ class CtcCodec(NetCodec):
         return [self.layout.join([], self._codes(signal)) for signal in self.fitted(signals)]
 
     def _codes(self, signal: Signal) -> np.ndarray:
-        mel_NM = heard(signal, self.settings, self.spectra)
-        mel_1MN = torch.from_numpy(mel_NM.T.astype(np.float32))[None].to(self.device)
-        return self.net.quantiser.encode(self.net.encoder(mel_1MN))[0].cpu().numpy()
+        heard_1MN = torch.from_numpy(self.heard(signal).T.copy())[None].to(self.device)
+        return self.net.quantiser.encode(self.net.encoder(heard_1MN))[0].cpu().numpy()
+
+    def heard(self, signal: Signal) -> np.ndarray:
+        """(N, M) float32 what the network takes of a fitted sound."""
+        return heard(signal, self.settings, self.spectra).astype(np.float32)
 
     @torch.inference_mode()
     def spell(self, codes: Sequence[np.ndarray]) -> list[str]:
@@ -167,38 +175,55 @@ class CtcCodec(NetCodec):
             names["levels"] = fsq_levels(learning.codes)
         names = {"name": f"{names['modality']}-read"} | names
         names.pop("use", None)
-        pool, words = read_spoken(media, CtcConfig(signs="", **names))
-        names["signs"] = "".join(sorted(set("".join(words))))
-        config = CtcConfig(**names)
-        number = {sign: place + 1 for place, sign in enumerate(config.signs)}
-        spelled = [torch.tensor([number[sign] for sign in said if sign in number]) for said in words]
-        by_length = np.argsort(pool.lengths, kind="stable")
-        learning.say(f"learning to spell {len(pool)} sounds in {len(number)} signs for {learning.minutes:g} minutes")
-        torch.manual_seed(0)
-        net = config.net()
+        fresh = CtcConfig(signs="", **names)
+        pool, words = read_spoken(media, fresh.facts(), lambda signal: heard(signal, fresh, fresh.spectra))
+        names["signs"] = signs_of(words)
+        return cls(CtcConfig(**names), learned_to_spell(CtcConfig(**names), pool, words, learning, varied))
 
-        def sample(rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
-            first = rng.integers(0, max(len(pool) - batch, 0) + 1)
-            chosen = by_length[first : first + batch]
-            mels = [varied(pool.array(number).astype(np.float32), rng) for number in chosen]
-            steps = [-(-len(mel) // config.pace) for mel in mels]
-            mel_BNM = np.full((len(mels), max(steps) * config.pace, config.bands), silence(config), np.float32)
-            for row, mel in enumerate(mels):
-                mel_BNM[row, : len(mel)] = mel
-            signs = nn.utils.rnn.pad_sequence([spelled[one] for one in chosen], batch_first=True)
-            counts = torch.tensor([len(spelled[one]) for one in chosen])
-            mel_BMN = torch.from_numpy(mel_BNM).mT.contiguous()
-            return {"mel": mel_BMN, "signs": signs, "slots": SLOTS * torch.tensor(steps), "counts": counts}
 
-        learning.train(net, sample, spelling, batch=min(24, len(pool)), lr=1e-2)
-        rng = np.random.default_rng(0)
-        settle(net, lambda: net.encoder(sample(rng, 24)["mel"]))
-        return cls(config, net)
+def learned_to_spell(
+    config: CtcConfig,
+    pool: Pool,
+    words: Sequence[str],
+    learning: Learning,
+    vary: Callable[[np.ndarray, np.random.Generator], np.ndarray],
+) -> CtcNet:
+    """A network that has learned what is said.
+
+    Args:
+        pool: what it hears of each sound, (N, M).
+        words: what is said in each, in signs of the config.
+        vary: another hearing of the same.
+    """
+    number = {sign: place + 1 for place, sign in enumerate(config.signs)}
+    spelled = [torch.tensor([number[sign] for sign in said]) for said in words]
+    learning.say(f"learning to spell {len(pool)} sounds in {len(number)} signs for {learning.minutes:g} minutes")
+    by_length = np.argsort(pool.lengths, kind="stable")
+    torch.manual_seed(0)
+    net = CtcNet(config)
+
+    def sample(rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
+        first = rng.integers(0, max(len(pool) - batch, 0) + 1)
+        chosen = by_length[first : first + batch]
+        heard = [vary(pool.array(number).astype(np.float32), rng) for number in chosen]
+        steps = [-(-len(one) // config.pace) for one in heard]
+        heard_BNM = np.full((len(heard), max(steps) * config.pace, config.bands), config.silence, np.float32)
+        for row, one in enumerate(heard):
+            heard_BNM[row, : len(one)] = one
+        signs = nn.utils.rnn.pad_sequence([spelled[one] for one in chosen], batch_first=True)
+        counts = torch.tensor([len(spelled[one]) for one in chosen])
+        heard_BMN = torch.from_numpy(heard_BNM).mT.contiguous()
+        return {"heard": heard_BMN, "signs": signs, "slots": SLOTS * torch.tensor(steps), "counts": counts}
+
+    learning.train(net, sample, spelling, batch=min(24, len(pool)), lr=1e-2)
+    rng = np.random.default_rng(0)
+    settle(net, lambda: net.encoder(sample(rng, 24)["heard"]))
+    return net
 
 
 def spelling(net: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Nats per sign."""
-    chances_BTL = net(batch["mel"])
+    chances_BTL = net(batch["heard"])
     nats_B = F.ctc_loss(
         chances_BTL.transpose(0, 1),
         batch["signs"],
@@ -208,11 +233,6 @@ def spelling(net: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         zero_infinity=True,
     )
     return {"spelling": nats_B.sum() / batch["counts"].sum()}
-
-
-def silence(config: CtcConfig) -> float:
-    """What the spectra of no sound are."""
-    return float(config.spectra.log_of(torch.zeros(config.spectra.bins, 1))[0, 0])
 
 
 def heard(signal: Signal, config: CtcConfig, spectra: Spectra) -> np.ndarray:
@@ -225,19 +245,24 @@ def heard(signal: Signal, config: CtcConfig, spectra: Spectra) -> np.ndarray:
     return spectra.log_mel(torch.from_numpy(samples)[None])[0].T.numpy()
 
 
-def read_spoken(media: Media, config: CtcConfig) -> tuple[Pool, list[str]]:
-    """Spectra of media in which something is said, and what.
+def signs_of(words: Sequence[str]) -> str:
+    """All that words are spelled in."""
+    return "".join(sorted(set("".join(words))))
+
+
+def read_spoken(media: Media, facts: Facts, hear: Callable[[Signal], np.ndarray]) -> tuple[Pool, list[str]]:
+    """What is heard (N, M) of media in which something is said, and what is said.
 
     Raises:
         InputError: nothing is said in any.
     """
-    kind, wish, spectra = modality(config.modality), config.facts().wish, config.spectra
+    kind = modality(facts.modality)
     words: list[str] = []
 
-    def spectra_of():
+    def all_heard() -> Iterator[np.ndarray]:
         for signal, said in media.named():
             if said:
                 words.append(said)
-                yield heard(kind.fit(signal, wish), config, spectra).astype(np.float16)
+                yield hear(kind.fit(signal, facts.wish)).astype(np.float16)
 
-    return Pool(spectra_of()), words
+    return Pool(all_heard()), words

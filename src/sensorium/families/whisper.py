@@ -1,0 +1,241 @@
+"""The `whisper` family: speech to a few codes a second of what is said, heard by an encoder that has heard much more.
+
+The encoder of a Whisper model (Radford et al. 2022, arXiv 2212.04356) stays as it is; behind it the small network of
+the `ctc` family learns to spell what is said through a bottleneck of finite scalars. A few hours of sound are then
+enough, also for voices and rooms that are not among them. The sound cannot be had back; the codec only reads.
+
+Legend: B sounds, M mel bands, N frames of spectra, T frames of the encoder, W its width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sensorium.checked import Range
+from sensorium.codecs import Learning, Media
+from sensorium.device import computing
+from sensorium.families import pretrained_sources as sources
+from sensorium.families.ctc import CtcCodec, CtcConfig, CtcNet, learned_to_spell, read_spoken, signs_of
+from sensorium.families.fsq import fsq_levels
+from sensorium.families.fsq_net import Levels, Side, Steps
+from sensorium.families.loudness import whole_frames
+from sensorium.types import InputError, Signal
+
+RATE_HZ, WINDOW, HOP, HALF = 16000, 400, 160, 2
+"""What every Whisper model hears: log-mel spectra, of which its convolutions take every other frame."""
+MOST_FRAMES = 1500
+EAR = "openai/whisper-base"
+LOUD = 0.1
+"""Root mean square of what it hears."""
+LEAST, RANGE = 1e-10, 8.0
+"""Of the power of a band, and in how many powers of ten below the loudest it counts."""
+DEVIATION = 0.1
+"""Of what is added to the encoder's numbers in training, whose own is about 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhisperConfig(CtcConfig):
+    """Everything that shapes the codec.
+
+    Args:
+        hop, bands: of what the network behind the encoder takes: samples of a frame, numbers in it.
+        window: of no use here.
+        ear_bands, ear_layers, ear_heads, ear_wide: mel bands that the encoder takes; its layers, heads, and the width
+            inside its layers.
+    """
+
+    rate_hz: Annotated[float, Range(RATE_HZ, RATE_HZ)] = float(RATE_HZ)
+    hop: Side = HOP * HALF
+    bands: Side = 512
+    pace: Side = 2
+    levels: Levels = (4, 4, 4, 4, 4)
+    width: Side = 256
+    blocks: tuple[Side, Side] = (2, 2)
+    most_frames: Steps = MOST_FRAMES // 2
+    ear_bands: Side = 80
+    ear_layers: Annotated[int, Range(1, 128)] = 6
+    ear_heads: Side = 8
+    ear_wide: Side = 2048
+
+    @property
+    def silence(self) -> float:
+        return 0.0
+
+    def net(self) -> WhisperNet:
+        return WhisperNet(self)
+
+
+class Ear(nn.Module):
+    """The encoder of a Whisper model: log-mel spectra (B, M, N) to (B, T, W).
+
+    It was trained on half a minute; shorter sounds are heard without the silence behind them.
+    """
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__()
+        width, heads, wide = config.bands, config.ear_heads, config.ear_wide
+        self.conv1 = nn.Conv1d(config.ear_bands, width, 3, padding=1)
+        self.conv2 = nn.Conv1d(width, width, 3, stride=HALF, padding=1)
+        self.positions_TW = nn.Parameter(torch.zeros(MOST_FRAMES, width))
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, heads, wide, 0.0, "gelu", batch_first=True, norm_first=True)
+            for _ in range(config.ear_layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, mel_BMN: Tensor) -> Tensor:
+        x_BTW = F.gelu(self.conv2(F.gelu(self.conv1(mel_BMN)))).mT
+        x_BTW = x_BTW + self.positions_TW[: x_BTW.shape[1]]
+        for layer in self.layers:
+            x_BTW = layer(x_BTW)
+        return self.norm(x_BTW)
+
+
+class WhisperNet(CtcNet):
+    """The network of `ctc`, and the ear in front of it."""
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__(config)
+        self.ear = Ear(config)
+
+
+class WhisperCodec(CtcCodec):
+    """Speech to codes of what is said.
+
+    Args:
+        config: shape of the codec.
+        net: trained network, which is copied; a fresh one when None.
+    """
+
+    family: ClassVar[str] = "whisper"
+    config_class = WhisperConfig
+
+    def heard(self, signal: Signal) -> np.ndarray:
+        return heard(self.net.ear, signal, self.settings)
+
+    @classmethod
+    def learn(
+        cls, media: Media, learning: Learning, *, ear: str | Mapping[str, Tensor] = EAR, **names: Any
+    ) -> WhisperCodec:
+        """Learn to spell the words that are said in each medium; media without words are left out.
+
+        Args:
+            ear: Hub id or folder of a Whisper model of `transformers`, or the tensors of an `Ear`.
+
+        Raises:
+            InputError: there is no Whisper model, or nothing is said in any medium.
+        """
+        if learning.codes is not None:
+            names["levels"] = fsq_levels(learning.codes)
+        names = {"name": f"{names['modality']}-read"} | names
+        names.pop("use", None)
+        shape, weights = pretrained_ear(ear) if isinstance(ear, str) else ({}, ear)
+        names = shape | names
+        fresh = WhisperConfig(signs="", **names)
+        found = _fitted(fresh, weights)
+        with computing("auto", found.positions_TW.device):
+            pool, words = read_spoken(media, fresh.facts(), lambda signal: heard(found, signal, fresh))
+        config = WhisperConfig(signs=signs_of(words), **names)
+        behind = learned_to_spell(config, pool, words, learning, jittered).state_dict()
+        net = WhisperNet(config)
+        net.load_state_dict(behind | {f"ear.{name}": one for name, one in found.state_dict().items()})
+        return cls(config, net)
+
+
+def _fitted(config: WhisperConfig, weights: Mapping[str, Tensor]) -> Ear:
+    """An ear with these weights, as the codec stores them."""
+    ear = Ear(config).eval().requires_grad_(False)
+    try:
+        ear.load_state_dict({name: one.half().float() if one.ndim > 1 else one for name, one in weights.items()})
+    except RuntimeError as error:
+        raise InputError(f"these weights are no encoder of this shape ({str(error)[:200]})") from error
+    return ear
+
+
+@torch.inference_mode()
+def heard(ear: Ear, signal: Signal, config: WhisperConfig) -> np.ndarray:
+    """(T, W) float32 what the encoder makes of a fitted sound, of whole frames of codes.
+
+    Raises:
+        InputError: it has other channels than one.
+    """
+    _, samples = whole_frames(signal, config.hop * config.pace, config.name)
+    mel_MN = log_mel(LOUD * torch.from_numpy(samples), config.ear_bands)
+    return ear(mel_MN[None].to(ear.positions_TW.device))[0].float().cpu().numpy()
+
+
+def log_mel(samples_S: Tensor, bands: int) -> Tensor:
+    """(M, N) spectra as Whisper takes them: powers of ten, those far below the loudest cut off, about -1 to 1."""
+    window = torch.hann_window(WINDOW)
+    spectra_FN = torch.stft(samples_S, WINDOW, HOP, window=window, pad_mode="constant", return_complex=True)
+    power_FN = spectra_FN[:, :-1].abs().square()
+    log_MN = (_bank(bands) @ power_FN).clamp(min=LEAST).log10()
+    return (log_MN.clamp(min=float(log_MN.max()) - RANGE) + 4) / 4
+
+
+@cache
+def _bank(bands: int) -> Tensor:
+    """(M, F) triangles on Slaney's mel scale, of equal area."""
+    from transformers.audio_utils import mel_filter_bank
+
+    bank_FM = mel_filter_bank(WINDOW // 2 + 1, bands, 0.0, RATE_HZ / 2, RATE_HZ, norm="slaney", mel_scale="slaney")
+    return torch.from_numpy(bank_FM.T.astype(np.float32))
+
+
+def jittered(heard_TW: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another hearing: with noise, and some frames and numbers missing (SpecAugment, arXiv 1904.08779)."""
+    heard_TW = heard_TW + rng.normal(0, DEVIATION, heard_TW.shape).astype(np.float32)
+    for _ in range(rng.integers(0, 1 + len(heard_TW) // 50 + 1)):
+        first = rng.integers(0, len(heard_TW))
+        heard_TW[first : first + rng.integers(1, 7)] = 0
+    heard_TW[:, rng.random(heard_TW.shape[1]) < 0.1] = 0
+    return heard_TW
+
+
+def pretrained_ear(source: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Shape and tensors of the encoder of a Whisper model, by Hub id or folder.
+
+    Raises:
+        InputError: there is no Whisper model.
+    """
+    config = sources.config_of(source)
+    if config.model_type != "whisper":
+        raise InputError(f"{source!r} is a model of type {config.model_type!r}, not a Whisper model")
+    from transformers.models.whisper.modeling_whisper import WhisperModel
+
+    state = sources.whole(WhisperModel, source).encoder.state_dict()
+    shape = {
+        "bands": config.d_model, "ear_bands": config.num_mel_bins, "ear_layers": config.encoder_layers,
+        "ear_heads": config.encoder_attention_heads, "ear_wide": config.encoder_ffn_dim,
+    }  # fmt: skip
+    tensors = {
+        "positions_TW": state["embed_positions.weight"], "norm.weight": state["layer_norm.weight"],
+        "norm.bias": state["layer_norm.bias"],
+    } | {name: one for name, one in state.items() if name.startswith("conv")}  # fmt: skip
+    for number in range(config.encoder_layers):
+        tensors |= _layer({n.removeprefix(f"layers.{number}."): v for n, v in state.items()}, f"layers.{number}.")
+    return shape, tensors
+
+
+def _layer(state: Mapping[str, Tensor], own: str) -> dict[str, Tensor]:
+    """A layer in the names of `torch.nn.TransformerEncoderLayer`, whose three projections are one."""
+    bias = state["self_attn.q_proj.bias"]
+    found = {
+        "self_attn.in_proj_weight": torch.cat([state[f"self_attn.{one}_proj.weight"] for one in "qkv"]),
+        "self_attn.in_proj_bias": torch.cat([bias, torch.zeros_like(bias), state["self_attn.v_proj.bias"]]),
+    }
+    renamed = {
+        "self_attn.out_proj": "self_attn.out_proj", "self_attn_layer_norm": "norm1", "fc1": "linear1",
+        "fc2": "linear2", "final_layer_norm": "norm2",
+    }  # fmt: skip
+    for theirs, ours in renamed.items():
+        found |= {f"{ours}.{kind}": state[f"{theirs}.{kind}"] for kind in ("weight", "bias")}
+    return {own + name: value for name, value in found.items()}
