@@ -196,9 +196,13 @@ def test_codes_take_the_place_of_paths_by_who_speaks():
 
 
 def test_the_recipe_names_its_codecs_and_its_model():
-    assert set(RECIPE.codecs) == {"audio", "audio-read"}
-    assert set(RECIPE.models["speech"].stages[-1].shares) == set(TASKS)
-    assert set(RECIPE.models["listen"].stages[-1].shares) == set(TASKS) - {"say", "say_translated"}
+    assert set(RECIPE.codecs) == {"audio-read", "audio", "mel"}
+    assert set(RECIPE.models["talk"].stages[-1].shares) == set(TASKS)
+
+
+def test_where_codes_tell_no_voice_clips_in_any_voice_are_said():
+    found = many(tasks.say, Spoken(CLIPS, NAMES, any_voice=True))
+    assert ["Say: hello", "clips/4.wav"] in found
 
 
 def test_copies_that_codecs_learn_from_are_higher_or_lower(tmp_path, monkeypatch):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from test_ctc import said, train, words
+from test_ctc import PITCHES, RATE_HZ, said, train, words
 
 from sensorium.codecs import Learning, Media
 from sensorium.codecs.contract import check_codec
 from sensorium.families.whisper import Ear, WhisperCodec, WhisperConfig, log_mel, pretrained_ear
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
 TINY = {"bands": 48, "ear_layers": 1, "ear_heads": 2, "ear_wide": 96}
 
@@ -86,3 +86,34 @@ def test_weights_of_another_shape_are_refused(folder):
         WhisperCodec.learn(
             Media.of([said("abc")], ["abc"]), Learning(minutes=1, train=train), modality="audio", ear=weights
         )
+
+
+def test_it_only_reads_until_it_has_a_voice(codec):
+    assert codec.facts.use == "read"
+    with pytest.raises(InputError, match="only reads"):
+        codec.decode(codec.encode([said("abc")]))
+
+
+def test_with_a_voice_it_says_what_it_hears_in_that_voice(codec):
+    known = words(40, 2)
+    speaking = codec.with_voice(Media.of([said(word) for word in known]), Learning(minutes=1, train=train), width=64)
+    check_codec(speaking, [said(word) for word in ("abc", "cab", "bbca")])
+    new = words(6, 3)
+    (heard,) = speaking.encode([said(new[0])])
+    np.testing.assert_array_equal(heard, codec.encode([said(new[0])])[0])
+    sounds = speaking.decode(speaking.encode([said(word) for word in new]))
+    for word, sound in zip(new, sounds, strict=True):
+        assert sound.rate_hz == RATE_HZ and abs(len(sound.array) - len(said(word).array)) < 640
+        assert loudest(sound) == word
+
+
+def loudest(sound: Signal) -> str:
+    """The letter whose tone is loudest in the middle of every letter's time."""
+    step, found = int(0.16 * RATE_HZ) + 800, ""
+    for start in range(0, len(sound.array) - step // 2, step):
+        piece = sound.array[start + 800 : start + 1800, 0]
+        sizes = {
+            letter: np.abs(np.fft.rfft(piece))[round(pitch * len(piece) / RATE_HZ)] for letter, pitch in PITCHES.items()
+        }
+        found += max(sizes, key=lambda letter: sizes[letter])
+    return found

@@ -1,13 +1,13 @@
-"""The codecs, one that reads and one that writes, and the models `listen` and `speech`.
+"""The codecs of speech, and the model `talk`, which writes down what it hears, names it, translates it, and speaks.
 
-``python -m recipes speech codec audio-read train``, ``... encode``, then ``train listen``: a small Llama trained from
-nothing to write down, name and translate what it hears. ``codec audio train``, ``... encode`` and ``train speech``: it
-goes on, and learns to speak. A model of all senses takes `makers` and `coded` into its own stages.
+``python -m recipes speech codec audio-read train`` learns to read; ``codec audio train`` gives the same codes a voice;
+``codec audio encode`` and ``train talk`` follow. `mel` is another codec that writes speech, for any voice. A model of
+all senses takes `makers` and `coded` into its own stages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -26,9 +26,10 @@ from recipes.speech.voices import SPEAKING
 
 from sensorium.codecs import Codec, Media, load_codec
 from sensorium.data.fetch import fetch
-from sensorium.learning.learn import learn_codec
+from sensorium.device import computing
+from sensorium.learning.learn import learn_codec, learning
 from sensorium.learning.report import codec_row, table
-from sensorium.model import Grown, Model, grow
+from sensorium.model import Grown, grow
 from sensorium.model.fresh import fresh_base, kept_tokenizer
 from sensorium.recipe import Learner, Plan, Stage
 from sensorium.recipe import conversations as mixed
@@ -36,7 +37,7 @@ from sensorium.recipe.makers import Maker
 from sensorium.training import TrainConfig
 from sensorium.types import Conversation, InputError, Signal
 
-WRITER, READER = "audio", "audio-read"
+READER, SPEAKER, MEL = "audio-read", "audio", "mel"
 PLAYED = (0.77, 1.3)
 """How much faster copies are played."""
 TEXT_TOKENS, TEXTS = 700, 4000
@@ -71,10 +72,8 @@ def views(clip: Clip) -> int:
     return 1 if clip.part == PART else 2
 
 
-def trained_on(codec: str) -> list[Clip]:
-    """What a codec learns from and is made codes of: every training clip is read, those in one voice are written."""
-    clips = [clip for clip in read_manifest() if clip.split == "train"]
-    return clips if codec == READER else [clip for clip in clips if clip.voice == SPEAKING]
+def trained_on() -> list[Clip]:
+    return [clip for clip in read_manifest() if clip.split == "train"]
 
 
 def learner(name: str) -> Learner:
@@ -84,23 +83,30 @@ def learner(name: str) -> Learner:
     def train(minutes: float, start: str = "") -> None:
         if start:
             raise InputError(f"{name} starts from fresh weights or its own checkpoint; leave --start out")
-        clips = [clip for clip in read_manifest() if clip.split == "train"]
         how: dict[str, Any] = {"minutes": minutes, "checkpoint": place / "state.safetensors"}
-        how |= {"name": name, "modality": "audio"}
-        if name == WRITER:
-            codec = learn_codec("mel", media(clips), use="write", **how)
-        else:
-            codec = learn_codec("whisper", told(clips), ear=ear(), **how)
-        codec.save(place / "codec")
-
-    def encode() -> None:
-        coded.encode(trained_codec(name), trained_on(name), codes_file(name), views if name == READER else lambda _: 1)
+        _trained(name, how).save(place / "codec")
 
     def report(out: Path) -> None:
         held_out = [read_sound(folder() / clip.path) for clip in read_manifest() if clip.part == "test"]
         print(table([codec_row(trained_codec(name), held_out)]))
 
-    return Learner(train=train, minutes=60, report=report, encode=encode)
+    def encode() -> None:
+        codec: Any = trained_codec(name)
+        with computing("auto", codec.device):  # a code at the border of two may be the other one
+            coded.encode(codec, trained_on(), codes_file(), views)
+
+    return Learner(train=train, minutes=60, report=report, encode=encode if name == SPEAKER else None)
+
+
+def _trained(name: str, how: Mapping[str, Any]) -> Codec:
+    clips = trained_on()
+    if name == READER:
+        return learn_codec("whisper", told(clips), ear=ear(), modality="audio", name=name, **how)
+    if name == MEL:
+        return learn_codec("mel", media(clips), modality="audio", name=name, **how)
+    reader: Any = trained_codec(READER)
+    own = Media(lambda: ((read_sound(folder() / clip.path), "") for clip in clips if clip.voice == SPEAKING))
+    return reader.with_voice(own, learning(**how), name=name)
 
 
 def trained_codec(name: str) -> Codec:
@@ -111,24 +117,15 @@ def trained_codec(name: str) -> Codec:
     return load_codec(place)
 
 
-def codes_file(name: str) -> Path:
-    return folder() / "codecs" / name / "clips.npz"
+def codes_file() -> Path:
+    return folder() / "codecs" / SPEAKER / "clips.npz"
 
 
 @cache
-def known(spoken: bool = True) -> Coded:
-    """The codes of all clips that were encoded.
-
-    Args:
-        spoken: those to be written, too.
-    """
-    read, written = (
-        coded.read_coded(trained_codec(name), codes_file(name), f"python -m recipes speech codec {name} encode")
-        if spoken or name == READER
-        else {}
-        for name in (READER, WRITER)
-    )
-    return Coded(reader=READER, writer=WRITER, read=read, written=written)
+def known() -> Coded:
+    """The codes of all clips that were encoded: as they are heard in any view, and said as they are."""
+    read = coded.read_coded(trained_codec(SPEAKER), codes_file(), f"python -m recipes speech codec {SPEAKER} encode")
+    return Coded(reader=SPEAKER, writer=SPEAKER, read=read, written={path: codes[:1] for path, codes in read.items()})
 
 
 def makers(spoken: Spoken) -> dict[str, Maker]:
@@ -137,80 +134,45 @@ def makers(spoken: Spoken) -> dict[str, Maker]:
 
 
 @cache
-def clips(spoken: bool = True) -> Spoken:
-    """The training clips that were encoded."""
-    codes = known(spoken)
-    own = {clip.path for clip in read_manifest() if clip.voice == SPEAKING} if codes.written else set()
-    found = [clip for clip in codes.known(read_manifest()) if clip.path in codes.written or clip.path not in own]
-    return Spoken(found, emoji_names(fetch(EMOJI_NAMES)))
+def clips() -> Spoken:
+    """The training clips that were encoded; since codes do not tell voices, all may be said."""
+    return Spoken(known().known(read_manifest()), emoji_names(fetch(EMOJI_NAMES)), any_voice=True)
 
 
-def conversations(stage: Stage, first: int, spoken: bool = True) -> Iterator[Conversation]:
+def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
     """Those of a stage, with codes."""
-    codes = known(spoken)
-    made = mixed(makers(clips(spoken)), stage.shares, stage.conversations, 0, first)
+    made = mixed(makers(clips()), stage.shares, stage.conversations, 0, first)
     for index, conversation in enumerate(made, start=first):
-        yield codes.fill(conversation, Random(f"0:codes:{index}"))
+        yield known().fill(conversation, Random(f"0:codes:{index}"))
 
 
 def texts() -> list[str]:
     """What the tokenizer is learned from."""
-    some = mixed(makers(clips(spoken=False)), LISTENING, TEXTS, 0)
+    some = mixed(makers(clips()), tasks.SHARES, TEXTS, 0)
     return [part.data for one in some for part in one.parts() if part.is_text]
 
 
-def fresh(start: str) -> Grown:
-    """A small body that reads; few tokens of text, since words that were never heard are spelled."""
-    tokenizer = kept_tokenizer(folder() / "listen" / "tokenizer", texts, TEXT_TOKENS)
-    base = fresh_base(tokenizer, hidden=192, layers=6, heads=6, intermediate=512)
-    return grow(base, [trained_codec(READER)], learn="full")
-
-
 def grown(start: str) -> Grown:
-    """A model that knows words, with both codecs; all of it trains."""
-    return grow(Model.load(start), [trained_codec(READER), trained_codec(WRITER)], learn="full")
+    """A small body; few tokens of text, since words that were never heard are spelled."""
+    tokenizer = kept_tokenizer(folder() / "talk" / "tokenizer", texts, TEXT_TOKENS)
+    base = fresh_base(tokenizer, hidden=192, layers=6, heads=6, intermediate=512)
+    return grow(base, [trained_codec(SPEAKER)], learn="full")
 
 
-LISTENING = {name: share for name, share in tasks.SHARES.items() if name not in tasks.SPEAKING_TASKS}
-CONFIG = TrainConfig(
-    minutes=1, optimizer="muon", lr={"rows": 3e-3, "body": 2e-3}, schedule="trapezoid", cooldown=0.4, warmup=50,
-    weight_decay=0.05,
-)  # fmt: skip
-
-LISTEN = Plan(
-    name="listen",
-    folder="speech/listen",
-    stages=[Stage(shares=LISTENING, minutes=40, conversations=80_000)],
-    grown=fresh,
-    conversations=partial(conversations, spoken=False),
-    config=CONFIG,
+TALK = Plan(
+    name="talk",
+    folder="speech/talk",
+    stages=[Stage(shares=tasks.SHARES, minutes=40, conversations=80_000)],
+    grown=grown,
+    conversations=conversations,
+    config=TrainConfig(
+        minutes=1, optimizer="muon", lr={"rows": 3e-3, "body": 2e-3}, schedule="trapezoid", cooldown=0.4, warmup=50,
+        weight_decay=0.05,
+    ),
     among="kind",
-    weights={"text": 1.0},
+    weights={"text": 3.0},  # a sentence has a hundred codes, written down it has a dozen tokens
     rows=16,
     row_tokens=256,
     export=lambda model, out: model.fold().save(out),
-    out=folder() / "listen" / "exported",
-)
-SPEECH = Plan(
-    name="speech",
-    folder="speech/model",
-    stages=[
-        Stage(
-            start="nano", shares=LISTENING | {name: 2 * tasks.SHARES[name] for name in tasks.SPEAKING_TASKS},
-            minutes=60, conversations=60_000, note="Mostly speaking.",
-        ),
-        Stage(
-            shares=tasks.SHARES, minutes=10, conversations=20_000, lr={"rows": 1.5e-3, "body": 1e-3}, cooldown=1.0,
-            note="Gentle: half the learning rate, falling from the start.",
-        ),
-    ],
-    grown=grown,
-    conversations=conversations,
-    config=CONFIG,
-    among="kind",
-    weights={"text": 4.0},  # a sentence said has hundreds of codes, written down it has a dozen tokens
-    rows=12,
-    row_tokens=512,
-    export=lambda model, out: model.fold().save(out),
-    out=folder() / "model" / "exported",
+    out=folder() / "talk" / "exported",
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recipes.speech.data import data
 from recipes.speech.evaluate import evaluate
-from recipes.speech.model import LISTEN, READER, SPEECH, WRITER, learner
+from recipes.speech.model import MEL, READER, SPEAKER, TALK, learner
 
 from sensorium.recipe import Recipe
 
@@ -12,7 +12,7 @@ RECIPE = Recipe(
     name="speech",
     about="Speech: sentences that are heard, written down and spoken, by a teacher voice.",
     data=data,
-    codecs={WRITER: learner(WRITER), READER: learner(READER)},
-    models={"listen": LISTEN, "speech": SPEECH},
+    codecs={name: learner(name) for name in (READER, SPEAKER, MEL)},
+    models={"talk": TALK},
     evaluate=evaluate,
 )

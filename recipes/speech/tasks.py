@@ -40,7 +40,6 @@ SHARES: Mapping[str, float] = {
     "say_translated": 0.05,
     "answer": 0.05,
 }
-SPEAKING_TASKS = ("say", "say_translated")
 USUAL_SHARE = 0.75
 
 
@@ -50,12 +49,14 @@ class Spoken:
     Args:
         clips: of the manifest; those that may not be trained on are left out.
         names: of things, for translations.
+        any_voice: clips in all voices are said, not only those in the speaking one.
 
     Raises:
         InputError: no clip may be trained on.
     """
 
-    def __init__(self, clips: Sequence[Clip], names: Sequence[Name]):
+    def __init__(self, clips: Sequence[Clip], names: Sequence[Name], any_voice: bool = False):
+        self.any_voice = any_voice
         self.clips = [clip for clip in clips if clip.split == "train"]
         self.names = {one.label: one for one in names if one.split == "train"}
         if not self.clips:
@@ -63,8 +64,8 @@ class Spoken:
 
     @cached_property
     def own(self) -> list[Clip]:
-        """In the voice that the model speaks with."""
-        return [clip for clip in self.clips if clip.voice == SPEAKING]
+        """Those that are said."""
+        return [clip for clip in self.clips if self._is_said(clip)]
 
     @cached_property
     def named(self) -> list[Clip]:
@@ -91,9 +92,12 @@ class Spoken:
 
     @cached_property
     def own_names(self) -> dict[tuple[str, str], list[Clip]]:
-        """Those of them in the speaking voice."""
-        own = {key: [clip for clip in clips if clip.voice == SPEAKING] for key, clips in self.names_alone.items()}
+        """Those of them that are said."""
+        own = {key: [clip for clip in clips if self._is_said(clip)] for key, clips in self.names_alone.items()}
         return {key: clips for key, clips in own.items() if clips}
+
+    def _is_said(self, clip: Clip) -> bool:
+        return self.any_voice or clip.voice == SPEAKING
 
     def _is_name(self, clip: Clip) -> bool:
         name = self.names[self.thing(clip)].names[clip.lang]

@@ -2,15 +2,20 @@
 
 The encoder of a Whisper model (Radford et al. 2022, arXiv 2212.04356) stays as it is; behind it the small network of
 the `ctc` family learns to spell what is said through a bottleneck of finite scalars. A few hours of sound are then
-enough, also for voices and rooms that are not among them. The sound cannot be had back; the codec only reads.
+enough, also for voices and rooms that are not among them.
 
-Legend: B sounds, M mel bands, N frames of spectra, T frames of the encoder, W its width.
+Whose voice it was is not in the codes. A codec can learn to say them in one voice (`WhisperCodec.with_voice`), as
+speech is made of units that a recogniser found (Polyak et al. 2021, arXiv 2104.00355): from less than an hour of it,
+since all that is left to learn is how that voice sounds.
+
+Legend: B sounds, M mel bands, N frames of spectra, T frames of the encoder, W its width, C channels of a code, G
+frames of codes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, ClassVar
 
@@ -20,18 +25,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sensorium.checked import Range
-from sensorium.codecs import Learning, Media
+from sensorium.codecs import Facts, Learning, Media
 from sensorium.device import computing
 from sensorium.families import pretrained_sources as sources
 from sensorium.families.ctc import CtcCodec, CtcConfig, CtcNet, learned_to_spell, read_spoken, signs_of
 from sensorium.families.fsq import fsq_levels
-from sensorium.families.fsq_net import Levels, Side, Steps
+from sensorium.families.fsq_net import Block, Levels, Side, Steps, fold, mark_ends, unfold
 from sensorium.families.loudness import whole_frames
+from sensorium.families.pool import Pool
+from sensorium.families.spectra import Spectra
+from sensorium.modalities import modality
 from sensorium.types import InputError, Signal
 
 RATE_HZ, WINDOW, HOP, HALF = 16000, 400, 160, 2
 """What every Whisper model hears: log-mel spectra, of which its convolutions take every other frame."""
 MOST_FRAMES = 1500
+WINDOW_FRAMES = 64
+"""Codes that a voice learns from at once."""
 EAR = "openai/whisper-base"
 LOUD = 0.1
 """Root mean square of what it hears."""
@@ -47,9 +57,11 @@ class WhisperConfig(CtcConfig):
 
     Args:
         hop, bands: of what the network behind the encoder takes: samples of a frame, numbers in it.
-        window: of no use here.
+        window: of the spectra that a voice is made in, see `Spectra`; of no other use here.
         ear_bands, ear_layers, ear_heads, ear_wide: mel bands that the encoder takes; its layers, heads, and the width
             inside its layers.
+        voice: channels of the network that says codes; 0 when the codec only reads.
+        voice_blocks: residual blocks in it.
     """
 
     rate_hz: Annotated[float, Range(RATE_HZ, RATE_HZ)] = float(RATE_HZ)
@@ -64,13 +76,28 @@ class WhisperConfig(CtcConfig):
     ear_layers: Annotated[int, Range(1, 128)] = 6
     ear_heads: Side = 8
     ear_wide: Side = 2048
+    voice: Annotated[int, Range(0, 2**13)] = 0
+    voice_blocks: Side = 10
 
     @property
     def silence(self) -> float:
         return 0.0
 
+    @property
+    def spoken(self) -> Spectra:
+        """In which a voice is made."""
+        return Spectra(rate_hz=self.rate_hz, hop=HOP, window=self.window, bands=self.ear_bands)
+
+    @property
+    def fine(self) -> int:
+        """Frames of these spectra that a code stands for."""
+        return self.hop * self.pace // HOP
+
     def net(self) -> WhisperNet:
         return WhisperNet(self)
+
+    def facts(self) -> Facts:
+        return replace(super().facts(), use="both" if self.voice else "read")
 
 
 class Ear(nn.Module):
@@ -99,12 +126,32 @@ class Ear(nn.Module):
         return self.norm(x_BTW)
 
 
+class Voice(nn.Module):
+    """Quantised values (B, C, G) to log-mel spectra (B, M, N) of one voice."""
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__()
+        width, outputs = config.voice, config.ear_bands * config.fine
+        self.body = nn.Sequential(
+            nn.Conv1d(len(config.levels), width, 3, padding=1),
+            *(Block(width, 1) for _ in range(config.voice_blocks)),
+            nn.SiLU(),
+            nn.Conv1d(width, outputs, 1),
+        )
+        self.fine = config.fine
+        mark_ends(self.body)
+
+    def forward(self, values_BCG: Tensor) -> Tensor:
+        return unfold(self.body(values_BCG).float(), (self.fine,))
+
+
 class WhisperNet(CtcNet):
-    """The network of `ctc`, and the ear in front of it."""
+    """The network of `ctc`, the ear in front of it, and the voice, if there is one."""
 
     def __init__(self, config: WhisperConfig) -> None:
         super().__init__(config)
         self.ear = Ear(config)
+        self.voice = Voice(config) if config.voice else None
 
 
 class WhisperCodec(CtcCodec):
@@ -116,10 +163,57 @@ class WhisperCodec(CtcCodec):
     """
 
     family: ClassVar[str] = "whisper"
+    uses: ClassVar[tuple[str, ...]] = ("read", "both")
     config_class = WhisperConfig
 
     def heard(self, signal: Signal) -> np.ndarray:
         return heard(self.net.ear, signal, self.settings)
+
+    @torch.inference_mode()
+    def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
+        """Codes to sounds in the one voice; InputError when it has none."""
+        if self.net.voice is None:
+            raise self.only_reads(codes)
+        return [self._said(self.layout.split(one)[1][:, 0]) for one in codes]
+
+    def _said(self, codes_G: np.ndarray) -> Signal:
+        values_1CG = self.net.quantiser.decode(torch.from_numpy(codes_G)[None].to(self.device))
+        samples = self.settings.spoken.griffin_lim(self.net.voice(values_1CG))[0].cpu().numpy()
+        return Signal(np.clip(LOUD * samples, -1, 1).astype(np.float32)[:, None], self.settings.rate_hz)
+
+    def with_voice(self, media: Media, learning: Learning, width: int = 256, **names: Any) -> WhisperCodec:
+        """The same codes in a codec that says them, too, in the voice of the media; it hears as before.
+
+        Args:
+            media: sounds of one speaker.
+            width: channels of the network that says codes.
+            names: ``name`` of the codec, ``voice_blocks``.
+        """
+        config = replace(self.settings, voice=width, **names)
+        pool = Pool(self._pairs(modality(config.modality).fit(signal, self.facts.wish)) for signal in media)
+        learning.say(f"learning to speak from {len(pool)} sounds for {learning.minutes:g} minutes")
+        torch.manual_seed(0)
+        voice, channels = Voice(config), len(config.levels)
+
+        def sample(rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
+            pairs_BGX, there_BG, _ = pool.windows(rng, batch, WINDOW_FRAMES)
+            values_BCG = torch.from_numpy(pairs_BGX[..., :channels].astype(np.float32)).mT.contiguous()
+            mel_BXG = torch.from_numpy(pairs_BGX[..., channels:].astype(np.float32)).mT
+            return {"values": values_BCG, "mel": unfold(mel_BXG, (config.fine,)), "there": torch.from_numpy(there_BG)}
+
+        learning.train(voice, sample, lambda net, batch: _apart(net, batch, config.fine), batch=16)
+        net = WhisperNet(config)
+        net.load_state_dict(self.net.state_dict() | {f"voice.{name}": one for name, one in voice.state_dict().items()})
+        return WhisperCodec(config, net)
+
+    def _pairs(self, signal: Signal) -> np.ndarray:
+        """(G, C + M * fine) float16 values of the codes of a fitted sound, and its spectra, folded."""
+        config = self.settings
+        codes_G = torch.from_numpy(self._codes(signal))
+        _, samples = whole_frames(signal, config.hop * config.pace, config.name)
+        mel_1MN = config.spoken.log_mel(torch.from_numpy(samples)[None])
+        pairs_1XG = torch.cat([self.net.quantiser.decode(codes_G[None]), fold(mel_1MN, (config.fine,))], dim=1)
+        return pairs_1XG[0].mT.numpy().astype(np.float16)
 
     @classmethod
     def learn(
@@ -148,6 +242,13 @@ class WhisperCodec(CtcCodec):
         net = WhisperNet(config)
         net.load_state_dict(behind | {f"ear.{name}": one for name, one in found.state_dict().items()})
         return cls(config, net)
+
+
+def _apart(net: nn.Module, batch: dict[str, Tensor], fine: int) -> dict[str, Tensor]:
+    """Mean distance of spectra, where there is sound."""
+    there_BN = batch["there"].repeat_interleave(fine, dim=1)
+    difference_BN = (net(batch["values"]) - batch["mel"]).abs().mean(1)
+    return {"mel": (difference_BN * there_BN).sum() / there_BN.sum()}
 
 
 def _fitted(config: WhisperConfig, weights: Mapping[str, Tensor]) -> Ear:

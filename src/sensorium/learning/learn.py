@@ -44,8 +44,13 @@ def learn_codec(
     if family is None:
         family = family_for(media.first())
         say(f"family {family}, by what the media are; choose another with --family")
-    learning = Learning(minutes=minutes, codes=codes, say=say, train=partial(_train, minutes, checkpoint, say))
-    return plugins.load(plugins.CODECS, family).learn(media, learning, **names)
+    how = learning(minutes=minutes, codes=codes, checkpoint=checkpoint, say=say)
+    return plugins.load(plugins.CODECS, family).learn(media, how, **names)
+
+
+def learning(*, minutes: float, codes: int | None = None, checkpoint: Path | None = None, say: Say = print) -> Learning:
+    """What a class learns with, see `learn_codec`."""
+    return Learning(minutes=minutes, codes=codes, say=say, train=partial(_train, minutes, checkpoint, say))
 
 
 def family_for(signal: Signal) -> str:
