@@ -27,7 +27,7 @@ def test_only_the_second_stage_uses_the_words_of_evaluation():
 
 
 def test_descriptions_can_be_asked_for_more_often():
-    often, plain = shares(0.5, 3), shares(0.5, 1)
+    often, plain = shares(0.5, {"describe": 3}), shares(0.5, {})
     assert np.isclose(sum(often.values()), 0.5)
     assert np.isclose(often["describe"] / often["name"], 3 * plain["describe"] / plain["name"])
 

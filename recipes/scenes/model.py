@@ -71,7 +71,7 @@ def mixture(stage: Stage, first: int) -> Iterator[Conversation]:
 
 def texts() -> list[str]:
     """What the tokenizer is learned from."""
-    some = mixture(Stage(shares=shares(0.6, 1, taught=0.4), minutes=0, conversations=TEXTS), 0)
+    some = mixture(Stage(shares=shares(0.6, {}, taught=0.4), minutes=0, conversations=TEXTS), 0)
     return [part.data for one in some for part in one.parts() if part.is_text]
 
 
@@ -110,9 +110,9 @@ def _words(thing: Thing) -> str:
     return "".join(f" {value}" for aspect in ("size", "material", "colour", "name") if (value := thing.value(aspect)))
 
 
-def shares(asked: float, describe: float, **others: float) -> Mapping[str, float]:
-    """Odds of tasks: so much for questions of this recipe, ``describe`` times as many descriptions, and others."""
-    own = {task: share * (describe if task == "describe" else 1.0) for task, share in ASKED.items()}
+def shares(asked: float, more: Mapping[str, float], **others: float) -> Mapping[str, float]:
+    """Odds of tasks: so much for questions of this recipe, some of them more often than usual, and others."""
+    own = {task: share * more.get(task, 1.0) for task, share in ASKED.items()}
     return {task: asked * share / sum(own.values()) for task, share in own.items()} | others
 
 
@@ -120,8 +120,8 @@ SCENES = Plan(
     name="scenes",
     folder=str(HOME),
     stages=[
-        Stage(shares=shares(1.0, 3), minutes=45, conversations=60_000, aligned=True),
-        Stage(shares=shares(0.4, 2, taught=0.6), minutes=30, conversations=50_000),
+        Stage(shares=shares(1.0, {"describe": 3}), minutes=45, conversations=60_000, aligned=True),
+        Stage(shares=shares(0.5, {"locate": 4, "point": 2}, taught=0.5), minutes=40, conversations=60_000),
     ],
     grown=grown,
     conversations=mixture,
@@ -130,7 +130,7 @@ SCENES = Plan(
         weight_decay=0.05,
     ),
     among="kind",
-    weights={"text": 4.0, "boxes": 2.0},
+    weights={"text": 4.0, "boxes": 4.0},
     rows=16,
     row_tokens=256,
     align=align,
