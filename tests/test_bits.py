@@ -19,8 +19,9 @@ from sensorium.evaluate.lstm import OfLSTM
 from sensorium.evaluate.ngram import NGram
 from sensorium.evaluate.results import Results
 from sensorium.evaluate.spans import Books, Span, Spans, halves, spans_of
+from sensorium.families.uniform import UniformCodec
 from sensorium.generate import Assistant
-from sensorium.types import Conversation, InputError, Part, as_message
+from sensorium.types import Conversation, InputError, Part, Signal, as_message
 
 BOOKS = Books((8, 4), (0, 10), 14)  # ids 8 and 9 are markers
 
@@ -117,15 +118,49 @@ def test_what_is_saved_is_on_the_same_ids():
     assert results.value("m: bits saved by the model", "against uniform").value == 1.0
 
 
-def test_an_lstm_learns_what_always_follows():
+def following(learned: bool = True) -> list[Spans]:
+    """Streams whose second half is told by the first."""
     rng, streams = np.random.default_rng(0), []
     for number in range(60):
         first = int(rng.integers(8))
-        streams.append(stream([0, first, (first + 3) % 8, 10 + first % 4], start=2, cluster=number))
+        ids = [0, first, (first + 3) % 8, 10 + first % 4]
+        streams.append(stream(ids, start=2, cluster=number, learned=learned))
+    return streams
+
+
+def test_an_lstm_learns_what_always_follows():
+    streams = following()
     net = OfLSTM(streams, BOOKS, minutes=1, steps=60, width=32)
     unigram = OfNGram(streams, BOOKS, 1)
     assert net.bits(streams[1])[2:].mean() < 0.5 < 2 < unigram.bits(streams[1])[2:].mean()
     assert np.isnan(net.bits(streams[1])[0])
+
+
+def test_an_lstm_learns_what_is_asked_only_where_that_is_counted():
+    streams = following(learned=False)
+    net = OfLSTM(streams, BOOKS, minutes=1, steps=60, width=32, asked=True)
+    assert net.learned == {("text", False): 108}
+    assert net.bits(streams[1])[2:].mean() < 0.5
+    with pytest.raises(InputError, match="at least 2 conversations with something to foretell, not 0"):
+        OfLSTM(streams, BOOKS, minutes=1)
+
+
+def test_an_lstm_that_is_stopped_while_it_learns_is_told_apart():
+    heard: list[str] = []
+    streams = following()
+    net = OfLSTM(streams, BOOKS, minutes=1, steps=20, width=32, say=heard.append)
+    assert net.unfinished and len(heard) == 6
+    results = compare_bits(streams, [Uniform(BOOKS), net], Results(say=lambda line: None))
+    told = "LSTM, learned from 108 ids, still learning when its time was over"
+    assert results.value("text: bits a token", told).count == 120
+
+
+def test_an_lstm_that_learns_by_heart_is_stopped_by_what_is_held_out():
+    rng = np.random.default_rng(0)
+    noise = [stream([0, *rng.integers(8, size=4).tolist()], cluster=number) for number in range(60)]
+    heard: list[str] = []
+    net = OfLSTM(noise, BOOKS, minutes=1, steps=60, width=32, say=heard.append)
+    assert not net.unfinished and len(heard) < 6
 
 
 # --- of a model
@@ -179,6 +214,23 @@ def test_a_model_is_as_likely_as_its_score_says(model):
     assert bits[drawn.start : drawn.stop].sum() == pytest.approx(
         -model.engine.score(prompt, [codes])[0] / log(2), rel=1e-4
     )
+
+
+def test_written_series_of_any_length_are_counted_code_by_code(tmp_path):
+    writer = UniformCodec(1, bins=8, ranges=((-1.0, 1.0),), max_frames=40, use="write")
+    sm.grow(tiny_base("llama"), [writer], learn="rows").export(tmp_path / "model")
+    lengths = range(8, 40, 2)
+    waves = [np.sin(np.arange(n) / 2 + n)[:, None].astype(np.float32) for n in lengths]
+    wished = [
+        Conversation((as_message("user", "a wave"), as_message("assistant", Part("series", data=Signal(one)))))
+        for one in waves
+    ]
+    results = measure_bits(sm.load(tmp_path / "model"), wished, say=lambda line: None)
+    uniform = results.value("series: bits a code", "uniform")
+    assert (uniform.value, uniform.count, uniform.clusters) == (3.0, sum(lengths), len(lengths))
+    taught = results.notes["ids learned from"]["Kneser-Ney 4-gram"]["series"]
+    found = results.value("series: bits a code", f"Kneser-Ney 4-gram, learned from {taught} ids")
+    assert found.value < 2 < results.value("series: bits a code").value
 
 
 def test_the_command_prints_a_table_and_writes_it(model, tmp_path, monkeypatch):

@@ -99,6 +99,7 @@ def _kind_rows(
     for one, found in zip(foretellers, bits, strict=True):
         taught = one.learned.get((kind, learned))
         said = one.name + (f", learned from {taught:,} ids" if taught else "")
+        said += ", still learning when its time was over" if one.unfinished else ""
         results.add(
             f"{name}: bits a code" if kind != TEXT else f"{name}: bits a token", said, Bits.of(found, counts, clusters)
         )
@@ -112,20 +113,29 @@ def _kind_rows(
 
 
 def baselines(
-    streams: Sequence[Spans], taught: Sequence[Spans], books: Books, order: int = 4, minutes: float = 0.0
+    streams: Sequence[Spans],
+    taught: Sequence[Spans],
+    books: Books,
+    order: int = 4,
+    minutes: float = 0.0,
+    asked: bool = False,
+    say: Callable[[str], None] = print,
 ) -> list[Foreteller]:
     """Whom a model is compared with: an n-gram, an LSTM if it is given minutes, a unigram, and guessing evenly.
 
     Args:
         streams: that are to be foretold.
         taught: to learn from; if none, each half of ``streams`` is foretold by who learned from the other.
+        asked: the LSTM also learns what the user says and shows; the others always do.
+        say: hears how far the LSTM is.
 
     Raises:
         InputError: there is too little to learn from.
     """
     makers: list[Callable[[Sequence[Spans]], Foreteller]] = [lambda own: OfNGram(own, books, order)]
     if minutes:
-        makers.append(lambda own: OfLSTM(own, books, minutes if taught else minutes / 2))
+        share = minutes if taught else minutes / 2
+        makers.append(lambda own: OfLSTM(own, books, share, asked=asked, say=say))
     makers.append(lambda own: OfNGram(own, books, 1))
     made = [make(taught) if taught else Halves(streams, make) for make in makers]
     return [*made, Uniform(books)]
@@ -149,7 +159,7 @@ def measure_bits(
         InputError: see `baselines` and `compare_bits`.
     """
     streams, own = (_of(model, some, say) for some in (conversations, taught))
-    foretellers = [OfModel(model), *baselines(streams, own, Books.of(model.vocabulary), order, minutes)]
+    foretellers = [OfModel(model), *baselines(streams, own, Books.of(model.vocabulary), order, minutes, asked, say)]
     return compare_bits(streams, foretellers, Results(say=say), asked)
 
 

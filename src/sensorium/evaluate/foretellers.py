@@ -22,10 +22,12 @@ class Foreteller(ABC):
     Attributes:
         learned: how many ids it was trained on by kind and side, see `counted`; empty where it was on none, or nobody
             knows.
+        unfinished: whether it was still getting better when its time was over.
     """
 
     name: str
     learned: Mapping[tuple[str, bool], int] = MappingProxyType({})
+    unfinished: bool = False
 
     @abstractmethod
     def bits(self, stream: Spans) -> np.ndarray:
@@ -110,6 +112,7 @@ class Halves(Foreteller):
         made = [make([streams[place] for place in side]) for side in sides]
         self._by = {id(streams[place]): made[1 - n] for n, side in enumerate(sides) for place in side}
         self.name = made[0].name
+        self.unfinished = any(one.unfinished for one in made)
         self.learned = {key: max(one.learned.get(key, 0) for one in made) for one in made for key in one.learned}
 
     def bits(self, stream: Spans) -> np.ndarray:

@@ -60,6 +60,8 @@ class OfLSTM(Foreteller):
     Args:
         streams: to learn from.
         minutes: at most. steps: of each round instead, so that it can be repeated exactly.
+        asked: also learn what the user says and shows.
+        say: hears how well held-out streams are foretold after each round.
 
     Raises:
         InputError: there are too few streams to hold some out.
@@ -74,32 +76,40 @@ class OfLSTM(Foreteller):
         minutes: float,
         steps: int | None = None,
         width: int = WIDTH,
+        asked: bool = False,
         say: Callable[[str], None] = lambda line: None,
     ):
-        tested, taught = list(streams[::HELD_OUT]), [one for n, one in enumerate(streams) if n % HELD_OUT]
+        self._sides = (True, False) if asked else (True,)
+        told = [one for one in streams if self._places(one)]
+        tested, taught = told[::HELD_OUT], [one for n, one in enumerate(told) if n % HELD_OUT]
         if not taught:
-            raise InputError(f"an LSTM needs at least 2 conversations to learn from, not {len(streams)}; give more")
+            raise InputError(
+                f"an LSTM needs at least 2 conversations with something to foretell, not {len(told)}; give more"
+            )
         torch.manual_seed(0)
         self._books, self._net = books, IdNet(books.size, width)
-        self.learned = {key: count for key, count in counted(taught).items() if key[1]}
+        self.learned = {key: count for key, count in counted(taught).items() if key[1] in self._sides}
         best, kept = self._mean(tested), self._state()
         for number in range(ROUNDS):
-            self._train(taught, minutes / ROUNDS, steps, number)
+            done = self._train(taught, minutes / ROUNDS, steps, number)
             mean = self._mean(tested)
-            say(f"LSTM, round {number + 1} of {ROUNDS}: {mean:.3f} bits an id held out")
+            say(f"LSTM, round {number + 1} of {ROUNDS}, {done} steps: {mean:.3f} bits an id held out")
             if mean >= best:
                 break
             best, kept = mean, self._state()
+        else:
+            self.unfinished = True
         self._net.load_state_dict(kept)
 
-    def _train(self, streams: Sequence[Spans], minutes: float, steps: int | None, seed: int) -> None:
+    def _train(self, streams: Sequence[Spans], minutes: float, steps: int | None, seed: int) -> int:
+        """One round; the steps it took."""
         config = TrainConfig(
             minutes=None if steps else minutes, max_steps=steps, optimizer="adamw", lr=LR, schedule="linear",
             warmup=0.05, dtype="float32", device="cpu", seed=seed,
         )  # fmt: skip
         with TemporaryDirectory() as place:
             batches = Drawn(lambda rng, count: self._batch(rng, count, streams), BATCH, seed)
-            fit(self._net, batches, config, place, Terms(self._terms))
+            return fit(self._net, batches, config, place, Terms(self._terms)).steps
 
     def _state(self) -> dict[str, Tensor]:
         return {name: value.clone() for name, value in self._net.state_dict().items()}
@@ -110,9 +120,12 @@ class OfLSTM(Foreteller):
         ids_BT, book_BT = np.zeros((2, count, max(len(one.ids) for one in chosen)), np.int64) - [[[0]], [[1]]]
         for row, one in enumerate(chosen):
             ids_BT[row, : len(one.ids)] = one.ids
-            where = list(one.at(True))
+            where = self._places(one)
             book_BT[row, where] = self._books.book_V[one.ids[where]]
         return {"ids": torch.from_numpy(ids_BT), "book": torch.from_numpy(book_BT)}
+
+    def _places(self, stream: Spans) -> list[int]:
+        return [at for side in self._sides for at in stream.at(side)]
 
     def _terms(self, net: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         ids, book = batch["ids"][:, 1:], batch["book"][:, 1:]
@@ -120,8 +133,7 @@ class OfLSTM(Foreteller):
         return {"nats": net.nats(net(batch["ids"][:, :-1])[counted], ids[counted], book[counted], self._books).mean()}
 
     def _mean(self, streams: Sequence[Spans]) -> float:
-        found = np.concatenate([self.bits(one)[list(one.at(True))] for one in streams])
-        return float(found.mean()) if len(found) else 0.0
+        return float(np.concatenate([self.bits(one)[self._places(one)] for one in streams]).mean())
 
     @torch.inference_mode()
     def bits(self, stream: Spans) -> np.ndarray:
