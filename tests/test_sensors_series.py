@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from recipes.sensors import tasks
+from recipes.sensors.bits import bits_report, taught, unseen, wished
 from recipes.sensors.facts import shape_of
-from recipes.sensors.series import CONTEXT, HORIZON, READER, WRITER, Media, added, forecast, written
+from recipes.sensors.series import (
+    CONTEXT,
+    HORIZON,
+    READER,
+    WRITER,
+    Media,
+    added,
+    forecast,
+    go_on,
+    write,
+    written,
+)
 from recipes.sensors.sets import SERIES, SETS, Example, ForecastSeries
 
 from sensorium.data.views import Views
+from sensorium.evaluate import Results
 from sensorium.families.kernels import KernelsCodec, groups
 from sensorium.generate import Assistant
 from sensorium.generate.forecast import LEVELS
@@ -70,18 +84,18 @@ def test_what_is_told_is_true_of_the_series_shown(media):
     assert all(answer.text in wave.values() for _, answer in of_waves)
 
 
-def test_a_series_to_write_fulfils_its_wish(media):
+def test_a_series_to_write_fulfils_its_wish():
     """But for what quantisation costs now and then."""
-    talks = [media.write(Random(seed)).messages for seed in range(20)]
+    talks = [write(Random(seed)).messages for seed in range(20)]
     series = [WRITER.decode([answer.parts[0].codes])[0].array for _, answer in talks]
     assert sum(tasks.fulfilled(wish.text, one) for (wish, _), one in zip(talks, series, strict=True)) >= 18
 
 
-def test_what_goes_on_is_known_before_the_first_origin(media, monkeypatch):
+def test_what_goes_on_is_known_before_the_first_origin(monkeypatch):
     monkeypatch.setattr(ForecastSeries, "known", property(lambda series: HISTORY))
     lengths = []
     for seed in range(30):
-        asked, answer = media.go_on(Random(seed)).messages
+        asked, answer = go_on(Random(seed)).messages
         assert asked.text.startswith("Go on")
         lengths.append(len(answer.parts[0].codes))
     assert min(lengths) >= 24 and max(lengths) <= CONTEXT + HORIZON
@@ -115,3 +129,28 @@ def test_a_forecast_does_not_depend_on_units(model):
 
 def test_every_horizon_can_be_forecast():
     assert all(series.horizon <= HORIZON for series in SERIES)
+
+
+def test_bits_are_of_what_comes_after_the_first_origin(monkeypatch):
+    monkeypatch.setattr(ForecastSeries, "values", property(lambda series: np.arange(400.0) ** 2))
+    series = ForecastSeries(name="x", title="x", file="", column="", season=31, horizon=20, origins=9)
+    pieces = unseen(series)
+    assert [len(one) for one in pieces] == [CONTEXT + HORIZON, 60]
+    assert np.array_equal(np.concatenate(pieces), series.values[len(series.known) :])
+
+
+def test_bits_of_series_are_told_of_both_kinds(model, monkeypatch):
+    monkeypatch.setattr(ForecastSeries, "values", property(lambda series: np.sin(np.arange(600) / 3)))
+    results = Results(say=lambda line: None)
+    bits_report(results, model, taught(12), wishes=3)
+    found: dict[str, Any] = {row.measure: row.value for row in results.rows if row.condition == "uniform"}
+    assert found["written to a wish, series: bits a code"].count == 3 * 64
+    assert found["gone on with, series: bits a code"].value == pytest.approx(np.log2(96))
+    assert found["gone on with, series: bits a code"].count == sum(
+        len(piece) for series in SERIES for piece in unseen(series)
+    )
+
+
+def test_held_out_wishes_are_not_those_of_training():
+    codes = {one.messages[1].parts[0].codes.tobytes() for one in taught(60)}
+    assert not codes & {one.messages[1].parts[0].codes.tobytes() for one in wished(20)}

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from recipes.sensors import tasks
+from recipes.sensors.bits import bits_report, taught
 from recipes.sensors.facts import shape_of
 from recipes.sensors.series import KINDS, READER, WRITTEN, forecast, plan
 from recipes.sensors.sets import SERIES, SETS, Example, LabelledSet, half, split
@@ -22,18 +23,18 @@ from sensorium.evaluate.forecasts import scores
 from sensorium.generate import Assistant
 from sensorium.types import Part, Signal
 
-WISHES, TOLD = 100, 200
+WISHES, TOLD, TAUGHT = 100, 200, 3000
 
 
 def evaluate(
     part: Annotated[bool, typer.Option(help="The model trained without the validation part, on that part.")] = False,
-    only: Annotated[str, typer.Option(help="name, tell, write or forecast; all where not said.")] = "",
+    only: Annotated[str, typer.Option(help="name, tell, write, forecast or bits; all where not said.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for the tables.")] = Path("results/sensors"),
 ) -> None:
     """Measure the trained model on the official test halves and with rolling origins."""
     model, results = Assistant.load(plan(not part).out), Results()
     asked = {one: split(half(one.name, "train"))[1] if part else half(one.name, "test") for one in SETS}
-    for name, measure in (("name", _names), ("tell", _tells), ("write", _writes), ("forecast", _forecasts)):
+    for name, measure in MEASURES.items():
         if only in ("", name):
             measure(model, results, asked)
     results.save(out, "validation" if part else f"evaluation-{only}" if only else "evaluation")
@@ -85,3 +86,10 @@ def _forecasts(model: Any, results: Results, asked: Asked) -> None:
         found = scores(partial(forecast, model, series, changes), series.rolling(), series.season)
         for name, values in found.items():
             results.add(f"{series.name}, {name}", condition, Mean.of(values))
+
+
+def _bits(model: Any, results: Results, asked: Asked) -> None:
+    bits_report(results, model, taught(TAUGHT))
+
+
+MEASURES = {"name": _names, "tell": _tells, "write": _writes, "forecast": _forecasts, "bits": _bits}

@@ -64,24 +64,29 @@ class Media:
         part = Part("series", codes=(self.views.plain if real else self.made_codes)[number], codec=READER)
         return tasks.telling(random.choice(tuple(tasks.ASK)), part, shape_of(values), random)
 
-    def write(self, random: Random) -> Conversation:
-        values = tasks.made_up(np.random.default_rng(random.getrandbits(64)), WRITTEN)
-        return tasks.writing(tasks.wish_for(shape_of(values), random), written(values, values))
 
-    def go_on(self, random: Random) -> Conversation:
-        """A window of what is known of a series, or of a made-up one, in deviations of its part before the end.
+def write(random: Random) -> Conversation:
+    values = tasks.made_up(np.random.default_rng(random.getrandbits(64)), WRITTEN)
+    return tasks.writing(tasks.wish_for(shape_of(values), random), written(values, values))
 
-        Half of them are not the values but their changes against one season before.
-        """
-        series, changes = random.choice(SERIES) if random.random() < 0.7 else None, random.random() < 0.5
-        rng = np.random.default_rng(random.getrandbits(64))
-        known, season = (series.known, series.season) if series else tasks.periodic(rng, 2 * CONTEXT)
-        known = known[season:] - known[:-season] if changes else known
-        length = min(random.randint(24, CONTEXT) + HORIZON, len(known))
-        start = random.randint(0, len(known) - length)
-        window = known[start : start + length, None]
-        asked = tasks.go_on(series.title if series else "", changes)
-        return tasks.writing(asked, written(window, window[:-HORIZON]))
+
+def go_on(random: Random) -> Conversation:
+    """A window of what is known of a series, or of a made-up one, in deviations of its part before the end.
+
+    Half of them are not the values but their changes against one season before.
+    """
+    series, changes = random.choice(SERIES) if random.random() < 0.7 else None, random.random() < 0.5
+    rng = np.random.default_rng(random.getrandbits(64))
+    known, season = (series.known, series.season) if series else tasks.periodic(rng, 2 * CONTEXT)
+    known = known[season:] - known[:-season] if changes else known
+    length = min(random.randint(24, CONTEXT) + HORIZON, len(known))
+    start = random.randint(0, len(known) - length)
+    return gone_on(series.title if series else "", known[start : start + length], changes)
+
+
+def gone_on(title: str, window: np.ndarray, changes: bool) -> Conversation:
+    """A window (time,) to write, in deviations of its part before the last `HORIZON` samples."""
+    return tasks.writing(tasks.go_on(title, changes), written(window[:, None], window[:-HORIZON, None]))
 
 
 @cache
@@ -130,7 +135,7 @@ def home(whole: bool) -> Path:
 
 def _made(whole: bool, stage: Stage, start: int = 0) -> Iterator[Conversation]:
     found = media(whole)
-    makers = {"name": found.name, "tell": found.tell, "go on": found.go_on, "write": found.write}
+    makers = {"name": found.name, "tell": found.tell, "go on": go_on, "write": write}
     return conversations(makers, stage.shares, stage.conversations, seed=0, start=start)
 
 

@@ -10,7 +10,7 @@ import hashlib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class ForecastSeries:
     wheel: str = "aeon"
     rate_hz: float | None = None
 
-    @property
+    @cached_property
     def values(self) -> np.ndarray:
         """(time,) float32."""
         values = read_column(folder(self.wheel) / self.file, self.column)
