@@ -151,6 +151,7 @@ def test_bits_of_series_are_told_of_both_kinds(model, monkeypatch):
     )
 
 
-def test_held_out_wishes_are_not_those_of_training():
+def test_held_out_wishes_are_not_those_of_training(monkeypatch):
+    monkeypatch.setattr(ForecastSeries, "values", property(lambda series: np.sin(np.arange(600) / 3)))
     codes = {one.messages[1].parts[0].codes.tobytes() for one in taught(60)}
     assert not codes & {one.messages[1].parts[0].codes.tobytes() for one in wished(20)}
