@@ -195,6 +195,15 @@ def test_codes_take_the_place_of_paths_by_who_speaks():
     assert codes.known(CLIPS) == [CLIPS[0]]
 
 
+def test_what_is_read_in_training_changes_its_pace_and_little_else():
+    codes = np.arange(200)
+    found = [coded.misheard(codes, Random(seed)) for seed in range(50)]
+    assert {170 <= len(one) <= 236 for one in found} == {True} and len({len(one) for one in found}) > 20
+    in_order = [np.mean(np.diff(one) >= 0) for one in found]
+    assert 0.9 < np.mean(in_order) < 1 and min(in_order) > 0.8
+    assert len(coded.misheard(codes[:1], Random(0))) == 1
+
+
 def test_the_recipe_names_its_codecs_and_its_model():
     assert set(RECIPE.codecs) == {"audio-read", "audio", "mel"}
     assert set(RECIPE.models["talk"].stages[-1].shares) == set(TASKS)

@@ -22,6 +22,10 @@ from sensorium.files import atomic_file
 from sensorium.types import Conversation, InputError, Message, Part, Signal
 
 SAVED_EVERY = 500
+PACE = (0.85, 1.18)
+"""How many times as long what is read may take in training."""
+MISHEARD = 0.03
+"""How often a code that is read in training is another of the clip."""
 
 Codes = Mapping[str, list[np.ndarray]]
 
@@ -57,7 +61,15 @@ class Coded:
             return part
         if role == "assistant":
             return part.with_codes(self.written[part.data][0].astype(np.int64), self.writer)
-        return part.with_codes(random.choice(self.read[part.data]).astype(np.int64), self.reader)
+        return part.with_codes(misheard(random.choice(self.read[part.data]), random).astype(np.int64), self.reader)
+
+
+def misheard(codes: np.ndarray, random: Random) -> np.ndarray:
+    """Codes (time,) at another pace, some of them others: so that few clips are not learned by heart."""
+    length = max(1, round(len(codes) * random.uniform(*PACE)))
+    places = np.linspace(0, len(codes) - 1, length).round().astype(int)
+    wrong = np.array([random.random() < MISHEARD for _ in places])
+    return codes[np.where(wrong, [random.randrange(len(codes)) for _ in places], places)]
 
 
 def encode(
