@@ -1,10 +1,12 @@
 """The encoder of Whisper base (MIT), out of the packages in which the outside recogniser comes.
 
-Its file is of CTranslate2: names with shapes and bytes, one after the other.
+Its file is of CTranslate2: names with shapes and bytes, one after the other. What was trained behind it lies with the
+recipe, without the encoder, which is many times larger.
 """
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from recipes.speech.recogniser import joined
+from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
+from sensorium.families.whisper import WhisperCodec
+from sensorium.files import atomic_folder
+
+EAR, CONFIG, TENSORS = "ear.", "config.json", "behind.safetensors"
 FORMATS = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 NAMES = {
     "self_attention/layer_norm/gamma": "norm1.weight", "self_attention/layer_norm/beta": "norm1.bias",
@@ -42,6 +49,20 @@ def ear(folder: Path | None = None) -> dict[str, Tensor]:
         own = f"layers.{layer}.{NAMES[rest]}" if layer else NAMES[f"{scope}/{rest}"]
         found[own] = torch.from_numpy(array.astype(np.float32))
     return found
+
+
+def keep(codec: WhisperCodec, place: Path) -> None:
+    """Write what was trained of a codec, without the ear."""
+    with atomic_folder(place) as fresh:
+        save_file({name: one for name, one in codec.tensors().items() if not name.startswith(EAR)}, fresh / TENSORS)
+        (fresh / CONFIG).write_text(json.dumps(codec.config(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def with_ear(place: Path) -> WhisperCodec:
+    """The codec of which `keep` wrote the trained part."""
+    own = {EAR + name: one.numpy() for name, one in ear().items()}
+    config = json.loads((place / CONFIG).read_text(encoding="utf-8"))
+    return WhisperCodec.build(config, load_file(place / TENSORS) | own)
 
 
 def variables(file: Path) -> Iterator[tuple[str, np.ndarray]]:

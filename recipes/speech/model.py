@@ -16,7 +16,7 @@ from typing import Any
 from recipes.speech import coded, tasks
 from recipes.speech.clips import Clip, folder, read_manifest
 from recipes.speech.coded import Coded
-from recipes.speech.ear import ear
+from recipes.speech.ear import ear, with_ear
 from recipes.speech.robots import PART
 from recipes.speech.sound import at_rate, read_sound
 from recipes.speech.sources import EMOJI_NAMES
@@ -41,6 +41,7 @@ READER, SPEAKER, MEL = "audio-read", "audio", "mel"
 PLAYED = (0.77, 1.3)
 """How much faster copies are played."""
 TEXT_TOKENS, TEXTS = 700, 4000
+KEPT = Path(__file__).with_name("weights") / SPEAKER
 
 
 def media(clips: Sequence[Clip]) -> Media:
@@ -110,11 +111,17 @@ def _trained(name: str, how: Mapping[str, Any]) -> Codec:
 
 
 def trained_codec(name: str) -> Codec:
-    """InputError when it has not been trained."""
+    """The codec that was trained here, else the one that lies with the recipe.
+
+    Raises:
+        InputError: there is neither.
+    """
     place = folder() / "codecs" / name / "codec"
-    if not place.is_dir():
-        raise InputError(f"the codec {name} is not trained yet; run `python -m recipes speech codec {name} train`")
-    return load_codec(place)
+    if place.is_dir():
+        return load_codec(place)
+    if name == SPEAKER:
+        return with_ear(KEPT)
+    raise InputError(f"the codec {name} is not trained yet; run `python -m recipes speech codec {name} train`")
 
 
 def codes_file() -> Path:

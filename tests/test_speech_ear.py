@@ -1,0 +1,66 @@
+"""The encoder out of a model file of CTranslate2, and codecs kept without it."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+import torch
+from recipes.speech import ear as module
+from recipes.speech.ear import NAMES, ear, keep, with_ear
+from test_ctc import said
+
+from sensorium.families.whisper import Ear, WhisperCodec, WhisperConfig
+
+CONFIG = WhisperConfig(
+    signs="ab", bands=16, width=16, blocks=(1, 1), levels=(4, 4), ear_layers=2, ear_heads=2, ear_wide=24, voice=16,
+    voice_blocks=1,
+)  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A model file with an encoder of random weights, and something of a decoder."""
+    torch.manual_seed(0)
+    state = {name: one.detach().numpy() for name, one in Ear(CONFIG).state_dict().items()}
+    theirs = {ours: name for name, ours in NAMES.items()}
+    held = {"decoder/embeddings/weight": np.ones((3, 2), np.float32), "encoder/num_heads": np.array(2, np.int16)}
+    for name, array in state.items():
+        scope, layer, rest = ("", "", name) if not name.startswith("layers.") else name.split(".", 2)
+        held[f"encoder/layer_{layer}/{theirs[rest]}" if scope else f"encoder/{theirs[name]}"] = array.astype(np.float16)
+    kinds = {np.dtype(kind): number for number, kind in module.FORMATS.items()}
+    written = struct.pack("<I", 6) + _text("WhisperSpec") + struct.pack("<II", 3, len(held))
+    for name, array in held.items():
+        written += _text(name) + struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape)
+        written += struct.pack("<BI", kinds[array.dtype], array.nbytes) + array.tobytes()
+    (tmp_path / "model.bin").write_bytes(written)
+    return tmp_path
+
+
+def _text(text: str) -> bytes:
+    return struct.pack("<H", len(text) + 1) + text.encode() + b"\0"
+
+
+def test_the_encoder_is_read_out_of_the_file(folder):
+    torch.manual_seed(0)
+    fresh = Ear(CONFIG)
+    found = ear(folder)
+    assert set(found) == set(fresh.state_dict())
+    for name, one in fresh.state_dict().items():
+        torch.testing.assert_close(found[name], one, atol=2e-3, rtol=2e-3)
+
+
+def test_a_codec_kept_without_its_ear_is_the_same_with_it(folder, tmp_path, monkeypatch):
+    weights = ear(folder)
+    torch.manual_seed(1)
+    net = CONFIG.net()
+    net.ear.load_state_dict(weights)
+    codec = WhisperCodec(CONFIG, net)
+    keep(codec, tmp_path / "kept")
+    monkeypatch.setattr(module, "ear", lambda: weights)
+    again = with_ear(tmp_path / "kept")
+    assert again.fingerprint() == codec.fingerprint()
+    np.testing.assert_array_equal(again.encode([said("abc")])[0], codec.encode([said("abc")])[0])
+    kept = sum(one.nbytes for name, one in codec.tensors().items() if not name.startswith("ear."))
+    assert (tmp_path / "kept" / "behind.safetensors").stat().st_size < kept + 4000
