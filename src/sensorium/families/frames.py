@@ -12,10 +12,10 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from sensorium import plugins
 from sensorium.checked import NAME, RATE_HZ, Range, checked
 from sensorium.codecs import Codec, CodecStream, Facts
 from sensorium.families import scaling
+from sensorium.families.inner import built, no_more, told
 from sensorium.modalities import Modality, Wish, modality
 from sensorium.modalities.shown import rows_shown
 from sensorium.types import InputError, Signal
@@ -124,7 +124,7 @@ class FramesCodec(Codec):
             "rate_hz": self.rate_hz,
             "tick_s": self.tick_s,
             "most_frames": self.facts.max_frames,
-            "picture": {"family": self.picture.family, "config": self.picture.config()},
+            "picture": told(self.picture),
         }
 
     def tensors(self) -> dict[str, np.ndarray]:
@@ -134,17 +134,11 @@ class FramesCodec(Codec):
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> FramesCodec:
         given = dict(checked(config, Mapping[str, Any], "config"))
-        inner = checked(given.pop("picture", None), Mapping[str, Any], "picture")
-        family = checked(inner.get("family"), NAME, "family")
+        picture = built(given.pop("picture", None), "picture", cls, tensors)
         hints = {"name": NAME, "rate_hz": RATE_HZ, "tick_s": TICK, "most_frames": Most}
-        unknown = given.keys() - hints.keys()
-        if unknown:
-            raise InputError(f"codecs of the family {cls.family!r} have no setting {min(unknown)!r}")
+        no_more(given, set(hints), cls)
         settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
-        kind = plugins.load(plugins.CODECS, family)
-        if issubclass(kind, cls):
-            raise InputError("a codec of moments cannot hold another of its kind; give a codec of pictures")
-        return cls(kind.build(inner.get("config"), tensors), **settings)
+        return cls(picture, **settings)
 
 
 def _sizes(facts: Facts) -> tuple[int, ...]:

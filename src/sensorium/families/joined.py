@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sensorium import plugins
 from sensorium.checked import NAME, checked
 from sensorium.codecs import Codec, Facts
+from sensorium.families.inner import built, no_more, told
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
 
@@ -86,8 +86,7 @@ class JoinedCodec(Codec):
 
     def config(self) -> dict[str, Any]:
         parts = {FIRST: self.first, SECOND: self.second}
-        told = {part: {"family": one.family, "config": one.config()} for part, one in parts.items()}
-        return {"name": self.facts.name, **told}
+        return {"name": self.facts.name, **{part: told(one) for part, one in parts.items()}}
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Those of both, each under its place."""
@@ -96,19 +95,11 @@ class JoinedCodec(Codec):
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> JoinedCodec:
-        given = dict(checked(config, Mapping[str, Any], "config"))
-        parts = [_part(given.pop(part, None), part, tensors) for part in (FIRST, SECOND)]
-        unknown = given.keys() - {"name"}
-        if unknown:
-            raise InputError(f"codecs of the family {cls.family!r} have no setting {min(unknown)!r}")
+        given = checked(config, Mapping[str, Any], "config")
+        no_more(given, {FIRST, SECOND, "name"}, cls)
+        parts = [built(given.get(part), part, cls, _of(part, tensors)) for part in (FIRST, SECOND)]
         return cls(*parts, name=checked(given.get("name"), NAME, "name"))
 
 
-def _part(said: Any, part: str, tensors: Mapping[str, np.ndarray]) -> Codec:
-    """One of the two, from its part of the config and of the weights."""
-    inner = checked(said, Mapping[str, Any], part)
-    kind = plugins.load(plugins.CODECS, checked(inner.get("family"), NAME, "family"))
-    if issubclass(kind, JoinedCodec):
-        raise InputError("a joined codec cannot hold another of its kind; give two plain codecs")
-    own = {name.removeprefix(f"{part}."): one for name, one in tensors.items() if name.startswith(f"{part}.")}
-    return kind.build(inner.get("config"), own)
+def _of(part: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(f"{part}."): one for name, one in tensors.items() if name.startswith(f"{part}.")}

@@ -1,0 +1,42 @@
+"""Codecs inside other codecs: how they are told in a config and built again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sensorium import plugins
+from sensorium.checked import NAME, checked
+from sensorium.codecs import Codec
+from sensorium.types import InputError
+
+
+def told(codec: Codec) -> dict[str, Any]:
+    """Family and config."""
+    return {"family": codec.family, "config": codec.config()}
+
+
+def built(said: Any, place: str, outside: type[Codec], tensors: Mapping[str, np.ndarray]) -> Codec:
+    """The codec that `told` told of.
+
+    Args:
+        place: its name in the config of the codec that holds it.
+        outside: the class of that codec, which is not held by another of its kind.
+
+    Raises:
+        InputError: what is said is wrong.
+    """
+    inner = checked(said, Mapping[str, Any], place)
+    kind = plugins.load(plugins.CODECS, checked(inner.get("family"), NAME, "family"))
+    if issubclass(kind, outside):
+        raise InputError(f"a codec of the family {outside.family!r} cannot hold another of its kind; give a plain one")
+    return kind.build(inner.get("config"), dict(tensors))
+
+
+def no_more(given: Mapping[str, Any], known: set[str], outside: type[Codec]) -> None:
+    """InputError when a config has settings that the family does not know."""
+    unknown = given.keys() - known
+    if unknown:
+        raise InputError(f"codecs of the family {outside.family!r} have no setting {min(unknown)!r}")
