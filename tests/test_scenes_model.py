@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from recipes.scenes.codec import CELL_PX, SHAPE, boxes_of, scenes, trained
-from recipes.scenes.model import ASKED, BOXES, SCENES, align, shares
+from recipes.scenes.model import ASKED, BOXES, SCENES, align, placed, shares
 from recipes.scenes.places import owners
 
 from sensorium.model import grow
@@ -32,9 +32,28 @@ def test_descriptions_can_be_asked_for_more_often():
     assert np.isclose(often["describe"] / often["name"], 3 * plain["describe"] / plain["name"])
 
 
-def test_rows_of_codes_start_at_the_words_for_what_lies_there():
+def tiny():
     tokenizer = learn_tokenizer(["a large striped red star", "nothing"] * 9, 300)
-    model = grow(fresh_base(tokenizer, hidden=32, layers=1, heads=2, intermediate=32), [trained(), BOXES], learn="full")
+    return grow(fresh_base(tokenizer, hidden=32, layers=1, heads=2, intermediate=32), [trained(), BOXES], learn="full")
+
+
+def test_a_model_goes_on_with_the_rows_of_the_codes_that_it_knows(tmp_path):
+    before = tiny()
+    before.fold().save(tmp_path / "scenes")
+    after = placed(str(tmp_path / "scenes"))
+    assert after.vocabulary.layout(SHAPE.name).facts.codebook_sizes == (64, 4096)
+    for side in ("embedding", "head"):
+        old, new = (getattr(one, side) for one in (before, after))
+        torch.testing.assert_close(new.weight, old.weight, atol=1e-3, rtol=1e-3)
+        for one, other in zip(new.rows.of("boxes"), old.rows.of("boxes"), strict=True):
+            torch.testing.assert_close(one(), other(), atol=1e-3, rtol=1e-3)
+    old, new = (one.embedding.rows.of(SHAPE.name) for one in (before, after))
+    torch.testing.assert_close(new[0](), old[0](), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(new[2](), old[1](), atol=1e-3, rtol=1e-3)
+
+
+def test_rows_of_codes_start_at_the_words_for_what_lies_there():
+    model = tiny()
     align(model, count=30)
     of_nobody, of_things = set(), set()
     for pixels, facts in scenes("train", 30, seed=2):
@@ -44,6 +63,6 @@ def test_rows_of_codes_start_at_the_words_for_what_lies_there():
         of_things |= set(codes[owner >= 0].tolist())
     only = sorted(of_nobody - of_things)
     assert only
-    nothing = model.embedding.weight[tokenizer(" nothing", add_special_tokens=False)["input_ids"]].mean(0)
+    nothing = model.embedding.weight[model.tokenizer(" nothing", add_special_tokens=False)["input_ids"]].mean(0)
     found = model.embedding.rows.of(SHAPE.name)[-1]()[only]
     torch.testing.assert_close(found, nothing.expand(len(only), -1), atol=1e-4, rtol=1e-3)
