@@ -1,0 +1,174 @@
+"""A connector, as in LLaVA (Liu et al. 2023, arXiv:2304.08485): an encoder, a small MLP, and a language model.
+
+Encoder (of the codec `image-read`, before its quantiser) and language model are frozen; the MLP, of two layers as in
+LLaVA 1.5 (arXiv:2310.03744), turns what is seen into vectors that stand where the tokens of the codec's codes would
+stand: the prompt and its length are those of a model that reads codes. `LlavaForConditionalGeneration` of transformers
+is not used: its vision tower must be a model registered with `AutoModel` that tells the hidden states of a grid of
+patches, which our encoder, eight codes without a place, is not; what would remain of it is the MLP and the line that
+puts vectors in the place of tokens.
+
+Legend: B examples, T ids, V places of a picture, C channels of the encoder, H width of the language model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from recipes.rivals.lessons import Lessons
+from recipes.rivals.rival import Rival, asked, pixels
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from sensorium.engines import Scored, TorchEngine
+from sensorium.engines.output_head import OutputHead
+from sensorium.families.semantic import SemanticCodec
+from sensorium.model import Base
+from sensorium.senses import Senses
+from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, as_message
+
+MARKERS = 2
+
+
+class Connector(Rival):
+    """The MLP between a frozen encoder and a frozen language model.
+
+    Args:
+        codec: whose encoder sees.
+        base: the language model with its tokenizer.
+        hidden: width of the MLP.
+    """
+
+    batch = 16
+
+    def __init__(self, lessons: Lessons, codec: SemanticCodec, base: Base, hidden: int = 1024):
+        super().__init__(lessons, [codec.net, base.lm])
+        self.codec = codec
+        text_size, width = base.lm.get_input_embeddings().weight.shape
+        self._senses = Senses.of(base.tokenizer, text_size, [codec])
+        places = codec.settings.codes + MARKERS
+        self.tokens = {"image": places}
+        self.mlp = nn.Sequential(
+            nn.Linear(codec.net.deep.out_features, hidden), nn.GELU(),
+            nn.Linear(hidden, places * width), nn.Unflatten(1, (places, -1)),
+        )  # fmt: skip
+
+    @property
+    def language_model(self) -> Any:
+        return self.frozen[1]
+
+    def seen(self, x_B3SS: Tensor) -> Tensor:
+        """(B, V, H) vectors that a picture is to the language model."""
+        with torch.no_grad():
+            values_BC = self.codec.net.values(x_B3SS)
+        return self.mlp(values_BC)
+
+    def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        pairs = zip(batch["question"].tolist(), batch["answer"].tolist(), strict=True)
+        rows = [self._lesson(self.questions[question], self.answers[answer]) for question, answer in pairs]
+        padded = (pad_sequence(list(part), batch_first=True) for part in zip(*rows, strict=True))
+        ids_BT, learn_BT, there_BT = (part.to(self.device) for part in padded)
+        inputs_BTH = self._placed(ids_BT, self.seen(batch["x"]))
+        hidden_BTH = self.language_model.base_model(inputs_embeds=inputs_BTH, attention_mask=there_BT).last_hidden_state
+        learn = learn_BT[:, 1:]
+        logits = OutputHead(self.language_model).full(hidden_BTH[:, :-1][learn])
+        return {"answer": F.cross_entropy(logits, ids_BT[:, 1:][learn])}
+
+    @cached_property
+    def _lesson(self) -> Any:
+        """(question, answer) to ids (T,), which of them are learned, and ones for those that are there."""
+
+        @lru_cache(maxsize=2**16)
+        def lesson(question: str, answer: str) -> tuple[Tensor, Tensor, Tensor]:
+            shown = as_message("user", [Part("image"), question])
+            ids, learn = self._read(Conversation((shown, as_message("assistant", answer))))
+            return torch.tensor(ids), torch.tensor(learn), torch.ones(len(ids), dtype=torch.long)
+
+        return lesson
+
+    def _read(self, conversation: Conversation, reply: bool = False) -> tuple[list[int], list[bool]]:
+        """Ids as a model that reads codes has them, but -1, -2, ... for those of the picture; and what is learned."""
+        facts = self.codec.facts
+        codes = np.zeros(len(facts.codebook_sizes), np.int64)
+        filled = Conversation(
+            tuple(
+                Message(
+                    one.role, tuple(part if part.is_text else part.with_codes(codes, facts.name) for part in one.parts)
+                )
+                for one in conversation.messages
+            )
+        )
+        rendered = self._senses.stream.render(filled, reply)
+        ids = rendered.ids.astype(np.int64)
+        new = ids >= self._senses.text_size
+        ids[new] = -1 - np.arange(new.sum())
+        return ids.tolist(), rendered.mask.tolist()
+
+    def _placed(self, ids_BT: Tensor, seen_BVH: Tensor) -> Tensor:
+        """(B, T, H) inputs: vectors of the picture for ids below zero, rows of the language model for the others."""
+        seen_BTH = seen_BVH.gather(1, (-1 - ids_BT).clamp(min=0)[..., None].expand(-1, -1, seen_BVH.shape[-1]))
+        rows_BTH = self.language_model.get_input_embeddings()(ids_BT.clamp(min=0))
+        return torch.where((ids_BT < 0)[..., None], seen_BTH.to(rows_BTH.dtype), rows_BTH)
+
+    @contextmanager
+    def _showing(self, part: Part | None) -> Iterator[Tensor]:
+        """Within, the language model takes ids below zero for this picture; gives its vectors (1, V, H)."""
+        none_1VH = torch.zeros(1, 1, self.language_model.get_input_embeddings().weight.shape[1], device=self.device)
+        seen_1VH = none_1VH if part is None else self.seen(pixels(part, self.device))
+
+        def place(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+            inputs = self._placed(kwargs["input_ids"], seen_1VH)
+            return args, kwargs | {"input_ids": None, "inputs_embeds": inputs}
+
+        hook = self.language_model.base_model.register_forward_pre_hook(place, with_kwargs=True)
+        try:
+            yield seen_1VH
+        finally:
+            hook.remove()
+
+    @torch.inference_mode()
+    def rank(
+        self, conversation: Conversation, answers: Sequence[str], wanted: int = 5, adapter: bool | None = None
+    ) -> list[Scored]:
+        """See `Rival.rank`; the score is the log-probability in nats."""
+        _, part = asked(conversation)
+        with self._showing(part):
+            return TorchEngine(self.language_model).best(
+                self._read(conversation, True)[0], list(map(self._spelled, answers)), wanted
+            )
+
+    @cached_property
+    def _spelled(self) -> Any:
+        """An answer to its ids and that of the end of its turn."""
+
+        @lru_cache(maxsize=2**16)
+        def ids_of(answer: str) -> list[int]:
+            ids, learn, _ = self._lesson("?", answer)
+            return ids[learn].tolist()
+
+        return ids_of
+
+    @torch.inference_mode()
+    def chat(self, conversation: Conversation, want: str = TEXT, temperature: float = 0, max_tokens: int = 24) -> Reply:
+        """Answer in text, the likeliest token each time.
+
+        Raises:
+            InputError: something else than that is wanted.
+        """
+        if want != TEXT or temperature:
+            raise InputError("a connector writes text alone, the likeliest; ask for text at temperature 0")
+        _, part = asked(conversation)
+        ids_1T = torch.tensor([self._read(conversation, True)[0]], device=self.device)
+        stops = list(self._senses.stream.stop_ids)
+        with self._showing(part) as seen_1VH:
+            inputs = self._placed(ids_1T, seen_1VH)
+        ids = self.language_model.generate(
+            inputs_embeds=inputs, attention_mask=torch.ones_like(ids_1T), do_sample=False, max_new_tokens=max_tokens,
+            eos_token_id=stops, pad_token_id=stops[0],
+        )[0].tolist()  # fmt: skip
+        return Reply((Part(TEXT, self._senses.tokenizer.decode(ids, skip_special_tokens=True)),), tuple(ids))

@@ -1,0 +1,110 @@
+"""The same questions to every rival: names of drawings of held-out families, among all names of emoji.
+
+``python -m recipes rivals evaluate`` asks all that are trained and writes ``evaluation.md``, ``evaluation.json`` and
+``facts.md``. Controls are the same questions without the picture and with another's; beside them stands the nearest
+neighbour on pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any
+
+from recipes.pictograms.concepts import Gallery, Picture
+from recipes.pictograms.evaluate import naming_task
+from recipes.pictograms.phrases import phrase
+from recipes.rivals.training import FACTS, WAYS, Trained, facts, home, load
+from recipes.sensors.sets import SETS, half
+from recipes.sensors.tasks import naming as series_naming
+from typer import Argument, Option
+
+from sensorium.device import device_of
+from sensorium.evaluate import Among, Results, Task, Verdict, Written, paired
+from sensorium.files import atomic_file
+from sensorium.types import InputError, Part, Signal
+
+
+def evaluate(
+    ways: Annotated[list[str] | None, Argument(help=f"Some of {', '.join(WAYS)}; all that are trained.")] = None,
+    beside: Annotated[list[str] | None, Option(help="Models of Sensorium that are asked the same.")] = None,
+    pictures: Annotated[int, Option(help="Pictures to name.")] = 500,
+    seed: int = 0,
+    out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/rivals"),
+) -> None:
+    """Names, controls, and what each way costs."""
+    import sensorium
+
+    if unknown := set(ways or ()) - set(WAYS):
+        raise InputError(f"there is no way {unknown.pop()!r}; the ways are {', '.join(WAYS)}")
+    names = ways or [name for name in WAYS if (home() / name / FACTS).exists()]
+    if not names:
+        raise InputError("no rival is trained yet; train one with `python -m recipes rivals train late`")
+    gallery, results = Gallery(), Results(notes={"pictures": pictures, "seed": seed})
+    models: dict[str, Any] = {name: load(name).to(device_of("auto")) for name in names}
+    models |= {name: sensorium.load(name) for name in beside or ()}
+    measure(results, models, gallery, gallery.held_out(pictures, seed))
+    if "shared-series" in models:
+        series_report(results, "shared-series", models["shared-series"])
+    known = {name: facts(home() / name) for name in names}
+    with atomic_file(out / "facts.md") as path:
+        path.write_text(table(known), encoding="utf-8")
+    results.save(out)
+
+
+def measure(results: Results, models: Mapping[str, Any], gallery: Gallery, shown: Sequence[Picture]) -> None:
+    """Every model on the same pictures with its controls, and every two of them against each other."""
+    names = [phrase(concept.label) for concept in gallery.concepts.emoji]
+    results.notes["names in the choice"] = len(names)
+    task = naming_task("name, held-out family", gallery, shown, Among(names))
+    near = [list(map(phrase, found)) for found in gallery.nearest(shown)]
+    verdicts = {"nearest neighbour on pixels": task.compare("nearest neighbour on pixels", near, results)}
+    for name, model in models.items():
+        verdicts[name] = with_controls(task, name, model, results)
+        if hasattr(model, "chat"):
+            replace(task, name=f"{task.name}, written freely", scorer=Written(), condition=name).run(model, results)
+    for one, other in combinations(verdicts, 2):
+        results.notes[f"{one} against {other}"] = against(verdicts[one], verdicts[other])
+
+
+def with_controls(task: Task, name: str, model: Any, results: Results) -> list[Verdict]:
+    """The verdicts on a model; rows of the same questions without the medium and with another's are added too."""
+    seen = replace(task, condition=name).run(model, results)
+    blind = task.blind(f"{name}, no medium").run(model, results)
+    task.wrong(f"{name}, another's medium").run(model, results)
+    results.notes[f"{task.name}: {name} with the medium against without"] = against(seen, blind)
+    return seen
+
+
+def against(one: Sequence[Verdict], other: Sequence[Verdict]) -> dict[str, Any]:
+    return paired([verdict.right for verdict in one], [verdict.right for verdict in other]).to_json()
+
+
+def series_report(results: Results, name: str, model: Any) -> None:
+    """Classes of the test halves of the recipe sensors, with controls."""
+    for source in SETS:
+        talks = [
+            series_naming(source.question, Part("series", Signal(one.values, source.rate_hz)), one.answer)
+            for one in half(source.name, "test")
+        ]
+        with_controls(
+            Task(name=source.name, conversations=talks, scorer=Among(source.classes, ks=(1,))), name, model, results
+        )
+
+
+def table(known: Mapping[str, Trained]) -> str:
+    """What each way costs and can, as Markdown."""
+    lines = [
+        "| way | trained parameters | frozen | minutes | device | peak memory | tokens per medium | writes the medium "
+        "| text |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, one in known.items():
+        tokens = ", ".join(f"{count} ({medium})" for medium, count in one.tokens.items())
+        lines.append(
+            f"| {name} | {one.trained:,} | {one.frozen:,} | {one.minutes:.1f} | {one.device} | {one.peak_gb:.2f} GB "
+            f"| {tokens} | no | {one.text} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,100 @@
+"""What the rivals share: all train on one loop and answer as an `Assistant` is asked, so that one evaluation fits all."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import torch
+from recipes.rivals.lessons import Lessons
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from sensorium.engines import Scored
+from sensorium.families.net_codec import pixels_to_net
+from sensorium.modalities import Wish, modality
+from sensorium.types import Conversation, InputError, Part
+
+SIDE_PX = 64
+
+
+class Rival(nn.Module, ABC):
+    """A model of media and words that is not built from codes.
+
+    Args:
+        lessons: what it will learn from; their texts are kept.
+        frozen: networks that never train; they are changed in place, to take no gradient.
+
+    Attributes:
+        frozen: beside the module's own state, so that no checkpoint holds them and no mode changes them.
+        tokens: places that a medium takes beside words, by modality; 0 where it is one vector apart from them.
+    """
+
+    batch: ClassVar[int] = 128
+    lr: ClassVar[float] = 1e-3
+    tokens: Mapping[str, int]
+
+    def __init__(self, lessons: Lessons, frozen: Sequence[nn.Module] = ()):
+        super().__init__()
+        self.questions, self.answers = lessons.questions, lessons.answers
+        self.frozen = tuple(part.requires_grad_(False).eval() for part in frozen)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """As of any module; frozen parts, which are no part of the state, go along."""
+        for part in self.frozen:
+            part.to(*args, **kwargs)
+        return super().to(*args, **kwargs)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def language_model(self) -> Any:
+        """The causal LM inside; None where there is none, and so no text is written."""
+        return None
+
+    @abstractmethod
+    def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Named means over a batch of lessons, whose sum is minimised."""
+
+    @abstractmethod
+    def rank(
+        self, conversation: Conversation, answers: Sequence[str], wanted: int = 5, adapter: bool | None = None
+    ) -> list[Scored]:
+        """The ``wanted`` best of given answers to a question about one medium or none, best first.
+
+        Args:
+            adapter: as an `Assistant` is asked; there is none here.
+        """
+
+
+def asked(conversation: Conversation) -> tuple[str, Part | None]:
+    """The question and its medium, None where there is none.
+
+    Raises:
+        InputError: there are several media.
+    """
+    media = [part for part in conversation.parts() if not part.is_text]
+    if len(media) > 1:
+        raise InputError(f"the rivals look at one medium at a time, not at {len(media)}; ask about each alone")
+    return conversation.messages[-1].text, media[0] if media else None
+
+
+def pixels(part: Part, device: torch.device) -> Tensor:
+    """(1, 3, 64, 64) in -1..1 of a picture of any size."""
+    signal = modality("image").open(part.data, Wish(size=(SIDE_PX, SIDE_PX)))
+    return pixels_to_net(torch.from_numpy(signal.array)[None]).to(device)
+
+
+def spelled(tokenizer: Any, texts: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids (B, T), zeros at the end, and the number of ids of each text (B,)."""
+    rows = [torch.tensor(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+    return pad_sequence(rows, batch_first=True).to(device), torch.tensor([len(row) for row in rows], device=device)
+
+
+def best(scores: Tensor, wanted: int) -> list[Scored]:
+    """The highest of scores (N,), best first; of equal ones the earlier first."""
+    order = torch.sort(scores, descending=True, stable=True).indices[:wanted].tolist()
+    return [Scored(index, float(scores[index])) for index in order]

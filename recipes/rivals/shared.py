@@ -1,0 +1,131 @@
+"""One transformer for patches of pictures, windows of series and tokens of texts, each with an entrance of its own.
+
+As in VATT (Akbari et al. 2021, arXiv:2104.11178) one encoder reads every modality: pictures as patches of pixels (ViT,
+arXiv:2010.11929), series as windows of samples. A medium is drawn to what is said of it and pushed from what is said of
+the others in the batch, as in CLIP (arXiv:2103.00020), and named by the nearest text. What is said is the question with
+its answer, so that one space holds names, categories and whatever else is asked.
+
+Legend: B media, T places, P numbers of a patch, H width, N texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from recipes.rivals.lessons import Lessons
+from recipes.rivals.rival import SIDE_PX, Rival, asked, best, pixels, spelled
+from recipes.rivals.series import CHANNELS, SAMPLES, fitted
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sensorium.engines import Scored
+from sensorium.modalities import modality
+from sensorium.types import Conversation, Part
+
+PATCH_PX, WINDOW, WORDS = 8, 16, 32
+SHARPEST = 100.0
+
+
+class Entrance(nn.Module):
+    """How one modality comes in: an embedding of its patches, where each lies, and of which modality it is."""
+
+    def __init__(self, embed: nn.Module, places: int, width: int):
+        super().__init__()
+        self.embed = embed
+        self.places_TH = nn.Parameter(0.02 * torch.randn(places, width))
+        self.kind_H = nn.Parameter(0.02 * torch.randn(width))
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """(B, T, H) of patches (B, T, P), or of ids (B, T)."""
+        return self.embed(patches) + self.places_TH[: patches.shape[1]] + self.kind_H
+
+
+class Shared(Rival):
+    """The encoder, trained on pictures, and on series where the lessons bring some.
+
+    Args:
+        tokenizer: a fast Hugging Face tokenizer.
+        width, layers, heads: of the transformer.
+    """
+
+    def __init__(self, lessons: Lessons, tokenizer: Any, width: int = 256, layers: int = 6, heads: int = 8):
+        super().__init__(lessons)
+        self.tokenizer, self.texts = tokenizer, getattr(lessons, "texts", ())
+        self.tokens = {"image": (SIDE_PX // PATCH_PX) ** 2} | ({"series": SAMPLES // WINDOW} if self.texts else {})
+        sizes = {"image": 3 * PATCH_PX**2, "series": WINDOW * CHANNELS}
+        entrances = {one: Entrance(nn.Linear(sizes[one], width), count, width) for one, count in self.tokens.items()}
+        words = Entrance(nn.Embedding(len(tokenizer), width), WORDS, width)
+        self.entrances = nn.ModuleDict(entrances | {"text": words})
+        self.first_H = nn.Parameter(0.02 * torch.randn(width))
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 4 * width, dropout=0.1, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.body = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
+        self.sharpness = nn.Parameter(torch.tensor(1 / 0.07).log())
+        self._known: tuple[list[str], Tensor] = ([], self.first_H)
+
+    def train(self, mode: bool = True) -> Shared:
+        """As of any module; texts are encoded anew afterwards."""
+        self._known = ([], self.first_H)
+        return super().train(mode)
+
+    def forward(self, of: str, patches: Tensor, there_BT: Tensor | None = None) -> Tensor:
+        """(B, H) of length 1: the state of a first place that stands for the whole."""
+        x_BTH = torch.cat([self.first_H.expand(len(patches), 1, -1), self.entrances[of](patches)], dim=1)
+        absent_BT = None if there_BT is None else F.pad(~there_BT, (1, 0))
+        return F.normalize(self.body(x_BTH, src_key_padding_mask=absent_BT)[:, 0], dim=-1)
+
+    def said(self, texts: Sequence[str]) -> Tensor:
+        """(N, H) of texts, of which the first 32 tokens count."""
+        ids_NT, lengths_N = spelled(self.tokenizer, texts, self.device)
+        ids_NT = ids_NT[:, :WORDS]
+        return self("text", ids_NT, torch.arange(ids_NT.shape[1], device=self.device) < lengths_N[:, None])
+
+    def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        asked_of = zip(batch["question"].tolist(), batch["answer"].tolist(), strict=True)
+        texts = [f"{self.questions[question]} {self.answers[answer]}" for question, answer in asked_of]
+        found = {"image": self._contrast(self("image", patches_of(batch["x"])), texts, batch["answer"])}
+        if "series" in batch:
+            texts = [self.texts[number] for number in batch["text"].tolist()]
+            found["series"] = self._contrast(self("series", windows_of(batch["series"])), texts, batch["text"])
+        return found
+
+    def _contrast(self, media_BH: Tensor, texts: Sequence[str], same_B: Tensor) -> Tensor:
+        """InfoNCE both ways; media of one answer are each other's."""
+        said_BH = self.said(texts)
+        with torch.autocast(media_BH.device.type, enabled=False):  # sharpened, what bfloat16 rounds off would count
+            logits_BB = self.sharpness.exp().clamp(max=SHARPEST) * media_BH.float() @ said_BH.float().T
+        right_BB = (same_B[:, None] == same_B).float()
+        right_BB /= right_BB.sum(1, keepdim=True)
+        return (F.cross_entropy(logits_BB, right_BB) + F.cross_entropy(logits_BB.T, right_BB)) / 2
+
+    @torch.inference_mode()
+    def rank(
+        self, conversation: Conversation, answers: Sequence[str], wanted: int = 5, adapter: bool | None = None
+    ) -> list[Scored]:
+        """See `Rival.rank`; the score is the cosine. Without a medium the first place is alone."""
+        question, part = asked(conversation)
+        texts = [f"{question} {answer}" for answer in answers]
+        if self._known[0] != texts:
+            self._known = (texts, torch.cat([self.said(texts[at : at + 256]) for at in range(0, len(texts), 256)]))
+        return best((self._seen(part) @ self._known[1].T)[0], wanted)
+
+    def _seen(self, part: Part | None) -> Tensor:
+        if part is None:
+            return self("text", torch.zeros(1, 0, dtype=torch.long, device=self.device))
+        if part.modality == "image":
+            return self("image", patches_of(pixels(part, self.device)))
+        series = torch.from_numpy(fitted(modality(part.modality).open(part.data).array))
+        return self(part.modality, windows_of(series[None].to(self.device)))
+
+
+def patches_of(x_B3SS: Tensor) -> Tensor:
+    """(B, 64, 192): squares of 8 x 8 px, row by row."""
+    return F.unfold(x_B3SS, PATCH_PX, stride=PATCH_PX).transpose(1, 2)
+
+
+def windows_of(series_BSC: Tensor) -> Tensor:
+    """(B, 32, 192): 16 samples of all channels each."""
+    return series_BSC.unflatten(1, (-1, WINDOW)).flatten(2)

@@ -1,0 +1,210 @@
+"""Training a rival on the loop that all of Sensorium trains on, and what is known of it afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from recipes.pictograms.concepts import Gallery
+from recipes.pictograms.reading import reading_codec
+from recipes.pictograms.smol import smol_base
+from recipes.rivals.connector import Connector
+from recipes.rivals.late import Late
+from recipes.rivals.lessons import Lessons, PictureLessons
+from recipes.rivals.rival import Rival
+from recipes.rivals.series import SeriesBeside
+from recipes.rivals.shared import Shared
+from recipes.sensors.sets import SETS, half
+
+from sensorium.files import atomic_file, cache_dir
+from sensorium.learning.training import trained_net
+from sensorium.model import load_base
+from sensorium.model.base import fingerprint
+from sensorium.model.fresh import kept_tokenizer
+from sensorium.recipe import Learner
+from sensorium.training import Drawn, Terms, TrainConfig, fit
+from sensorium.training.trainee import NetTrainee
+from sensorium.types import InputError
+
+TEXT_TOKENS = 2000
+FACTS = "facts.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What is known of a rival once it is trained.
+
+    Args:
+        base: name of the language model it was given, "" for its own.
+        trained, frozen: numbers of parameters.
+        peak_gb: most memory in use while training: of the GPU, or of the whole process.
+        tokens: see `Rival`.
+        text: whether the language model's weights are as they were; "none" where it writes no text.
+        learned: digest of the texts of the lessons, which tell what its numbers mean.
+    """
+
+    base: str
+    trained: int
+    frozen: int
+    steps: int
+    batch: int
+    minutes: float
+    peak_gb: float
+    device: str
+    tokens: Mapping[str, int]
+    text: str
+    learned: str
+
+
+def home() -> Path:
+    """Where the rivals lie, each in a folder of its name."""
+    return cache_dir() / "rivals"
+
+
+@cache
+def pictures() -> PictureLessons:
+    return PictureLessons(Gallery())
+
+
+@cache
+def pictures_and_series() -> SeriesBeside:
+    return SeriesBeside(pictures(), [one for source in SETS for one in half(source.name, "train")])
+
+
+def tokenizer(lessons: Lessons, name: str) -> Any:
+    """Byte-level BPE, learned from what is asked, answered and told."""
+    texts = [*lessons.questions, *(f" {answer}" for answer in lessons.answers), *getattr(lessons, "texts", ())]
+    return kept_tokenizer(home() / name / "tokenizer", lambda: texts * 2, TEXT_TOKENS)
+
+
+def connector(lessons: Lessons, base: str) -> Rival:
+    return Connector(lessons, reading_codec(), load_base(base) if base else smol_base())
+
+
+def shared(lessons: Lessons, base: str, name: str = "shared") -> Rival:
+    return Shared(lessons, tokenizer(lessons, name))
+
+
+def late(lessons: Lessons, base: str) -> Rival:
+    return Late(lessons, reading_codec(), tokenizer(lessons, "late"))
+
+
+WAYS: Mapping[str, tuple[Callable[[Lessons, str], Rival], Callable[[], Lessons]]] = {
+    "connector": (connector, pictures),
+    "shared": (shared, pictures),
+    "shared-series": (lambda lessons, base: shared(lessons, base, "shared-series"), pictures_and_series),
+    "late": (late, pictures),
+}
+"""How each is made, from lessons and the name of a language model, and what it learns from."""
+
+
+def train(name: str, minutes: float, base: str = "") -> None:
+    """Train a rival for so many minutes in all, or go on.
+
+    Args:
+        base: a folder or Hub id of the connector's language model; "" for that of the recipe's smol.
+
+    Raises:
+        InputError: it has no language model, but one was given.
+    """
+    make, lessons_of = WAYS[name]
+    if base and name != "connector":
+        raise InputError(f"{name} starts from no model; leave out --start")
+    lessons = lessons_of()
+    torch.manual_seed(0)
+    taught(make(lessons, base), lessons, home() / name, minutes, base=base)
+
+
+def taught(
+    rival: Rival, lessons: Lessons, place: Path, minutes: float, steps: int | None = None, base: str = ""
+) -> Trained:
+    """Train in place, and keep what is known in ``place``; the rival is then in eval mode on the CPU.
+
+    Args:
+        steps: instead of the minutes, so that it can be repeated exactly.
+    """
+    config = TrainConfig(
+        minutes=None if steps else minutes, max_steps=steps, lr=rival.lr, schedule="linear", warmup=0.05,
+        betas=(0.9, 0.98),
+    )  # fmt: skip
+    lm = rival.language_model
+    before = None if lm is None else fingerprint(lm)
+    result = fit(rival, Drawn(lessons.sample, rival.batch), config, place, Terms(lambda net, batch: net.terms(batch)))
+    print(result)
+    device = rival.device
+    rival.eval().to("cpu")
+    known = Trained(
+        base=base,
+        trained=sum(one.numel() for one in rival.parameters()),
+        frozen=sum(one.numel() for part in rival.frozen for one in part.parameters()),
+        steps=result.steps,
+        batch=rival.batch,
+        minutes=result.seconds / 60,
+        peak_gb=peak_gb(device),
+        device=device.type,
+        tokens=rival.tokens,
+        text="none" if lm is None else "identical" if fingerprint(lm) == before else "changed",
+        learned=digest(lessons),
+    )
+    with atomic_file(place / FACTS) as path:
+        path.write_text(json.dumps(asdict(known), indent=2) + "\n", encoding="utf-8")
+    return known
+
+
+def facts(place: Path) -> Trained:
+    """What is known of the rival in a folder.
+
+    Raises:
+        InputError: none was trained there.
+    """
+    if not (place / FACTS).exists():
+        raise InputError(
+            f"there is no trained rival in {place}; train it with `python -m recipes rivals train {place.name}`"
+        )
+    return Trained(**json.loads((place / FACTS).read_text(encoding="utf-8")))
+
+
+def restored(rival: Rival, lessons: Lessons, place: Path) -> Rival:
+    """A rival with the weights it was trained to, in eval mode.
+
+    Raises:
+        InputError: none was trained there, or it learned from other texts.
+    """
+    if facts(place).learned != digest(lessons):
+        raise InputError(f"the rival in {place} learned from another table; delete that folder and train it again")
+    NetTrainee(rival).load(trained_net(place))
+    return rival.eval()
+
+
+def load(name: str) -> Rival:
+    """A trained rival by its name; see `restored`."""
+    make, lessons_of = WAYS[name]
+    return restored(make(lessons_of(), facts(home() / name).base), lessons_of(), home() / name)
+
+
+def digest(lessons: Lessons) -> str:
+    texts = [*lessons.questions, *lessons.answers, *getattr(lessons, "texts", ())]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
+def peak_gb(device: torch.device) -> float:
+    """Most memory in use until now, in 1e9 bytes: of the GPU by this process, or of the whole process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    import resource  # not on Windows
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9  # Linux counts in KiB
+
+
+def learner(name: str) -> Learner:
+    return Learner(
+        train=lambda minutes, start="": train(name, minutes, start),
+        minutes=20,
+        report=lambda out: print((home() / name / FACTS).read_text(encoding="utf-8")),
+    )

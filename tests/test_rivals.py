@@ -1,0 +1,179 @@
+"""Three other ways to a multimodal model: each learns made-up pictures in seconds, and all are asked the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from recipes.pictograms.concepts import Gallery
+from recipes.rivals import training
+from recipes.rivals.connector import Connector
+from recipes.rivals.evaluate import measure, table
+from recipes.rivals.late import Late
+from recipes.rivals.lessons import PictureLessons
+from recipes.rivals.series import SeriesBeside, fitted, told
+from recipes.rivals.shared import Shared
+from recipes.rivals.training import Trained, facts, restored, taught
+from recipes.sensors.sets import SETS, Example
+from recipes.sensors.tasks import naming
+from test_pictograms_evaluate import make_table
+from toys import fresh_base, tiny_tokenizer
+
+from sensorium.engines.output_head import OutputHead
+from sensorium.engines.scoring import score_naively
+from sensorium.evaluate import Results
+from sensorium.families.net_codec import settle
+from sensorium.families.semantic import SemanticCodec, SemanticConfig
+from sensorium.types import Conversation, InputError, Part, Signal, as_message
+
+NAMES = ["a red dot", "a green dot", "a blue dot", "a black dot"]
+FIRST = "name, held-out family, top-1"
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Gallery:
+    return Gallery(*make_table())
+
+
+@pytest.fixture(scope="module")
+def lessons(gallery) -> PictureLessons:
+    return PictureLessons(gallery)
+
+
+@pytest.fixture(scope="module")
+def codec(lessons) -> SemanticCodec:
+    """One that has learned nothing: what a random network makes of colours tells them apart."""
+    shape = SemanticConfig(widths=(8, 8), blocks=(1, 1), channels=8, hidden=16)
+    torch.manual_seed(0)
+    net = shape.net()
+    settle(net, lambda: net.values(lessons.sample(np.random.default_rng(0), 16)["x"]), times=4)
+    return SemanticCodec(shape, net)
+
+
+def connector(lessons, codec, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return Connector(lessons, codec, fresh_base(), hidden=64)
+
+
+def late(lessons, codec, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return Late(lessons, codec, tiny_tokenizer(), width=16)
+
+
+def shared(lessons, codec, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return Shared(lessons, tiny_tokenizer(), width=32, layers=1, heads=2)
+
+
+def asking(*parts: Any) -> Conversation:
+    return Conversation((as_message("user", [*parts, "What is this?"]),))
+
+
+def quick(rival: Any, lessons: Any, place: Any, steps: int = 100) -> Trained:
+    rival.lr, rival.batch = 5e-3, 16
+    return taught(rival, lessons, place, minutes=1, steps=steps)
+
+
+@pytest.mark.parametrize("make", [late, shared, connector])
+def test_each_way_learns_names_of_pictures_and_is_found_again(make, gallery, lessons, codec, tmp_path):
+    rival = make(lessons, codec)
+    known = quick(rival, lessons, tmp_path / "run")
+    results = Results(say=lambda line: None)
+    shown = gallery.held_out(4)
+    measure(results, {"it": rival}, gallery, shown)
+    assert results.value(FIRST, "it").hits == 4
+    assert results.value(FIRST, "it, no medium").hits == 1
+    assert results.value(FIRST, "it, another's medium").hits == 0
+    assert results.notes["nearest neighbour on pixels against it"].keys() >= {"only_one", "only_other", "p_value"}
+
+    assert known == facts(tmp_path / "run")
+    assert known.steps == 100
+    assert known.trained == sum(one.numel() for one in rival.parameters())
+    assert 0 < known.peak_gb < 64
+    assert known.text == ("identical" if make is connector else "none")
+    if make is connector:
+        assert results.value("name, held-out family, written freely", "it").hits == 4
+    row = table({"it": known}).splitlines()[-1]
+    assert f"| {known.trained:,} |" in row
+
+    again = restored(make(lessons, codec, seed=1), lessons, tmp_path / "run")
+    for picture in gallery.shown(shown):
+        one, other = (model.rank(asking(Part("image", picture)), NAMES, 4) for model in (rival, again))
+        assert [scored.index for scored in one] == [scored.index for scored in other]
+        assert [scored.score for scored in one] == pytest.approx([scored.score for scored in other], abs=1e-4)
+
+
+def test_the_connector_ranks_as_reading_prompt_and_answer_together_does(lessons, codec):
+    rival = connector(lessons, codec).eval()
+    picture = Part("image", np.full((64, 64, 3), 90, np.uint8))
+    ranked = rival.rank(asking(picture), NAMES, 4)
+    prompt = rival._read(asking(Part("image")), reply=True)[0]
+    assert sorted(one for one in prompt if one < 0) == list(range(-rival.tokens["image"], 0))
+    lm = rival.language_model
+    with torch.inference_mode(), rival._showing(picture):
+        slow = score_naively(lm, OutputHead(lm), prompt, [rival._spelled(name) for name in NAMES])
+    assert {one.index: one.score for one in ranked} == pytest.approx(dict(enumerate(slow)), abs=1e-3)
+
+
+def test_the_connector_leaves_text_to_the_language_model(lessons, codec):
+    rival = connector(lessons, codec).eval()
+    lm, asked = rival.language_model, asking()
+    ids = torch.tensor([rival._read(asked, reply=True)[0]])
+    plain = lm.generate(ids, do_sample=False, max_new_tokens=8, attention_mask=torch.ones_like(ids))[0, ids.shape[1] :]
+    assert list(rival.chat(asked, max_tokens=8).ids) == plain.tolist()
+    assert not lm.base_model._forward_pre_hooks
+
+
+def test_a_shared_encoder_learns_series_beside_pictures(lessons, codec, tmp_path):
+    source = SETS[0]
+    rng = np.random.default_rng(0)
+
+    def example(number: int) -> Example:
+        wave = np.sin(np.linspace(0, (3, 40)[number % 2], 100))[:, None] + 0.1 * rng.normal(size=(100, 6))
+        return Example(source, "train", number, wave.astype(np.float32), source.classes[number % 2])
+
+    both = SeriesBeside(lessons, [example(number) for number in range(8)])
+    rival = shared(both, codec)
+    quick(rival, both, tmp_path)
+    right = 0
+    for one in (example(number) for number in range(8)):
+        talk = naming(source.question, Part("series", Signal(one.values, source.rate_hz)), one.answer)
+        best = rival.rank(Conversation(talk.messages[:1]), list(source.classes[:2]), 1)
+        right += source.classes[best[0].index] == one.answer
+    assert right == 8
+    assert rival.tokens == {"image": 64, "series": 32}
+
+
+def test_series_are_fitted_whatever_their_length_and_channels():
+    for shape in ((7, 1), (2000, 20)):
+        found = fitted(np.random.default_rng(0).normal(5, 3, shape).astype(np.float32))
+        assert found.shape == (512, 12)
+        np.testing.assert_allclose(found[:, 0].mean(), 0, atol=1e-4)
+        np.testing.assert_allclose(found[:, 0].std(), 1, atol=1e-4)
+    assert not fitted(np.ones((7, 1), np.float32)).any()
+    assert told(Example(SETS[0], "train", 0, found, "walking")) == f"{SETS[0].question} walking"
+
+
+def test_lessons_ask_for_names_and_now_and_then_for_categories(lessons):
+    batch = lessons.sample(np.random.default_rng(0), 300)
+    numbers = zip(batch["question"].tolist(), batch["answer"].tolist(), strict=True)
+    pairs = [(lessons.questions[question], lessons.answers[answer]) for question, answer in numbers]
+    of_kind = [answer for question, answer in pairs if question in lessons.questions[-2:]]
+    assert 10 < len(of_kind) < 60
+    assert all(answer.endswith("things") for answer in of_kind)
+    assert {answer for question, answer in pairs if question not in lessons.questions[-2:]} == set(NAMES)
+
+
+def test_what_cannot_be_done_is_said(lessons, gallery, codec, tmp_path):
+    with pytest.raises(InputError, match="rivals train late"):
+        facts(tmp_path / "late")
+    with pytest.raises(InputError, match="starts from no model"):
+        training.train("late", 1, "smol")
+    with pytest.raises(InputError, match="one medium at a time"):
+        late(lessons, codec).rank(asking(Part("image", gallery.pixels[0]), Part("image", gallery.pixels[1])), NAMES)
+    with pytest.raises(InputError, match="likeliest"):
+        connector(lessons, codec).chat(asking(), want="image")
+    with pytest.raises(InputError, match="may be trained on"):
+        PictureLessons(Gallery([one for one in gallery.pictures if one.held_out], gallery.pixels))
