@@ -110,8 +110,13 @@ class Connector(Rival):
         return ids.tolist(), rendered.mask.tolist()
 
     def _placed(self, ids_BT: Tensor, seen_BVH: Tensor) -> Tensor:
-        """(B, T, H) inputs: vectors of the picture for ids below zero, rows of the language model for the others."""
-        seen_BTH = seen_BVH.gather(1, (-1 - ids_BT).clamp(min=0)[..., None].expand(-1, -1, seen_BVH.shape[-1]))
+        """(B, T, H) inputs: vectors of a picture for ids below zero, rows of the language model for the others.
+
+        Args:
+            seen_BVH: of a picture for each row, or of one for all.
+        """
+        places_BTH = (-1 - ids_BT).clamp(min=0)[..., None].expand(-1, -1, seen_BVH.shape[-1])
+        seen_BTH = seen_BVH.expand(len(ids_BT), -1, -1).gather(1, places_BTH)
         rows_BTH = self.language_model.get_input_embeddings()(ids_BT.clamp(min=0))
         return torch.where((ids_BT < 0)[..., None], seen_BTH.to(rows_BTH.dtype), rows_BTH)
 

@@ -10,14 +10,13 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from recipes.pictograms.concepts import MAKE, Gallery
+from recipes.pictograms.concepts import Gallery
 from recipes.pictograms.phrases import ASK_CATEGORY, ASK_NAME, category_words, phrase
 from torch import Tensor
 
 from sensorium.data.labelled import Labelled
 from sensorium.families.net_codec import pixels_to_net
 from sensorium.modalities.augment import augment
-from sensorium.types import InputError
 
 CATEGORIES = 0.1
 """Share of the questions that ask for the category; the others ask for the name."""
@@ -43,8 +42,6 @@ class PictureLessons:
 
     def __init__(self, gallery: Gallery):
         rows = [one for one in gallery.pictures if one.label and one.trainable]
-        if not rows:
-            raise InputError(f"no picture of the table may be trained on; make it again with `{MAKE}`")
         group = {"group": lambda one: one.category}
         shown = Labelled(gallery.pixels, rows, pixels_to_net, lambda one: one.style, group)
         self._sample = shown.changed(augment)

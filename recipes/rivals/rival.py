@@ -1,4 +1,4 @@
-"""What the rivals share: all train on one loop and answer as an `Assistant` is asked, so that one evaluation fits all."""
+"""What the rivals share: all train on one loop and answer as an `Assistant` does, so that one evaluation fits all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from recipes.rivals.lessons import Lessons
 from torch import Tensor, nn
@@ -85,7 +86,7 @@ def asked(conversation: Conversation) -> tuple[str, Part | None]:
 def pixels(part: Part, device: torch.device) -> Tensor:
     """(1, 3, 64, 64) in -1..1 of a picture of any size."""
     signal = modality("image").open(part.data, Wish(size=(SIDE_PX, SIDE_PX)))
-    return pixels_to_net(torch.from_numpy(signal.array)[None]).to(device)
+    return pixels_to_net(torch.from_numpy(np.array(signal.array))[None]).to(device)
 
 
 def spelled(tokenizer: Any, texts: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:

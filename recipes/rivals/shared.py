@@ -50,6 +50,8 @@ class Shared(Rival):
         width, layers, heads: of the transformer.
     """
 
+    lr = 5e-4
+
     def __init__(self, lessons: Lessons, tokenizer: Any, width: int = 256, layers: int = 6, heads: int = 8):
         super().__init__(lessons)
         self.tokenizer, self.texts = tokenizer, getattr(lessons, "texts", ())

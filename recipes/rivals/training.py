@@ -111,14 +111,17 @@ def train(name: str, minutes: float, base: str = "") -> None:
         base: a folder or Hub id of the connector's language model; "" for that of the recipe's smol.
 
     Raises:
-        InputError: it has no language model, but one was given.
+        InputError: it has no language model, but one was given, or it was begun on another.
     """
     make, lessons_of = WAYS[name]
     if base and name != "connector":
         raise InputError(f"{name} starts from no model; leave out --start")
+    place = home() / name
+    if (place / FACTS).exists() and facts(place).base != base:
+        raise InputError(f"{name} was begun on another language model; say --start as then, or delete {place}")
     lessons = lessons_of()
     torch.manual_seed(0)
-    taught(make(lessons, base), lessons, home() / name, minutes, base=base)
+    taught(make(lessons, base), lessons, place, minutes, base=base)
 
 
 def taught(
