@@ -89,9 +89,9 @@ def pixels(part: Part, device: torch.device) -> Tensor:
     return pixels_to_net(torch.from_numpy(np.array(signal.array))[None]).to(device)
 
 
-def spelled(tokenizer: Any, texts: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ids (B, T), zeros at the end, and the number of ids of each text (B,)."""
-    rows = [torch.tensor(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+def spelled(tokenizer: Any, texts: Sequence[str], device: torch.device, most: int = 512) -> tuple[Tensor, Tensor]:
+    """Ids (B, T) of the last ``most`` tokens of texts, zeros behind them, and how many there are of each (B,)."""
+    rows = [torch.tensor(ids[-most:]) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
     return pad_sequence(rows, batch_first=True).to(device), torch.tensor([len(row) for row in rows], device=device)
 
 

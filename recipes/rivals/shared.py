@@ -80,9 +80,8 @@ class Shared(Rival):
         return F.normalize(self.body(x_BTH, src_key_padding_mask=absent_BT)[:, 0], dim=-1)
 
     def said(self, texts: Sequence[str]) -> Tensor:
-        """(N, H) of texts, of which the first 32 tokens count."""
-        ids_NT, lengths_N = spelled(self.tokenizer, texts, self.device)
-        ids_NT = ids_NT[:, :WORDS]
+        """(N, H) of texts; of long ones the end counts, where the answer is."""
+        ids_NT, lengths_N = spelled(self.tokenizer, texts, self.device, WORDS)
         return self("text", ids_NT, torch.arange(ids_NT.shape[1], device=self.device) < lengths_N[:, None])
 
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
