@@ -13,10 +13,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from recipes.speech import coded, tasks
+from recipes.speech import coded, human, tasks
 from recipes.speech.clips import Clip, folder, read_manifest
 from recipes.speech.coded import Coded
 from recipes.speech.ear import ear, with_ear
+from recipes.speech.errors import counted, rate_of
 from recipes.speech.robots import PART
 from recipes.speech.sound import at_rate, read_sound
 from recipes.speech.sources import EMOJI_NAMES
@@ -26,6 +27,7 @@ from recipes.speech.voices import SPEAKING
 
 from sensorium.codecs import Codec, Media, load_codec
 from sensorium.data.fetch import fetch
+from sensorium.data.table import grouped
 from sensorium.device import computing
 from sensorium.learning.learn import learn_codec, learning
 from sensorium.learning.report import codec_row, table
@@ -88,8 +90,11 @@ def learner(name: str) -> Learner:
         _trained(name, how).save(place / "codec")
 
     def report(out: Path) -> None:
+        codec: Any = trained_codec(name)
         held_out = [read_sound(folder() / clip.path) for clip in read_manifest() if clip.part == "test"]
-        print(table([codec_row(trained_codec(name), held_out)]))
+        print(table([codec_row(codec, held_out)]))
+        if name != MEL:
+            _spelled(codec)
 
     def encode() -> None:
         codec: Any = trained_codec(name)
@@ -97,6 +102,18 @@ def learner(name: str) -> Learner:
             coded.encode(codec, trained_on(), codes_file(), views)
 
     return Learner(train=train, minutes=60, report=report, encode=encode if name == SPEAKER else None)
+
+
+def _spelled(codec: Any) -> None:
+    """Print how many letters are wrong that the codec's own network spells, of held-out clips and of people."""
+    clips = [clip for clip in read_manifest() if clip.part in ("test", "test-unseen")]
+    sets = grouped(clips, lambda clip: f"{clip.part}, {clip.lang}").items()
+    heard = {name: [(read_sound(folder() / one.path), one.text, one.lang) for one in some] for name, some in sets}
+    heard["people, en"] = [(read_sound(one.path), one.text, "en") for one in human.sentences(100, 0)]
+    for name, some in heard.items():
+        sounds, texts, languages = zip(*some, strict=True)
+        wrong = rate_of(*counted(texts, codec.spell(codec.encode(sounds)), "letters", languages))
+        print(f"letters spelled wrong, {name}: {wrong}")
 
 
 def _trained(name: str, how: Mapping[str, Any]) -> Codec:
@@ -169,7 +186,10 @@ def grown(start: str) -> Grown:
 TALK = Plan(
     name="talk",
     folder="speech/talk",
-    stages=[Stage(shares=tasks.SHARES, minutes=40, conversations=80_000)],
+    stages=[
+        Stage(shares=tasks.SHARES, minutes=32, conversations=80_000),
+        Stage(shares={**tasks.SHARES, "write": 0.7}, minutes=20, conversations=40_000, cooldown=0.7),
+    ],
     grown=grown,
     conversations=conversations,
     config=TrainConfig(
