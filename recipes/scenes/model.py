@@ -2,16 +2,14 @@
 
 It reads pictures in the codes of places (`recipes.scenes.codec`); places are said and written as boxes. The first stage
 asks in the words of this recipe; the second adds conversations in the words of evaluation (`sensorium.grounding`), so
-that the gain of such tuning can be told. Then `placed` goes on, with the number of its place before every code.
+that the gain of such tuning can be told.
 
-``python -m recipes scenes codec scene train`` (trained weights are beside it), then ``train scenes``, ``export scenes``
-and ``train placed``.
+``python -m recipes scenes codec scene train`` (trained weights are beside it), then ``train scenes``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -26,11 +24,10 @@ from recipes.scenes.places import owners
 
 from sensorium.data import read_conversations
 from sensorium.data.facts import Thing
-from sensorium.families.placed import PlacedCodec
 from sensorium.families.uniform import UniformCodec
 from sensorium.files import cache_dir
 from sensorium.grounding import teaching
-from sensorium.model import Grown, Model, grow
+from sensorium.model import Grown, grow
 from sensorium.model.fresh import fresh_base, kept_tokenizer
 from sensorium.recipe import Maker, Plan, Stage, conversations
 from sensorium.training import TrainConfig
@@ -83,21 +80,6 @@ def grown(start: str) -> Grown:
     return grow(
         fresh_base(tokenizer, hidden=192, layers=6, heads=6, intermediate=512), [trained(), BOXES], learn="full"
     )
-
-
-def placed(start: str) -> Grown:
-    """A trained model that goes on with the number of its place before every code."""
-    old = Model.load(start)
-    codes, boxes = old.vocabulary.layout(SHAPE.name), old.vocabulary.layout(BOXES.facts.name)
-    sides = [one.weight.detach().clone() for one in (old.lm.get_input_embeddings(), old.lm.get_output_embeddings())]
-    codecs = [PlacedCodec(trained(), SHAPE.name), BOXES]
-    found = grow(old.without_codecs(), codecs, learn="full", init="codebook")
-    markers, _, rows = found.embedding.rows.of(SHAPE.name)
-    markers.start_at(sides[0][codes.open_id : codes.open_id + 2])
-    rows.start_at(sides[0][codes.starts[0] : codes.stop])
-    for side, weight in zip((found.embedding, found.head), sides, strict=True):
-        side.rows.start_codec_at(BOXES.facts.name, weight[boxes.open_id : boxes.stop])
-    return found
 
 
 def align(model: Grown, count: int = 6000) -> None:
@@ -156,14 +138,3 @@ SCENES = Plan(
     export=lambda grown, out: grown.fold().save(out),
     out=cache_dir() / HOME / "exported",
 )  # fmt: skip
-PLACED = replace(
-    SCENES,
-    name="placed",
-    folder=str(HOME.with_name("placed")),
-    stages=[Stage(start=str(SCENES.out), shares=TUNED, minutes=35, conversations=60_000)],
-    grown=placed,
-    rows=8,
-    row_tokens=512,
-    align=None,
-    out=cache_dir() / HOME.with_name("placed") / "exported",
-)

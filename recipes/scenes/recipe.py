@@ -5,7 +5,7 @@ from __future__ import annotations
 from recipes.scenes.codec import SCENE
 from recipes.scenes.data import make
 from recipes.scenes.evaluate import evaluate
-from recipes.scenes.model import PLACED, SCENES
+from recipes.scenes.model import SCENES
 
 from sensorium.recipe import Recipe
 
@@ -14,6 +14,6 @@ RECIPE = Recipe(
     about="Scenes of shapes and drawings, still and moving, with exact facts.",
     data=make,
     codecs={"scene": SCENE},
-    models={"scenes": SCENES, "placed": PLACED},
+    models={"scenes": SCENES},
     evaluate=evaluate,
 )

@@ -7,7 +7,9 @@ all senses takes `makers` and `coded` into its own stages.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -29,6 +31,7 @@ from sensorium.codecs import Codec, Media, load_codec
 from sensorium.data.fetch import fetch
 from sensorium.data.table import grouped
 from sensorium.device import computing
+from sensorium.files import atomic_folder
 from sensorium.learning.learn import learn_codec, learning
 from sensorium.learning.report import codec_row, table
 from sensorium.model import Grown, grow
@@ -43,6 +46,8 @@ READER, SPEAKER, MEL = "audio-read", "audio", "mel"
 PLAYED = (0.77, 1.3)
 """How much faster copies are played."""
 TEXT_TOKENS, TEXTS = 700, 4000
+WARMTH = 0.5
+"""Temperature at which it speaks."""
 KEPT = Path(__file__).with_name("weights") / SPEAKER
 
 
@@ -141,6 +146,14 @@ def trained_codec(name: str) -> Codec:
     raise InputError(f"the codec {name} is not trained yet; run `python -m recipes speech codec {name} train`")
 
 
+def kept(out: Path) -> Path:
+    """Put together the model `talk` that lies with the recipe: its codec needs the encoder, which is fetched."""
+    with atomic_folder(out) as fresh:
+        shutil.copytree(KEPT.with_name("talk"), fresh, dirs_exist_ok=True)
+        with_ear(KEPT).save(fresh / "codecs" / SPEAKER)
+    return out
+
+
 def codes_file() -> Path:
     return folder() / "codecs" / SPEAKER / "clips.npz"
 
@@ -183,6 +196,12 @@ def grown(start: str) -> Grown:
     return grow(base, [trained_codec(SPEAKER)], learn="full")
 
 
+def export(model: Grown, out: Path) -> Path:
+    whole = model.fold()
+    whole.senses = replace(whole.senses, sampling={"audio": {"temperature": WARMTH}})
+    return whole.save(out)
+
+
 TALK = Plan(
     name="talk",
     folder="speech/talk",
@@ -200,6 +219,6 @@ TALK = Plan(
     weights={"text": 3.0},  # a sentence has a hundred codes, written down it has a dozen tokens
     rows=16,
     row_tokens=256,
-    export=lambda model, out: model.fold().save(out),
+    export=export,
     out=folder() / "talk" / "exported",
 )  # fmt: skip
