@@ -148,7 +148,7 @@ def test_an_lstm_learns_what_is_asked_only_where_that_is_counted():
 def test_an_lstm_that_is_stopped_while_it_learns_is_told_apart():
     heard: list[str] = []
     streams = following()
-    net = OfLSTM(streams, BOOKS, minutes=1, steps=20, width=32, say=heard.append)
+    net = OfLSTM(streams, BOOKS, minutes=1, steps=40, width=32, say=heard.append)
     assert net.unfinished and len(heard) == 6
     results = compare_bits(streams, [Uniform(BOOKS), net], Results(say=lambda line: None))
     told = "LSTM, learned from 108 ids, still learning when its time was over"

@@ -163,7 +163,7 @@ class WhisperCodec(CtcCodec):
     """
 
     family: ClassVar[str] = "whisper"
-    uses: ClassVar[tuple[str, ...]] = ("read", "both")
+    uses: ClassVar[tuple[str, ...]] = ("read", "write")
     config_class = WhisperConfig
 
     def heard(self, signal: Signal) -> np.ndarray:
