@@ -9,7 +9,7 @@ Legend: B sounds, M mel bands, N frames of spectra, G frames of codes, C channel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Annotated, Any, ClassVar
@@ -171,14 +171,18 @@ class CtcCodec(NetCodec):
     @classmethod
     def learn(cls, media: Media, learning: Learning, **names: Any) -> CtcCodec:
         """Train the encoder to spell the words that are said in each medium; media without words are left out."""
-        if learning.codes is not None:
-            names["levels"] = fsq_levels(learning.codes)
-        names = {"name": f"{names['modality']}-read"} | names
-        names.pop("use", None)
+        names = told_to(learning, names)
         fresh = CtcConfig(signs="", **names)
         pool, words = read_spoken(media, fresh.facts(), lambda signal: heard(signal, fresh, fresh.spectra))
-        names["signs"] = signs_of(words)
-        return cls(CtcConfig(**names), learned_to_spell(CtcConfig(**names), pool, words, learning, varied))
+        config = CtcConfig(signs=signs_of(words), **names)
+        return cls(config, learned_to_spell(config, pool, words, learning, varied))
+
+
+def told_to(learning: Learning, names: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a codec that reads: its levels as wished, a name that says what it does, and those given."""
+    levels = {} if learning.codes is None else {"levels": fsq_levels(learning.codes)}
+    given = {name: value for name, value in names.items() if name != "use"}
+    return {"name": f"{names['modality']}-read"} | given | levels
 
 
 def learned_to_spell(

@@ -28,8 +28,7 @@ from sensorium.checked import Range
 from sensorium.codecs import Facts, Learning, Media
 from sensorium.device import computing
 from sensorium.families import pretrained_sources as sources
-from sensorium.families.ctc import CtcCodec, CtcConfig, CtcNet, learned_to_spell, read_spoken, signs_of
-from sensorium.families.fsq import fsq_levels
+from sensorium.families.ctc import CtcCodec, CtcConfig, CtcNet, learned_to_spell, read_spoken, signs_of, told_to
 from sensorium.families.fsq_net import Block, Levels, Side, Steps, fold, mark_ends, unfold
 from sensorium.families.loudness import whole_frames
 from sensorium.families.pool import Pool
@@ -84,7 +83,7 @@ class WhisperConfig(CtcConfig):
         return 0.0
 
     @property
-    def spoken(self) -> Spectra:
+    def spectra(self) -> Spectra:
         """In which a voice is made."""
         return Spectra(rate_hz=self.rate_hz, hop=HOP, window=self.window, bands=self.ear_bands)
 
@@ -178,7 +177,7 @@ class WhisperCodec(CtcCodec):
 
     def _said(self, codes_G: np.ndarray) -> Signal:
         values_1CG = self.net.quantiser.decode(torch.from_numpy(codes_G)[None].to(self.device))
-        samples = self.settings.spoken.griffin_lim(self.net.voice(values_1CG))[0].cpu().numpy()
+        samples = self.spectra.griffin_lim(self.net.voice(values_1CG))[0].cpu().numpy()
         return Signal(np.clip(LOUD * samples, -1, 1).astype(np.float32)[:, None], self.settings.rate_hz)
 
     def with_voice(self, media: Media, learning: Learning, width: int = 256, **names: Any) -> WhisperCodec:
@@ -211,7 +210,7 @@ class WhisperCodec(CtcCodec):
         config = self.settings
         codes_G = torch.from_numpy(self._codes(signal))
         _, samples = whole_frames(signal, config.hop * config.pace, config.name)
-        mel_1MN = config.spoken.log_mel(torch.from_numpy(samples)[None])
+        mel_1MN = self.spectra.log_mel(torch.from_numpy(samples)[None])
         pairs_1XG = torch.cat([self.net.quantiser.decode(codes_G[None]), fold(mel_1MN, (config.fine,))], dim=1)
         return pairs_1XG[0].mT.numpy().astype(np.float16)
 
@@ -227,12 +226,8 @@ class WhisperCodec(CtcCodec):
         Raises:
             InputError: there is no Whisper model, or nothing is said in any medium.
         """
-        if learning.codes is not None:
-            names["levels"] = fsq_levels(learning.codes)
-        names = {"name": f"{names['modality']}-read"} | names
-        names.pop("use", None)
         shape, weights = pretrained_ear(ear) if isinstance(ear, str) else ({}, ear)
-        names = shape | names
+        names = shape | told_to(learning, names)
         fresh = WhisperConfig(signs="", **names)
         found = _fitted(fresh, weights)
         with computing("auto", found.positions_TW.device):
@@ -322,7 +317,8 @@ def pretrained_ear(source: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "norm.bias": state["layer_norm.bias"],
     } | {name: one for name, one in state.items() if name.startswith("conv")}  # fmt: skip
     for number in range(config.encoder_layers):
-        tensors |= _layer({n.removeprefix(f"layers.{number}."): v for n, v in state.items()}, f"layers.{number}.")
+        own = f"layers.{number}."
+        tensors |= _layer({n.removeprefix(own): v for n, v in state.items() if n.startswith(own)}, own)
     return shape, tensors
 
 
