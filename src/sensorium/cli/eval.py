@@ -144,6 +144,44 @@ def bits(
 
 
 @app.command()
+def words(
+    model: Annotated[str, typer.Argument(help="A model in the box, a folder, or a Hub id.")],
+    base: Annotated[
+        Path | None, typer.Option(help="The LLM it was grown from, if the model does not name it or it lies elsewhere.")
+    ] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="Held-out texts: one a line, or paragraphs with empty lines between them.")
+    ] = None,
+    media: Annotated[
+        list[Path] | None, typer.Option(help="A medium for an earlier turn, else codes drawn evenly; may be repeated.")
+    ] = None,
+    answer_tokens: Annotated[int, typer.Option(min=1, help="Of each answer, at most.")] = 128,
+    text_tokens: Annotated[int, typer.Option(min=1, help="Of each text, at most.")] = 256,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many prompts, so many instructions and so many texts.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for words.md and words.json.")] = None,
+) -> None:
+    """Tell whether a grown model kept the words of its base: answers, held-out texts, instructions followed.
+
+    All in talk about text alone; texts and instructions also after a turn with a medium, where an adapter is on."""
+    from sensorium.evaluate.shown import drawn_media, media_of
+    from sensorium.evaluate.words import base_of, measure_words, read_texts
+
+    loaded = options.load(model, base)
+    shown = media_of(loaded.senses, media) if media else drawn_media(loaded.senses)
+    results = measure_words(
+        loaded, base_of(loaded, base), read_texts(texts) if texts else (), shown, answer_tokens=answer_tokens,
+        text_tokens=text_tokens, limit=limit, say=lambda line: typer.echo(line, err=True),
+    )  # fmt: skip
+    typer.echo(results.to_markdown())
+    for one in results.notes["comparisons"]:
+        typer.echo(f"- {one['sentence']}")
+    if out is not None:
+        results.save(out, "words")
+
+
+@app.command()
 def failures(
     encoder: Annotated[
         str, typer.Argument(help="A codec by name or folder, a model of ours, or an encoder of texts (transformers).")

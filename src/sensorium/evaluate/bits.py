@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class Bits:
     clusters: int
 
     @classmethod
-    def of(cls, bits: Sequence[float], counts: Sequence[int], clusters: Sequence[Hashable]) -> Bits:
+    def of(cls, bits: Sequence[float], counts: Sequence[int], clusters: Sequence[Hashable]) -> Self:
         """Of the bits and the number of ids of every stream."""
         places: dict[Hashable, int] = {}
         index = [places.setdefault(one, len(places)) for one in clusters]
