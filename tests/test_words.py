@@ -204,6 +204,14 @@ def test_media_are_files_or_drawn_codes(tmp_path):
     assert drawn_media(grow(tiny(), [ToyCodec(use="write")]).senses) == []
 
 
+def test_a_model_that_reads_no_media_is_measured_in_text_alone(tmp_path):
+    grow(tiny(), [ToyCodec(use="write")]).export(tmp_path / "model")
+    model = sm.load(tmp_path / "model")
+    results = measured(model, tiny(), shown=drawn_media(model.senses), limit=1)
+    assert len(results.rows) == 10 and all("after" not in row.condition for row in results.rows)
+    assert [one["task"] for one in results.notes["comparisons"]] == ["instructions, text alone"]
+
+
 def test_texts_are_lines_or_paragraphs(tmp_path):
     file = tmp_path / "texts.txt"
     file.write_text("one\ntwo\n")

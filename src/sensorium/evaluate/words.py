@@ -175,6 +175,7 @@ def _is_kept(value: Tensor, grown: Tensor | None) -> bool:
 
 def _answers(pair: _Pair, who: str, condition: str, prompts: Sequence[str], most: int) -> list[Answer]:
     speaker = pair.base if who == "base" else pair.model
+    pair.results.say(f"asking the {who} {len(prompts)} prompts, {condition}")
     return [speaker.answer(pair.conversation(condition, number, prompt), most) for number, prompt in enumerate(prompts)]
 
 
