@@ -22,6 +22,8 @@ from sensorium.model.fresh import fresh_base, learn_tokenizer
 from sensorium.training import TrainConfig, fit
 from sensorium.types import Conversation
 
+MODEL = "small Llama"
+
 
 def trained(talks: Sequence[Conversation], minutes: float) -> Assistant:
     """A Llama of two layers that learns to write series and nothing else."""
@@ -44,7 +46,10 @@ def main(
     conversations: Annotated[int, typer.Option(min=10, help="To learn from.")] = 3000,
     wishes: Annotated[int, typer.Option(min=1, help="Held-out made-up series.")] = WISHES,
 ) -> None:
-    talks, results = taught(conversations), Results(notes={"minutes": minutes, "conversations": conversations})
+    talks, results = (
+        taught(conversations),
+        Results(notes={"minutes": minutes, "conversations": conversations, "model": MODEL}),
+    )
     bits_report(results, trained(talks, minutes), talks, minutes, wishes)
     results.save(out, "bits")
 

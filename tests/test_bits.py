@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import chdir
 from math import log, log2
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 
 import sensorium as sm
 from sensorium.cli import app
+from sensorium.data import read_conversations
 from sensorium.evaluate.bits import Bits, compare_bits, measure_bits
 from sensorium.evaluate.foretellers import Halves, OfModel, OfNGram, Uniform
 from sensorium.evaluate.lstm import OfLSTM
@@ -214,6 +217,57 @@ def test_a_model_is_as_likely_as_its_score_says(model):
     assert bits[drawn.start : drawn.stop].sum() == pytest.approx(
         -model.engine.score(prompt, [codes])[0] / log(2), rel=1e-4
     )
+
+
+@pytest.fixture
+def adapted(tmp_path) -> Path:
+    """The folder of rows and an adapter on a frozen base that lies elsewhere; the adapter says something."""
+    base = tiny_base("llama-tied")
+    for part in (base.lm, base.tokenizer):
+        part.save_pretrained(tmp_path / "base")
+    grown = sm.grow(tmp_path / "base", [ToyCodec(use="read")], learn="adapter", lora_rank=2)
+    torch.manual_seed(0)
+    for name, parameter in grown.lm.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.5)
+    return grown.fold().save_rows(tmp_path / "adapted")
+
+
+def test_the_command_measures_a_pretrained_model_with_its_adapter_where_media_are(adapted, tmp_path):
+    seen = [
+        {"role": "user", "content": [{"type": "toy", "toy": "seen.toy"}, "what is this?"]},
+        {"role": "assistant", "content": "a red heart"},
+    ]
+    said = [{"role": "user", "content": "say hello"}, {"role": "assistant", "content": "hello world"}]
+    (tmp_path / "seen.toy").write_text("0 1\n2 3\n4 0\n5 1")
+    for name, messages in (("seen", seen), ("said", said)):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"messages": messages}))
+        words = ["eval", "bits", "adapted", f"{name}.jsonl", "--train", f"{name}.jsonl", "--out", name]
+        with chdir(tmp_path):
+            done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+    model = sm.load(adapted)
+    for name, adapter in (("seen", True), ("said", False)):
+        told = spans_of(model.senses, read_conversations(tmp_path / f"{name}.jsonl"))[0]
+        answer = next(one for one in told.parts if one.learned)
+        prompt, ids = told.ids[: answer.start].tolist(), told.ids[answer.start : answer.stop].tolist()
+        with_, without = (-model.engine.score(prompt, [ids], on)[0] / log(2) / len(ids) for on in (True, False))
+        assert abs(with_ - without) > 0.01
+        saved = json.loads((tmp_path / name / "bits.json").read_text())
+        assert saved["rows"][0]["measure"] == "text: bits a token" and saved["rows"][0]["condition"] == "model"
+        assert saved["rows"][0]["value"] == pytest.approx(with_ if adapter else without, abs=1e-4)
+        assert (saved["notes"]["model"], Path(saved["notes"]["base"]).name) == ("adapted", "base")
+
+
+def test_the_same_answers_have_the_same_digest_whatever_ids_they_are_written_with():
+    def digests(texts, ids):
+        parts = [Spans(np.array(ids), (Span("text", True, 1, len(ids), 4, text),), text, False) for text in texts]
+        results = compare_bits(parts, [Uniform(BOOKS)], Results(say=lambda line: None))
+        return {row.measure: row.items for row in results.rows}
+
+    one, other = digests(["red", "cat"], [0, 1, 2]), digests(["red", "cat"], [0, 1, 2, 3])
+    assert one == other and all(one.values())
+    assert one != digests(["red", "dog"], [0, 1, 2])
 
 
 def test_written_series_of_any_length_are_counted_code_by_code(tmp_path):

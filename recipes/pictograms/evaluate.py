@@ -56,7 +56,9 @@ def evaluate(
         names=names, guidance=guidance, temperature=temperature, best_of=best_of, attempts=attempts, scorer=scorer,
         seed=seed, out=out,
     )  # fmt: skip
-    measure(sensorium.load(model, engine=engine), Gallery(), only or MEASURES[:5], pictures, asked).save(out)
+    results = measure(sensorium.load(model, engine=engine), Gallery(), only or MEASURES[:5], pictures, asked)
+    results.notes["model"] = model
+    results.save(out)
 
 
 def measure(model: Any, gallery: Gallery, only: Sequence[str], count: int, asked: Drawing) -> Results:

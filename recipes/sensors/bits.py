@@ -62,5 +62,6 @@ def bits_report(
         own, quiet = spans_of(senses, talks, context), Results(say=lambda line: None)
         found = compare_bits(own, [OfModel(model), *others], quiet)
         for row in found.rows:
-            results.add(f"{name}, {row.measure}", row.condition, row.value)
-        results.notes |= found.notes
+            results.rows.append(row._replace(measure=f"{name}, {row.measure}"))
+            results.say(f"{name}, {row.measure} | {row.condition} | {row.value}")
+        results.notes |= found.notes | {"base": model.base_name}

@@ -140,6 +140,7 @@ def bits(
     )
     typer.echo(results.to_markdown(), nl=False)
     if out is not None:
+        results.notes["model"] = model
         results.save(out, "bits")
 
 

@@ -58,6 +58,8 @@ def compare_bits(
 ) -> Results:
     """Rows for every kind of id: bits an id, of texts a character, and how many fewer the first one needs.
 
+    Rows of the same texts or codes have the same digest (see `Results.add`), whatever ids they were written with.
+
     Args:
         foretellers: the first is compared with each of the others on the same ids.
         asked: also count what the user says and shows, which models are seldom trained to foretell.
@@ -96,15 +98,15 @@ def _kind_rows(
         [sum(float(by[number][one.start : one.stop].sum()) for one in own[number]) for number in kept] for by in told
     ]
     name = kind if learned else f"{kind}, asked"
+    items = [one.said for number in kept for one in own[number]]
     for one, found in zip(foretellers, bits, strict=True):
         taught = one.learned.get((kind, learned))
         said = one.name + (f", learned from {taught:,} ids" if taught else "")
         said += ", still learning when its time was over" if one.unfinished else ""
-        results.add(
-            f"{name}: bits a code" if kind != TEXT else f"{name}: bits a token", said, Bits.of(found, counts, clusters)
-        )
+        unit = "token" if kind == TEXT else "code"
+        results.add(f"{name}: bits a {unit}", said, Bits.of(found, counts, clusters), items)
         if kind == TEXT and any(characters):
-            results.add(f"{name}: bits a character", said, Bits.of(found, characters, clusters))
+            results.add(f"{name}: bits a character", said, Bits.of(found, characters, clusters), items)
     for one, found in zip(foretellers[1:], bits[1:], strict=True):
         fewer = np.subtract(found, bits[0]).tolist()
         results.add(
@@ -153,14 +155,15 @@ def measure_bits(
 ) -> Results:
     """Bits of held-out conversations under a model (an `Assistant`) and under the `baselines`, kind by kind.
 
-    Conversations with media that the model has no codec for are left out.
+    Conversations with media that the model has no codec for are left out. The note ``base`` names the pretrained model
+    that this one grew from, where it says so.
 
     Raises:
         InputError: see `baselines` and `compare_bits`.
     """
     streams, own = (_of(model, some, say) for some in (conversations, taught))
     foretellers = [OfModel(model), *baselines(streams, own, Books.of(model.vocabulary), order, minutes, asked, say)]
-    return compare_bits(streams, foretellers, Results(say=say), asked)
+    return compare_bits(streams, foretellers, Results(notes={"base": model.base_name}, say=say), asked)
 
 
 def _of(model: Any, conversations: Iterable[Conversation], say: Callable[[str], None]) -> list[Spans]:

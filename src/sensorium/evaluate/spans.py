@@ -27,6 +27,7 @@ class Span:
         kind: ``"text"``, or a codec's name.
         learned: whether models are trained to foretell it: what the assistant says.
         characters: of a text.
+        said: what it holds, whatever ids a model writes it with: the text, or the codes in hexadecimal digits.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Span:
     start: int
     stop: int
     characters: int = 0
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,13 @@ def _spans(senses: Senses, conversation: Conversation, number: int, context: int
             stop += 1  # that the answer ends here must be told too
         if max(start, 1) < stop <= len(ids):
             characters = len(part.data) if part.is_text else 0
-            found.append(Span(part.codec or TEXT, learned, max(start, 1), stop, characters))
+            found.append(Span(part.codec or TEXT, learned, max(start, 1), stop, characters, _said(part)))
     media = [part for part in conversation.parts() if not part.is_text]
     return Spans(ids, tuple(found), _medium(media[0]) if media else number, bool(media))
+
+
+def _said(part: Part) -> str:
+    return part.data if part.is_text else np.asarray(part.codes, "<i8").tobytes().hex()
 
 
 def _medium(part: Part) -> Hashable:
