@@ -9,7 +9,7 @@ import torch
 from toys import ToyCodec, tiny_base
 
 from sensorium.model import grow
-from sensorium.model.align import start_at_places, start_at_words
+from sensorium.model.align import start_at_places
 from sensorium.model.boxed import start_at_boxed
 from sensorium.model.fresh import fresh_base, kept_tokenizer, learn_tokenizer
 
@@ -47,24 +47,6 @@ def test_a_fresh_base_has_its_shape_and_its_seed():
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
     assert grow(made, [ToyCodec()], learn="full").vocabulary.text_size == len(learn_tokenizer(TEXTS, 300))
-
-
-def test_aligned_rows_point_to_the_words_of_the_name():
-    names = ["a red heart", "this world", "hello", "what is"]
-    grown = grow(tiny_base(), [ToyCodec(name="reads", use="read", sizes=(8, 8), grid=(1,), max_frames=1)])
-    codes = np.array([[number, 0] for number in range(len(names))] * 3)
-    before = {name: value.clone() for name, value in grown.lm.named_parameters() if ".rows." not in name}
-    start_at_words(grown, "reads", codes, names * 3, ridge=1e-3)
-    rows, table = grown.embedding.rows().detach(), grown.embedding.weight
-    first = grown.vocabulary.layout("reads").starts[0] - grown.vocabulary.text_size
-    near = []
-    for number, name in enumerate(names):
-        wanted = table[grown.tokenizer(name, add_special_tokens=False)["input_ids"]].mean(0) - table.mean(0)
-        got = rows[first + number] - table.mean(0)
-        near.append(float(torch.cosine_similarity(got, wanted, dim=0)))
-    assert np.mean(near) > 0.8
-    for name, value in before.items():
-        assert torch.equal(dict(grown.lm.named_parameters())[name], value), name
 
 
 def test_rows_that_start_at_places_know_where_codes_come_and_which_are_frequent():

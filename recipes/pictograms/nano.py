@@ -19,7 +19,6 @@ import torch
 from recipes.pictograms import tasks
 from recipes.pictograms.codec import fsq, kept, trained_codec
 from recipes.pictograms.concepts import Concepts, folder, load_pictures, load_pixels
-from recipes.pictograms.phrases import phrase
 from recipes.pictograms.reading import reading_codec
 from recipes.pictograms.tokenizer import corpus
 
@@ -27,7 +26,6 @@ from sensorium.codecs import Codec
 from sensorium.data.views import Numbered, Views
 from sensorium.modalities.drawings import main_colour
 from sensorium.model import Grown, Model, grow
-from sensorium.model.align import start_at_words
 from sensorium.model.fresh import fresh_base, kept_tokenizer
 from sensorium.recipe import Plan, Stage
 from sensorium.training import TrainConfig
@@ -45,8 +43,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / "sensorium" / "weights"
 
 # The weights in the box had these stages and minutes, on one or two contended cores; tokens and energy are in the
 # notes. Run anew, every stage reads and writes with today's codecs. Which stages were gentle was not written down: here
-# they are those that shortly polished what a stage before had cooled down. None was aligned, which did not help nano
-# (results/log.md).
+# they are those that shortly polished what a stage before had cooled down. Rows turned to words first did not help
+# nano (results/log.md).
 STAGES = (
     Stage(
         shares=tasks.SHARES, minutes=28,
@@ -135,13 +133,6 @@ def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
         yield encoded().fill(conversation, Random(f"0:codes:{index}"))
 
 
-def align(model: Grown) -> None:
-    """Turn the reading codec's rows to the words of the emoji's names."""
-    known = [(p.medium, phrase(concept.label)) for concept in concepts().emoji for p in concept.plain]
-    numbers, names = zip(*known, strict=True)
-    start_at_words(model, READER, encoded().views.plain[list(numbers)], names)
-
-
 def export(model: Grown, out: Path) -> Path:
     """A plain Hugging Face folder in half precision."""
     whole = model.fold()
@@ -170,7 +161,6 @@ NANO = Plan(
     weights={"text": 4.0},  # a drawing has 64 codes, a name a few tokens
     rows=12,
     row_tokens=256,
-    align=align,
     export=export,
     out=PACKAGE / "nano",
 )  # fmt: skip

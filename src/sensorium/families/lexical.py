@@ -1,0 +1,179 @@
+"""The `lexical` family: media to the words that fit them best, so that an LLM that has never seen a medium reads them.
+
+A code is an entry of a lexicon, and a medium is its best few, the best first. The rows of a model's codes start at the
+embeddings of their words, so a frozen LLM knows what they mean before it is trained at all, and training makes more of
+them. Lexical codes for frozen LLMs are those of SPAE (Yu et al. 2023, arXiv:2306.17842); here the lexicon is what was
+said of the media trained on. A `semantic` codec sees: its values, before they are quantised, are compared with a point
+of each entry by cosine (CLIP, Radford et al. 2021, arXiv:2103.00020). What has no word is lost; the codec only reads.
+
+Legend: N looks at media, C values of a look, W words, K codes of a medium.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sensorium.checked import NAME, Range, checked
+from sensorium.codecs import Codec, Facts, Learning, Media
+from sensorium.families.inner import built, no_more, told
+from sensorium.families.semantic import SemanticCodec
+from sensorium.modalities import Wish
+from sensorium.types import InputError, Signal
+
+TABLE = "words"
+NOISE = (0.0, 0.3, 0.5, 0.7, 0.9)
+"""Standard deviations of what is added to values while the table is learned (their own is about 1)."""
+Words = Annotated[list[Annotated[str, Range(1, 200)]], Range(2, 2**16)]
+Most = Annotated[int, Range(1, 64)]
+
+
+class LexicalCodec(Codec):
+    """Media to words.
+
+    Args:
+        sight: the codec that sees.
+        words: the lexicon, every entry once.
+        points_WC: where in the values of ``sight`` each entry lies; only its direction counts.
+        name: of the codec among those of a model.
+        codes: K, entries of a medium.
+
+    Raises:
+        InputError: an entry is there twice, there are fewer than ``codes``, or the points do not fit.
+    """
+
+    family: ClassVar[str] = "lexical"
+    suits: ClassVar[tuple[str, ...]] = SemanticCodec.suits
+    uses: ClassVar[tuple[str, ...]] = ("read",)
+
+    def __init__(
+        self, sight: Codec, words: Words, points_WC: np.ndarray, name: NAME = "image-words", codes: Most = 4
+    ) -> None:
+        if not isinstance(sight, SemanticCodec):
+            raise InputError(f"a lexical codec sees through one of the family 'semantic', not {sight.family!r}")
+        channels = sight.settings.codes * len(sight.settings.levels)
+        if len(set(words)) != len(words) or len(words) < codes:
+            raise InputError(f"the lexicon needs at least {codes} words, each once; it has {len(words)}")
+        if np.shape(points_WC) != (len(words), channels):
+            raise InputError(f"the points of {len(words)} words must be ({len(words)}, {channels}) numbers")
+        self.sight, self.lexicon, self.points_WC = sight, list(words), np.asarray(points_WC, np.float32)
+        seen = sight.facts.wish
+        self.facts = Facts(
+            name=name,
+            modality=sight.facts.modality,
+            codebook_sizes=(len(words),),
+            grid=(codes,),
+            max_frames=codes,
+            use="read",
+            wish=Wish(size=seen.size, rate_hz=seen.rate_hz, channels=seen.channels),
+        )
+
+    def values(self, signals: Sequence[Signal]) -> np.ndarray:
+        """(N, C) float32 of each medium: those of the codec that sees, the mean over frames."""
+        if not self.sight.settings.hop:
+            return self.sight.values(signals)
+        return np.stack([self.sight.values([signal]).mean(0) for signal in signals])
+
+    def quantise(self, values_NC: np.ndarray) -> np.ndarray:
+        """(N, K) the entries that fit best, the best first."""
+        fit_NW = _fit(torch.from_numpy(np.asarray(values_NC, np.float32)), torch.from_numpy(self.points_WC))
+        best = torch.sort(fit_NW, dim=1, descending=True, stable=True).indices
+        return best[:, : self.facts.max_frames].numpy()
+
+    def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
+        """Media to their best words.
+
+        Raises:
+            InputError: an array has other axes or channels than the codec, or is too long.
+        """
+        return list(self.quantise(self.values(signals))) if signals else []
+
+    def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
+        """Not possible: words do not say how a medium looks or sounds; InputError."""
+        raise self.only_reads(codes)
+
+    def words(self, codebook: int) -> Sequence[str]:
+        return self.lexicon
+
+    @classmethod
+    def learn(cls, media: Media, learning: Learning, **names: Any) -> LexicalCodec:
+        """Train a `semantic` codec on the media, then the lexicon: each text that is said of media, as it is said."""
+        own = {key: names.pop(key) for key in ("name", "codes") if key in names}
+        sight = SemanticCodec.learn(media, learning, **names)
+        own.setdefault("name", f"{sight.facts.modality}-words")
+        seen = [(sight.values([signal]).mean(0), text) for signal, text in media.named() if text]
+        values_NC, texts = zip(*seen, strict=True)
+        words = sorted(set(texts))
+        own["codes"] = min(own.get("codes", 4), len(words))
+        at = {word: number for number, word in enumerate(words)}
+        points_WC = learn_points(np.stack(values_NC), [at[text] for text in texts], len(words))
+        return cls(sight, words, points_WC, **own)
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "name": self.facts.name,
+            "codes": self.facts.max_frames,
+            "words": self.lexicon,
+            "sight": told(self.sight),
+        }
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Those of the codec that sees, and the points."""
+        return {**self.sight.tensors(), TABLE: self.points_WC}
+
+    @classmethod
+    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> LexicalCodec:
+        given, arrays = dict(checked(config, Mapping[str, Any], "config")), dict(tensors)
+        if TABLE not in arrays:
+            raise InputError("the points of the words are missing")
+        points_WC = arrays.pop(TABLE)
+        sight = built(given.pop("sight", None), "sight", cls, arrays)
+        words = checked(given.pop("words", None), Words, "words")
+        hints: dict[str, Any] = {"name": NAME, "codes": Most}
+        no_more(given, set(hints), cls)
+        settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
+        return cls(sight, words, points_WC, **settings)
+
+
+def learn_points(
+    values_NC: np.ndarray, words_N: Sequence[int], count: int, steps: int = 1500, batch: int = 512, seed: int = 0
+) -> np.ndarray:
+    """(W, C) points such that a look, with noise, is nearest to its word among all, by cosine.
+
+    Words are drawn evenly, then one of their looks, so that a word that is said often is no likelier than another.
+
+    Args:
+        values_NC: of looks at media.
+        words_N: number of the word said of each.
+        count: W; every word is said of at least one.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    order = np.argsort(np.asarray(words_N), kind="stable")
+    counts = np.bincount(words_N, minlength=count)
+    starts = np.cumsum(counts) - counts
+    points = nn.Parameter(torch.randn(count, values_NC.shape[1]) * 0.1)
+    sharpness = nn.Parameter(torch.tensor(2.5))
+    optimizer = torch.optim.Adam([points, sharpness], lr=1e-2)
+    falling = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
+    for _ in range(steps):
+        word_B = rng.integers(0, count, batch)
+        looks = order[starts[word_B] + rng.integers(0, counts[word_B])]
+        noise = rng.choice(NOISE, (batch, 1)) * rng.standard_normal((batch, values_NC.shape[1]))
+        seen_BC = torch.from_numpy((values_NC[looks] + noise).astype(np.float32))
+        loss = F.cross_entropy(sharpness.exp() * _fit(seen_BC, points), torch.from_numpy(word_B))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        falling.step()
+    return points.detach().numpy()
+
+
+def _fit(seen_NC: Tensor, points_WC: Tensor) -> Tensor:
+    """(N, W) cosines, of values bounded as where they are quantised."""
+    return F.normalize((0.8 * seen_NC).tanh(), dim=1) @ F.normalize(points_WC, dim=1).T

@@ -1,0 +1,158 @@
+"""The lexical codec family: media as words, whose rows start where the words are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from test_semantic import TINY, dots, signals
+from toys import ToyCodec, tiny_base
+
+from sensorium.codecs import Learning, Media, load_codec
+from sensorium.codecs.contract import check_codec
+from sensorium.families.lexical import LexicalCodec, learn_points
+from sensorium.families.net_codec import pixels_to_net
+from sensorium.families.semantic import SemanticCodec, SemanticNet
+from sensorium.model import grow
+from sensorium.model.align import start_at_words
+from sensorium.stream.said import Said, said
+from sensorium.types import Conversation, InputError, Part, Signal, as_message
+
+WORDS = ["red heart", "hello", "this world", "what is"]
+
+
+@pytest.fixture
+def sight() -> SemanticCodec:
+    torch.manual_seed(0)
+    net = SemanticNet(TINY)
+    with torch.no_grad():
+        for _ in range(150):
+            net(pixels_to_net(torch.from_numpy(dots(64))))
+    return SemanticCodec(TINY, net)
+
+
+@pytest.fixture
+def codec(sight: SemanticCodec) -> LexicalCodec:
+    values = sight.values(signals(dots(4)))
+    return LexicalCodec(sight, WORDS, values, codes=2)
+
+
+def test_it_keeps_the_contract_and_says_its_words(codec, tmp_path):
+    check_codec(codec, signals(dots(6, seed=1)))
+    codec.save(tmp_path / "codec")
+    again = load_codec(tmp_path / "codec")
+    assert again.words(0) == WORDS
+    assert again.facts.codebook_sizes == (4,) and again.facts.grid == (2,)
+
+
+def test_the_best_word_comes_first(codec):
+    codes = np.stack(codec.encode(signals(dots(4))))
+    assert codes[:, 0].tolist() == [0, 1, 2, 3]
+    assert (codes[:, 1] != codes[:, 0]).all()
+    with pytest.raises(InputError, match="only reads"):
+        codec.decode(list(codes))
+
+
+def test_what_does_not_fit_is_told(sight):
+    with pytest.raises(InputError, match="at least 5 words"):
+        LexicalCodec(sight, WORDS, np.zeros((4, 6), np.float32), codes=5)
+    with pytest.raises(InputError, match=r"must be \(4, 6\) numbers"):
+        LexicalCodec(sight, WORDS, np.zeros((4, 5), np.float32), codes=2)
+    with pytest.raises(InputError, match="'semantic', not 'toy'"):
+        LexicalCodec(ToyCodec(), WORDS, np.zeros((4, 6), np.float32))
+
+
+def test_points_tell_words_by_looks_at_few_or_many_media():
+    rng = np.random.default_rng(0)
+    middles = 3 * rng.standard_normal((5, 6)).astype(np.float32)
+    words = np.repeat(np.arange(5), (1, 2, 40, 3, 4))
+    points = learn_points(middles[words] + 0.1 * rng.standard_normal((50, 6)).astype(np.float32), words, 5, steps=200)
+    unit = np.tanh(0.8 * middles)
+    fit = unit / np.linalg.norm(unit, axis=1, keepdims=True) @ (points / np.linalg.norm(points, axis=1)[:, None]).T
+    assert fit.argmax(1).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_it_learns_from_media_with_words():
+    pictures = dots(4)
+    media = Media.of([Signal(one) for one in np.repeat(pictures, 3, axis=0)], np.repeat(WORDS, 3).tolist())
+
+    def train(net: torch.nn.Module, sample: Callable, loss: Callable) -> None:
+        optimizer, rng = torch.optim.Adam(net.parameters(), lr=0.01), np.random.default_rng(0)
+        for _ in range(60):
+            optimizer.zero_grad()
+            sum(loss(net, sample(rng, 16)).values()).backward()
+            optimizer.step()
+
+    how = Learning(minutes=0, train=train, say=lambda line: None)
+    made = LexicalCodec.learn(
+        media, how, modality="image", size_px=16, patch_px=4, widths=(8, 8), blocks=(0, 1), codes=1
+    )
+    assert made.facts.name == "image-words" and sorted(made.words(0)) == sorted(WORDS)
+    right = [made.words(0)[codes[0]] for codes in made.encode(signals(pictures))]
+    assert right == WORDS
+
+
+def test_rows_start_at_the_words_and_move_no_other(codec):
+    base = tiny_base()
+    table = base.lm.get_input_embeddings().weight.detach().clone()
+    grown = grow(base, [ToyCodec(name="toy", modality="series"), codec])
+    rows, layout = grown.embedding.rows().detach(), grown.vocabulary.layout("image-words")
+    first = layout.starts[0] - grown.vocabulary.text_size
+    for number, word in enumerate(WORDS):
+        ids = grown.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
+        assert torch.allclose(rows[first + number], table[ids].mean(0), atol=1e-5)
+    assert torch.equal(grown.embedding.weight, table)
+
+
+def conversation(codes: list[int], answer: str, more: int = 0) -> Conversation:
+    media = [Part("toy", None, np.array([code]), "reads") for code in codes]
+    asked = as_message("user", [*media, "What is it?"])
+    return Conversation(
+        (asked, as_message("assistant", answer)) + (as_message("user", "Sure?"), as_message("assistant", "yes")) * more
+    )
+
+
+def reading_model(size: int = 12):
+    return grow(tiny_base(), [ToyCodec(name="reads", use="read", sizes=(size,), grid=(1,), max_frames=1)])
+
+
+def test_what_is_said_of_a_medium_is_found():
+    grown = reading_model()
+    told = (
+        conversation([3], "hello", more=1),
+        conversation([4, 5], "two"),
+        conversation([6], "this world"),
+        conversation([3], "hello"),
+    )
+    rendered = [grown.stream.render(one) for one in told]
+    found = said([(one.ids, one.mask) for one in rendered], grown.vocabulary, grown.stream.stop_ids)
+    layout = grown.vocabulary.layout("reads")
+    assert [ids.tolist() for ids in found.media] == [
+        [layout.open_id, layout.starts[0] + code, layout.close_id] for code in (3, 6, 3)
+    ]
+    assert [grown.tokenizer.decode(list(found.texts[number])).strip() for number in found.text] == [
+        "hello",
+        "this world",
+        "hello",
+    ]
+
+
+def test_rows_turned_to_words_point_to_what_is_said():
+    grown = reading_model()
+    layout = grown.vocabulary.layout("reads")
+    texts = [tuple(grown.tokenizer(one, add_special_tokens=False)["input_ids"]) for one in WORDS]
+    media = [np.array([layout.open_id, layout.starts[0] + number, layout.close_id]) for number in range(4)]
+    before = {name: value.clone() for name, value in grown.lm.named_parameters() if ".rows." not in name}
+    loss = start_at_words(grown, Said(media, texts, np.arange(4)), ["reads"], steps=150, batch=16)
+    rows, table = grown.embedding.rows().detach(), grown.embedding.weight
+    first = layout.starts[0] - grown.vocabulary.text_size
+    words = torch.stack([table[list(text)].mean(0) for text in texts]) - table.mean(0)
+    near = torch.nn.functional.normalize(rows[first : first + 4] - table.mean(0), dim=1) @ words.T
+    assert near.argmax(1).tolist() == [0, 1, 2, 3]
+    assert loss < 0.3 < np.log(4)
+    for name, value in before.items():
+        assert torch.equal(dict(grown.lm.named_parameters())[name], value), name
+    with pytest.raises(InputError, match="at least two short texts"):
+        start_at_words(grown, Said(media[:1], texts, np.arange(1)), ["reads"])
