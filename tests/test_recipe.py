@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -24,7 +24,7 @@ from sensorium.data.labelled import Labelled, word_shares
 from sensorium.data.table import Pool, Row, even_weights, grouped, read_rows, split_of, write_rows
 from sensorium.data.views import Kept, Numbered, Views, look, remembered
 from sensorium.model import grow
-from sensorium.recipe import Learner, Plan, Recipe, Stage, conversations
+from sensorium.recipe import Learner, Plan, Recipe, Stage, conversations, stages
 from sensorium.recipe.command import main
 from sensorium.recipe.stages import fitting
 from sensorium.training import TrainConfig
@@ -291,9 +291,25 @@ def test_a_stage_starts_from_the_one_before_and_has_conversations_of_its_own(cac
 
 def test_minutes_are_divided_among_the_stages(cache, monkeypatch):
     given = []
-    monkeypatch.setattr(Plan, "train", lambda self, number, minutes, say: given.append((number, minutes)))
+    monkeypatch.setattr(Plan, "train", lambda self, number, minutes, say: given.append((number, minutes)) or True)
     plan().run(minutes=8)
     assert given == [(0, 2), (1, 6)]
+
+
+def test_a_history_that_was_stopped_goes_on_where_it_was(cache, monkeypatch):
+    real, lines = stages.fit, []
+
+    def stopped(*given, **named):
+        return replace(real(*given, **named), stopped="signal")
+
+    monkeypatch.setattr(stages, "fit", stopped)
+    made = plan()
+    made.run(say=lines.append)
+    assert lines[-1] == "toy, stage 0: stopped before the end; the same command goes on from here"
+    monkeypatch.setattr(stages, "fit", real)
+    made.run(say=lines.append)
+    assert made.weights_of(1)
+    assert "has had its" not in "".join(lines)
 
 
 def test_stages_that_cannot_be_run_are_refused(cache):

@@ -73,8 +73,10 @@ def concepts() -> Concepts:
 
 
 def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
-    makers = {"names": partial(tasks.names, most=PICTURES), "read": tasks.read}
-    made = {name: partial(make, concepts()) for name, make in makers.items()}
+    made = {
+        "names": partial(tasks.names, concepts(), most=PICTURES),
+        "read": partial(tasks.read, concepts()),
+    }
     for index, one in enumerate(mixed(made, stage.shares, stage.conversations, 0, first), start=first):
         yield seen().fill(one, Random(f"0:smol:{index}"))
 
@@ -92,7 +94,7 @@ def export(model: Grown, out: Path) -> Path:
 SMOL = Plan(
     name="smol",
     folder="pictograms/smol",
-    stages=[Stage(shares={"names": 0.7, "read": 0.3}, minutes=40, conversations=8_000)],
+    stages=[Stage(shares={"names": 0.7, "read": 0.3}, minutes=32, conversations=8_000)],
     grown=grown,
     conversations=conversations,
     config=TrainConfig(

@@ -122,7 +122,8 @@ def _read(examples: Sequence[Example], folder: Path) -> None:
     seen = [one.values for one in examples]
     seen += [tasks.changed(one.values, rng) for _ in range(VIEWS) for one in examples]
     features = [groups(values) for values in seen]
-    reader = KernelsCodec.fit(features[: FITTED * len(kinds)], kinds * FITTED, name=READER)
+    words = tuple(answer for _, answer in KINDS)
+    reader = KernelsCodec.fit(features[: FITTED * len(kinds)], kinds * FITTED, name=READER, words=words)
     values = np.stack([reader.valued(*pair) for pair in zip(seen, features, strict=True)])
     reader.save(folder / "reader")
     with atomic_file(folder / "views.npz") as path:

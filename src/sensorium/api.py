@@ -75,6 +75,11 @@ def codec_names() -> list[str]:
     return sorted(_boxed())
 
 
+def default_codecs() -> list[str]:
+    """Names of nano's codecs: what an LLM is grown by where none is named."""
+    return sorted(name for name, folder in _boxed().items() if folder.parts[-3] == "nano")
+
+
 def codec_of(modality: str) -> Codec:
     """The codec in the box for a modality, one that writes before one that only reads.
 

@@ -33,8 +33,8 @@ def train(
     family: Annotated[
         str | None,
         typer.Option(
-            help="fsq (trained as long as you like), kmeans (done in a minute), semantic (only reads; learns from "
-            "names of folders or from answers) or another; one that suits the media if not given."
+            help="fsq (trained as long as you like), kmeans (done in a minute), semantic and lexical (only read; learn "
+            "from names of folders or from answers) or another; one that suits the media if not given."
         ),
     ] = None,
     codes: Annotated[int | None, typer.Option(min=2, help="Size of the codebook.")] = None,

@@ -33,11 +33,14 @@ def import_(
     media: Annotated[
         Path | None, typer.Option(help="Folder that paths in SRC are relative to, if not SRC's own.")
     ] = None,
+    make: Annotated[
+        bool, typer.Option(help="Of a folder: ask for the media too; --no-make for models that only read them.")
+    ] = True,
 ) -> None:
     """Turn data of another form into conversations as JSONL."""
     from sensorium.data import import_file
 
-    typer.echo(f"wrote {import_file(format, src, out, media)} conversations to {out}")
+    typer.echo(f"wrote {import_file(format, src, out, media, make)} conversations to {out}")
 
 
 @app.command()

@@ -41,7 +41,7 @@ Codecs = Annotated[
     list[str] | None,
     typer.Option(
         help="A codec in the box by name, or a folder; may be repeated.",
-        show_default="those in the box; none for a grown model",
+        show_default="nano's, image and image-read; none for a grown model",
     ),
 ]
 Learn = Annotated[
@@ -108,7 +108,7 @@ def train(
             data=wanted,
             config=TrainConfig(minutes=minutes, **options.given(lr=lr, **settings)),
             out=out,
-            codecs=codec or (() if is_model(model) else api.codec_names()),
+            codecs=codec or (() if is_model(model) else api.default_codecs()),
             learn=learn,
         )
     )

@@ -124,6 +124,10 @@ class Codec(ABC):
         """
         return None
 
+    def header_words(self, codebook: int) -> Sequence[str] | None:
+        """As `words`, for a codebook of the header."""
+        return None
+
     @cached_property
     def layout(self) -> Layout:
         """Where codes lie; `Layout.split` and `Layout.join` turn flat codes into header and frames and back."""

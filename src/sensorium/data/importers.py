@@ -28,12 +28,15 @@ FILE_COLUMNS = ("file_name", "filename", "file", "path", "name")
 CAPTION_COLUMNS = ("caption", "text", "label", "description")
 
 
-def import_file(format: str, src: str | PathLike[str], out: str | PathLike[str], media: Path | None = None) -> int:
+def import_file(
+    format: str, src: str | PathLike[str], out: str | PathLike[str], media: Path | None = None, make: bool = True
+) -> int:
     """Write data of another form as a JSONL file of conversations, and return how many.
 
     Args:
         format: ``"llava"`` or ``"sharegpt"`` (JSON or JSONL), or ``"folder"``.
         media: folder that media paths of a JSON file are relative to; None for the file's own.
+        make: of a folder, whether media are also asked for by their captions, for models that write them.
 
     Raises:
         InputError: unknown format, or a record cannot be understood (nothing is written then).
@@ -41,7 +44,7 @@ def import_file(format: str, src: str | PathLike[str], out: str | PathLike[str],
     readers = {"llava": read_sharegpt, "sharegpt": read_sharegpt, "folder": read_folder}
     if format not in readers:
         raise InputError(f"no importer named {format!r}; there are: {', '.join(readers)}")
-    conversations = read_folder(src) if format == "folder" else read_sharegpt(src, media)
+    conversations = read_folder(src, make=make) if format == "folder" else read_sharegpt(src, media)
     return write_conversations(conversations, out)
 
 

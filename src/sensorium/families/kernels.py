@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from itertools import combinations
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from torch.nn.functional import conv1d
 
-from sensorium.checked import NAME, checked_arguments
+from sensorium.checked import NAME, Range, checked_arguments
 from sensorium.codecs import Codec, Facts
 from sensorium.families.scaling import bumps
 from sensorium.types import InputError, Signal
@@ -27,6 +27,7 @@ from sensorium.types import InputError, Signal
 CHANNELS, LENGTH, NATIVE = 12, 192, 256
 DILATIONS, THRESHOLDS = ((1, 2, 4, 8, 14), (1, 2, 4, 8, 16)), (-1.0, -0.3, 0.3, 1.0)
 LOOKED, POINTS, LEVELS = 4, 64, 12
+Words = Annotated[tuple[Annotated[str, Range(1, 200)], ...], Range(0, 2**16)]
 _WEIGHTS = (1.0, 1.0, 1.0, 0.3, 0.5)  # of the groups of features, in their order
 
 
@@ -36,6 +37,7 @@ class KernelsCodec(Codec):
     Args:
         mean_D, weights_DP: from features to scores, see `fit`; at least `LOOKED` kinds.
         name, modality: see `Facts`.
+        words: what each kind is called, at whose embeddings a model's rows start; none where nothing is said.
     """
 
     family: ClassVar[str] = "kernels"
@@ -43,10 +45,18 @@ class KernelsCodec(Codec):
     uses: ClassVar[tuple[str, ...]] = ("read",)
 
     def __init__(
-        self, mean_D: np.ndarray, weights_DP: np.ndarray, name: NAME = "series-read", modality: NAME = "series"
+        self,
+        mean_D: np.ndarray,
+        weights_DP: np.ndarray,
+        name: NAME = "series-read",
+        modality: NAME = "series",
+        words: Words = (),
     ):
         if weights_DP.ndim != 2 or mean_D.shape != weights_DP.shape[:1] or weights_DP.shape[1] < LOOKED:
             raise InputError(f"weights of features and kinds {weights_DP.shape} do not go with means {mean_D.shape}")
+        if words and len(words) != weights_DP.shape[1]:
+            raise InputError(f"{len(words)} words do not go with {weights_DP.shape[1]} kinds")
+        self.kinds = tuple(words)
         self.mean_D, self.weights_DP = mean_D.astype(np.float32), weights_DP.astype(np.float32)
         kinds = tuple((f"kind{rank}", weights_DP.shape[1]) for rank in range(LOOKED))
         self.facts = Facts(
@@ -61,7 +71,7 @@ class KernelsCodec(Codec):
 
     @classmethod
     def fit(
-        cls, features: Sequence[Sequence[np.ndarray]], kinds: Sequence[int], penalty: float = 0.01, **names: str
+        cls, features: Sequence[Sequence[np.ndarray]], kinds: Sequence[int], penalty: float = 0.01, **names: Any
     ) -> KernelsCodec:
         """Ridge regression to one-hot kinds, every feature at unit variance and every group at its weight."""
         groups = [np.stack(group).astype(np.float64) for group in zip(*features, strict=True)]
@@ -108,8 +118,13 @@ class KernelsCodec(Codec):
         one = bumps(LEVELS, LEVELS)
         return np.concatenate([one.repeat(LEVELS, 0), np.tile(one, (LEVELS, 1))], 1)
 
+    def header_words(self, codebook: int) -> Sequence[str] | None:
+        """What the kinds are called; nothing is said of channels."""
+        return self.kinds if self.kinds and codebook < LOOKED else None
+
     def config(self) -> dict[str, Any]:
-        return {"name": self.facts.name, "modality": self.facts.modality}
+        said = {"words": list(self.kinds)} if self.kinds else {}
+        return {"name": self.facts.name, "modality": self.facts.modality} | said
 
     def tensors(self) -> dict[str, np.ndarray]:
         return {"mean": self.mean_D, "weights": self.weights_DP}

@@ -22,11 +22,12 @@ from torch.nn import functional as F
 from sensorium.checked import NAME, Range, checked
 from sensorium.codecs import Codec, Facts, Learning, Media
 from sensorium.families.inner import built, no_more, told
-from sensorium.families.semantic import SemanticCodec
+from sensorium.families.semantic import SemanticCodec, classes
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
 
 TABLE = "words"
+CODES = 4
 NOISE = (0.0, 0.3, 0.5, 0.7, 0.9)
 """Standard deviations of what is added to values while the table is learned (their own is about 1)."""
 Words = Annotated[list[Annotated[str, Range(1, 200)]], Range(2, 2**16)]
@@ -52,7 +53,7 @@ class LexicalCodec(Codec):
     uses: ClassVar[tuple[str, ...]] = ("read",)
 
     def __init__(
-        self, sight: Codec, words: Words, points_WC: np.ndarray, name: NAME = "image-words", codes: Most = 4
+        self, sight: Codec, words: Words, points_WC: np.ndarray, name: NAME = "image-words", codes: Most = CODES
     ) -> None:
         if not isinstance(sight, SemanticCodec):
             raise InputError(f"a lexical codec sees through one of the family 'semantic', not {sight.family!r}")
@@ -102,17 +103,16 @@ class LexicalCodec(Codec):
 
     @classmethod
     def learn(cls, media: Media, learning: Learning, **names: Any) -> LexicalCodec:
-        """Train a `semantic` codec on the media, then the lexicon: each text that is said of media, as it is said."""
+        """Train a `semantic` codec on the media, then the lexicon: words and whole texts that several media share."""
         own = {key: names.pop(key) for key in ("name", "codes") if key in names}
         sight = SemanticCodec.learn(media, learning, **names)
         own.setdefault("name", f"{sight.facts.modality}-words")
-        seen = [(sight.values([signal]).mean(0), text) for signal, text in media.named() if text]
-        values_NC, texts = zip(*seen, strict=True)
-        words = sorted(set(texts))
-        own["codes"] = min(own.get("codes", 4), len(words))
-        at = {word: number for number, word in enumerate(words)}
-        points_WC = learn_points(np.stack(values_NC), [at[text] for text in texts], len(words))
-        return cls(sight, words, points_WC, **own)
+        looks, texts = zip(*((sight.values([signal]).mean(0), text) for signal, text in media.named()), strict=True)
+        words_of, words = classes(texts)
+        pairs = [(look, number) for look, numbers in zip(looks, words_of, strict=True) for number in numbers]
+        values_NC, numbers = zip(*pairs, strict=True)
+        own["codes"] = min(own.get("codes", CODES), len(words))
+        return cls(sight, words, learn_points(np.stack(values_NC), numbers, len(words)), **own)
 
     def config(self) -> dict[str, Any]:
         return {

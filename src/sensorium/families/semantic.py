@@ -333,19 +333,19 @@ def read_named(media: Media, config: SemanticConfig) -> tuple[Pool, list[list[in
             yield taken(kind.fit(signal, wish), config, Header())[1]
 
     pool = Pool(arrays())
-    classes_of, count = classes(said)
-    if count < 2:
+    classes_of, shared = classes(said)
+    if len(shared) < 2:
         raise InputError(
             "a semantic codec learns from what is said of media; put them into one folder per name, or give a JSONL "
             "file in which the assistant says what they are"
         )
-    return pool, classes_of, count
+    return pool, classes_of, len(shared)
 
 
-def classes(said: Sequence[str]) -> tuple[list[list[int]], int]:
-    """Numbers of the words of each text, and of the text itself, that several texts share but not all; and how many."""
+def classes(said: Sequence[str]) -> tuple[list[list[int]], list[str]]:
+    """Numbers of the words of each text, and of the text itself, that several texts share but not all; and these."""
     parts = [sorted({text.lower(), *re.findall(r"\w{2,}", text.lower())} - {""}) for text in said]
     counts = Counter(part for found in parts for part in found)
     shared = sorted(part for part, count in counts.items() if 2 <= count < len(said))
     at = {part: number for number, part in enumerate(shared)}
-    return [[at[part] for part in found if part in at] for found in parts], len(shared)
+    return [[at[part] for part in found if part in at] for found in parts], shared

@@ -83,11 +83,12 @@ class Grown(HasSenses, nn.Module):
     def _start_at_meanings(self, rows: SideRows, text_VH: Tensor) -> None:
         """Input rows of codes that words are said for start where those are: at the mean of their tokens."""
         for layout in self.vocabulary.layouts:
-            frames = rows.of(layout.name)[1 + len(layout.facts.header) :]
-            for book, part in enumerate(frames):
-                said = self.codecs[layout.name].words(book % layout.facts.codebooks)
-                if said is not None:
-                    ids = self.tokenizer([f" {one}" for one in said], add_special_tokens=False)["input_ids"]
+            codec, facts = self.codecs[layout.name], layout.facts
+            said = [codec.header_words(book) for book in range(len(facts.header))]
+            said += [codec.words(book) for book in range(facts.codebooks)]
+            for part, words in zip(rows.of(layout.name)[1:], said, strict=True):
+                if words is not None:
+                    ids = self.tokenizer([f" {one}" for one in words], add_special_tokens=False)["input_ids"]
                     part.start_at(torch.stack([text_VH[one].float().mean(0) for one in ids]))
 
     def _choose_what_trains(self, lora_rank: int) -> None:

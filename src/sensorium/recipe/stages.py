@@ -107,14 +107,19 @@ class Plan:
         stages[first] = replace(stages[first], start=start or stages[first].start)
         plan = replace(self, stages=stages)
         for number in wanted:
-            plan.train(number, share * stages[number].minutes, say)
+            if not plan.train(number, share * stages[number].minutes, say):
+                return
 
-    def train(self, number: int, minutes: float, say: Say = print) -> None:
-        """Train one stage, or go on from its last checkpoint, until it has had so many minutes in all."""
+    def train(self, number: int, minutes: float, say: Say = print) -> bool:
+        """Train one stage, or go on from its last checkpoint, until it has had so many minutes in all.
+
+        Returns:
+            Whether it has had them; not if a signal stopped it.
+        """
         stage, done = self.stages[number], self.run_folder(number) / "minutes"
         if done.exists() and float(done.read_text()) >= minutes:
             say(f"{self.name}, stage {number}: has had its {minutes:g} minutes")
-            return
+            return True
         say(f"{self.name}, stage {number}: {minutes:g} minutes. {stage.note}".rstrip())
         grown = self.body(number)
         shards = self.shards(number, grown)
@@ -123,9 +128,14 @@ class Plan:
         loader = PackedLoader(shards, batch_rows=self.rows, row_tokens=self.row_tokens, seed=self.config.seed)
         config = replace(self.config, minutes=minutes, **_given(lr=stage.lr, cooldown=stage.cooldown))
         loss = NextTokenLoss(dict(self.weights), among=self.among)
-        say(str(fit(grown, loader, config, self.run_folder(number), loss)))
+        result = fit(grown, loader, config, self.run_folder(number), loss)
+        say(str(result))
+        if result.stopped == "signal":
+            say(f"{self.name}, stage {number}: stopped before the end; the same command goes on from here")
+            return False
         with atomic_file(done) as path:
             path.write_text(f"{minutes:g}", encoding="utf-8")
+        return True
 
     def body(self, number: int) -> Grown:
         """The model that a stage trains, as it was where its history starts."""
