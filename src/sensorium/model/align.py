@@ -90,7 +90,7 @@ class _Even(nn.Module):
         total, width = 0, grown.embedding.weight.shape[1]
         for layout in layouts:
             for book, part in enumerate(grown.embedding.rows.of(layout.name)[1:]):
-                features = part.features if part.shared is not None else torch.zeros(len(part.free), 0)
+                features: Any = part.features if part.shared is not None else torch.zeros(len(part.free), 0)
                 self.written.append(part)
                 self.features.append(features.cpu())
                 self.free.append(torch.zeros(len(part.free), width))
