@@ -129,6 +129,7 @@ PLAIN = """
 import sys, torch
 from transformers import AutoModelForCausalLM
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1])
+model.load_adapter(sys.argv[1] + "/adapter")
 prompt = [int(one) for one in sys.argv[2:]]
 with torch.inference_mode():
     ids = model.generate(torch.tensor([prompt]), max_new_tokens=12, do_sample=False)[0, len(prompt):]

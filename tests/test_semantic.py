@@ -10,7 +10,7 @@ from sensorium.codecs.contract import check_codec
 from sensorium.data.labelled import Labelled
 from sensorium.data.table import Row
 from sensorium.families.net_codec import pixels_to_net
-from sensorium.families.semantic import SemanticCodec, SemanticConfig, SemanticNet
+from sensorium.families.semantic import SemanticCodec, SemanticConfig, SemanticNet, moved
 from sensorium.learning.telling import Reader, losses
 from sensorium.types import InputError, Signal
 
@@ -90,3 +90,14 @@ def test_names_are_learned_from_pictures():
         loss.backward()
         optimizer.step()
     assert loss < 0.8 * terms["name"]
+
+
+def test_pictures_are_moved_and_scaled_alone():
+    pictures = pixels_to_net(torch.from_numpy(dots(6)))
+    seen = moved(pictures, np.random.default_rng(0))
+    assert seen.shape == pictures.shape
+    assert not torch.allclose(seen, pictures)
+    assert (seen <= 1.001).all(), "an edge goes on as it is, nothing else comes in"
+    for before, after in zip(pictures, seen, strict=True):
+        darkest = before.amin((1, 2))
+        assert torch.allclose(after.amin((1, 2)), darkest, atol=0.05), "colours stay"

@@ -46,6 +46,8 @@ from sensorium.families.pool import Pool
 from sensorium.modalities import Wish, modality
 from sensorium.types import InputError, Signal
 
+MOVED = 0.2
+"""Most shift of a picture that is trained on, where its side is 2."""
 FRAMES = 4
 """Frames of a medium of any length that are trained on at once."""
 
@@ -268,6 +270,8 @@ class SemanticCodec(NetCodec):
             for row, number in enumerate(numbers):
                 shares[row, classes_of[number]] = 1 / max(len(classes_of[number]), 1)
             x_BDN = to_net(torch.from_numpy(windows))
+            if config.space == 2 and not config.hop:
+                x_BDN = moved(x_BDN, rng)
             return {"x": x_BDN, "there": torch.from_numpy(there), "words": torch.from_numpy(shares)}
 
         def loss(teller: Any, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -278,6 +282,18 @@ class SemanticCodec(NetCodec):
         rng = np.random.default_rng(0)
         settle(teller, lambda: loss(teller, sample(rng, SETTLED)))
         return cls(config, teller.net)
+
+
+def moved(x_BDSS: Tensor, rng: np.random.Generator) -> Tensor:
+    """Pictures (B, D, S, S), each shifted by up to a tenth of its side and made up to a quarter larger or smaller; what
+    comes in at an edge is like the edge. What a picture shows is so, wherever and however large it is."""
+    count = len(x_BDSS)
+    scale_B = torch.from_numpy(rng.uniform(0.8, 1.25, count).astype(np.float32))
+    place_B23 = torch.zeros(count, 2, 3)
+    place_B23[:, 0, 0] = place_B23[:, 1, 1] = scale_B
+    place_B23[:, :, 2] = torch.from_numpy(rng.uniform(-MOVED, MOVED, (count, 2)).astype(np.float32))
+    grid = F.affine_grid(place_B23, list(x_BDSS.shape), align_corners=False)
+    return F.grid_sample(x_BDSS, grid, padding_mode="border", align_corners=False)
 
 
 class Teller(nn.Module):
