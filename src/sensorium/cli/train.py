@@ -41,7 +41,7 @@ Codecs = Annotated[
     list[str] | None,
     typer.Option(
         help="A codec in the box by name, or a folder; may be repeated.",
-        show_default="nano's, image and image-read; none for a grown model",
+        show_default="nano's; none for a grown model",
     ),
 ]
 Learn = Annotated[
