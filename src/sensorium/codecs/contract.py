@@ -109,6 +109,12 @@ def _check_features(codec: Codec) -> None:
             assert len(features) == size, f"a codebook has {size} codes but {len(features)} features"
             assert features.dtype == np.float32, f"features must be float32, not {features.dtype}"
             assert np.isfinite(features).all(), "features must be finite"
+    said = [(codec.words(book), size) for book, size in enumerate(codec.facts.codebook_sizes)]
+    said += [(codec.header_words(book), size) for book, (_, size) in enumerate(codec.facts.header)]
+    for words, size in said:
+        if words is not None:
+            assert len(words) == size, f"a codebook has {size} codes but {len(words)} words"
+            assert all(isinstance(word, str) and word.strip() for word in words), "each code needs words, not nothing"
 
 
 def _check_stream(codec: Codec, signals: Sequence[Signal], codes: Sequence[np.ndarray]) -> None:
