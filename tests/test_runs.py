@@ -182,3 +182,18 @@ def test_rows_that_read_start_at_what_the_data_say_of_their_media(tmp_path, monk
     whole = grow(tiny_base(), [ToyCodec()], learn="full")
     start(whole, data, config(), tmp_path / "whole")
     assert len(seen) == 1
+
+
+def test_rows_that_begin_at_words_stay_there_whichever_codebook_says_them():
+    class Worded(ToyCodec):
+        def __init__(self, header: bool, frames: bool):
+            super().__init__(header=(("kind", 2),))
+            self._header, self._frames = header, frames
+
+        def header_words(self, codebook):
+            return ("red", "blue") if self._header else None
+
+        def words(self, codebook):
+            return [f"word {number}" for number in range(self.facts.codebook_sizes[codebook])] if self._frames else None
+
+    assert [runs._reads_without_words(Worded(*one)) for one in ((0, 0), (1, 0), (0, 1))] == [True, False, False]

@@ -20,7 +20,6 @@ from sensorium.recipe import Learner
 from sensorium.types import InputError, Signal
 
 NAME = "image-words"
-CODES = 4
 
 
 def words_codec() -> LexicalCodec:
@@ -43,7 +42,7 @@ def train(minutes: float, start: str = "") -> None:
         numbers += [number] * len(looks[-1])
     points_WC = learn_points(np.concatenate(looks), numbers, len(shown))
     words = [concept.label for concept in shown]
-    LexicalCodec(reading_codec(), words, points_WC, NAME, CODES).save(codec_folder(NAME) / "codec")
+    LexicalCodec(reading_codec(), words, points_WC, NAME).save(codec_folder(NAME) / "codec")
     report(Path())
 
 

@@ -33,6 +33,7 @@ from sensorium.files import atomic_file
 from sensorium.modalities import modality
 from sensorium.model import context_of
 from sensorium.model.align import start_at_places, start_at_words
+from sensorium.model.rows import meanings
 from sensorium.stream.said import said
 from sensorium.training import NextTokenLoss, TrainConfig, TrainResult, checkpoint, fit, machine
 from sensorium.training.loop import CHECKPOINTS
@@ -168,7 +169,7 @@ def _start_at_words(grown: Any, samples: Any, config: TrainConfig) -> None:
 
 
 def _reads_without_words(codec: Any) -> bool:
-    return codec.facts.use != "write" and codec.words(0) is None
+    return codec.facts.use != "write" and not any(meanings(codec))
 
 
 def _start_at_places(grown: Any, samples: Any, config: TrainConfig, tokens: int, apart: bool) -> None:

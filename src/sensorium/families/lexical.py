@@ -28,6 +28,7 @@ from sensorium.types import InputError, Signal
 
 TABLE = "words"
 CODES = 4
+"""Entries of a medium, where nothing else is said."""
 NOISE = (0.0, 0.3, 0.5, 0.7, 0.9)
 """Standard deviations of what is added to values while the table is learned (their own is about 1)."""
 Words = Annotated[list[Annotated[str, Range(1, 200)]], Range(2, 2**16)]

@@ -20,7 +20,7 @@ from sensorium.model.boxed import start_at_boxed
 from sensorium.model.folder import is_model
 from sensorium.model.head import final_logits
 from sensorium.model.model import Model
-from sensorium.model.rows import Init, SideRows, SplitEmbedding, SplitHead
+from sensorium.model.rows import Init, SideRows, SplitEmbedding, SplitHead, meanings
 from sensorium.senses import HasSenses, Senses
 from sensorium.stream.render import DEFAULT_TEMPLATE
 from sensorium.types import InputError
@@ -83,10 +83,7 @@ class Grown(HasSenses, nn.Module):
     def _start_at_meanings(self, rows: SideRows, text_VH: Tensor) -> None:
         """Input rows of codes that words are said for start where those are: at the mean of their tokens."""
         for layout in self.vocabulary.layouts:
-            codec, facts = self.codecs[layout.name], layout.facts
-            said = [codec.header_words(book) for book in range(len(facts.header))]
-            said += [codec.words(book) for book in range(facts.codebooks)]
-            for part, words in zip(rows.of(layout.name)[1:], said, strict=True):
+            for part, words in zip(rows.of(layout.name)[1:], meanings(self.codecs[layout.name]), strict=True):
                 if words is not None:
                     ids = self.tokenizer([f" {one}" for one in words], add_special_tokens=False)["input_ids"]
                     part.start_at(torch.stack([text_VH[one].float().mean(0) for one in ids]))

@@ -10,7 +10,7 @@ Legend: V text rows, N new rows, H hidden size, F features, B batch, T time.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Literal
 
@@ -150,6 +150,12 @@ def _features(codec: Codec) -> list[Tensor | None]:
     tables = [codec.header_features(book) for book in range(len(codec.facts.header))]
     tables += [codec.features(book) for book in range(codec.facts.codebooks)]
     return [None if table is None else torch.as_tensor(table, dtype=torch.float32) for table in tables]
+
+
+def meanings(codec: Codec) -> list[Sequence[str] | None]:
+    """What the codes of every codebook mean in words, None where nothing is said; in the order of ids."""
+    tables = [codec.header_words(book) for book in range(len(codec.facts.header))]
+    return tables + [codec.words(book) for book in range(codec.facts.codebooks)]
 
 
 def _near_mean(text_VH: Tensor, size: int) -> Tensor:
