@@ -23,6 +23,7 @@ from recipes.speech.errors import counted, rate_of
 from recipes.speech.robots import PART
 from recipes.speech.sound import at_rate, read_sound
 from recipes.speech.sources import EMOJI_NAMES
+from recipes.speech.spelled import WORDS, in_pieces, with_hearing
 from recipes.speech.tasks import Spoken
 from recipes.speech.texts import emoji_names
 from recipes.speech.voices import SPEAKING
@@ -104,9 +105,9 @@ def learner(name: str) -> Learner:
     def encode() -> None:
         codec: Any = trained_codec(name)
         with computing("auto", codec.device):  # a code at the border of two may be the other one
-            coded.encode(codec, trained_on(), codes_file(), views)
+            coded.encode(codec, trained_on(), codes_file(name), views)
 
-    return Learner(train=train, minutes=60, report=report, encode=encode if name == SPEAKER else None)
+    return Learner(train=train, minutes=60, report=report, encode=encode if name in (SPEAKER, WORDS) else None)
 
 
 def _spelled(codec: Any) -> None:
@@ -127,6 +128,8 @@ def _trained(name: str, how: Mapping[str, Any]) -> Codec:
         return learn_codec("whisper", told(clips), ear=ear(), modality="audio", name=name, **how)
     if name == MEL:
         return learn_codec("mel", media(clips), modality="audio", name=name, **how)
+    if name == WORDS:
+        return in_pieces(trained_codec(SPEAKER))
     reader: Any = trained_codec(READER)
     own = Media(lambda: ((read_sound(folder() / clip.path), "") for clip in clips if clip.voice == SPEAKING))
     return reader.with_voice(own, learning(**how), name=name)
@@ -143,6 +146,8 @@ def trained_codec(name: str) -> Codec:
         return load_codec(place)
     if name == SPEAKER:
         return with_ear(KEPT)
+    if name == WORDS:
+        return with_hearing(trained_codec(SPEAKER))
     raise InputError(f"the codec {name} is not trained yet; run `python -m recipes speech codec {name} train`")
 
 
@@ -154,8 +159,8 @@ def kept(out: Path) -> Path:
     return out
 
 
-def codes_file() -> Path:
-    return folder() / "codecs" / SPEAKER / "clips.npz"
+def codes_file(name: str = SPEAKER) -> Path:
+    return folder() / "codecs" / name / "clips.npz"
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from recipes.speech.data import data
 from recipes.speech.evaluate import evaluate
 from recipes.speech.model import MEL, READER, SPEAKER, TALK, learner
+from recipes.speech.spelled import WORDS
 
 from sensorium.recipe import Recipe
 
@@ -12,7 +13,7 @@ RECIPE = Recipe(
     name="speech",
     about="Speech: sentences that are heard, written down and spoken, by a teacher voice.",
     data=data,
-    codecs={name: learner(name) for name in (READER, SPEAKER, MEL)},
+    codecs={name: learner(name) for name in (READER, SPEAKER, WORDS, MEL)},
     models={"talk": TALK},
     evaluate=evaluate,
 )

@@ -117,7 +117,7 @@ class Codec(ABC):
 
     def words(self, codebook: int) -> Sequence[str] | None:
         """(codebook size) what each code means, at whose words' embeddings a model's rows start; None: codes of this
-        codebook mean nothing that words say.
+        codebook mean nothing that words say. Where some begin with a space, those that do not are pieces within words.
 
         Args:
             codebook: of a frame.

@@ -205,6 +205,13 @@ class WhisperCodec(CtcCodec):
         net.load_state_dict(self.net.state_dict() | {f"voice.{name}": one for name, one in voice.state_dict().items()})
         return WhisperCodec(config, net)
 
+    def without_voice(self) -> WhisperCodec:
+        """The same codes in a codec that only reads them."""
+        config = replace(self.settings, voice=0)
+        net = config.net()
+        net.load_state_dict({name: one for name, one in self.net.state_dict().items() if not name.startswith("voice.")})
+        return WhisperCodec(config, net)
+
     def _pairs(self, signal: Signal) -> np.ndarray:
         """(G, C + M * fine) float16 values of the codes of a fitted sound, and its spectra, folded."""
         config = self.settings

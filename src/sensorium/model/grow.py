@@ -85,7 +85,7 @@ class Grown(HasSenses, nn.Module):
         for layout in self.vocabulary.layouts:
             for part, words in zip(rows.of(layout.name)[1:], meanings(self.codecs[layout.name]), strict=True):
                 if words is not None:
-                    ids = self.tokenizer([f" {one}" for one in words], add_special_tokens=False)["input_ids"]
+                    ids = self.tokenizer(list(words), add_special_tokens=False)["input_ids"]
                     part.start_at(torch.stack([text_VH[one].float().mean(0) for one in ids]))
 
     def _choose_what_trains(self, lora_rank: int) -> None:

@@ -153,9 +153,15 @@ def _features(codec: Codec) -> list[Tensor | None]:
 
 
 def meanings(codec: Codec) -> list[Sequence[str] | None]:
-    """What the codes of every codebook mean in words, None where nothing is said; in the order of ids."""
+    """What the codes of every codebook mean, as it stands in text; None where nothing is said; in the order of ids."""
     tables = [codec.header_words(book) for book in range(len(codec.facts.header))]
-    return tables + [codec.words(book) for book in range(codec.facts.codebooks)]
+    tables += [codec.words(book) for book in range(codec.facts.codebooks)]
+    return [None if words is None else _in_text(words) for words in tables]
+
+
+def _in_text(words: Sequence[str]) -> Sequence[str]:
+    """Words with a space before them, unless they say themselves which of them have one."""
+    return words if any(word.startswith(" ") for word in words) else [f" {word}" for word in words]
 
 
 def _near_mean(text_VH: Tensor, size: int) -> Tensor:

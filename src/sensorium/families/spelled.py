@@ -1,0 +1,218 @@
+"""The `spelled` family: speech to the pieces of words that are said, so that any LLM hears at once.
+
+A codec of the family `ctc`, or of a kin of it such as `whisper`, hears and spells; its letters are cut into pieces of
+words by byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909). A code is a piece, so a second of speech is about
+five codes, and a model's rows start at the embeddings of words that an LLM knows. A pause says nothing.
+
+Pieces stand as they do in text: one that begins a word begins with a space, one within a word does not.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from sensorium import plugins
+from sensorium.checked import NAME, Range, checked
+from sensorium.codecs import Codec, Facts, Learning, Media
+from sensorium.families.ctc import CtcCodec
+from sensorium.families.inner import built, no_more, told
+from sensorium.types import InputError, Signal
+
+CODES = 2000
+MOST = 256
+HEARING = "hearing"
+"""Names the inner codec in the config, and before its tensors."""
+WITHIN = "\N{WORD JOINER}"
+"""Before pieces within a word, for `tokenizers`, which has no spaces in pieces."""
+Piece = Annotated[str, Range(1, 64)]
+Merges = Annotated[list[tuple[Piece, Piece]], Range(0, 2**16)]
+Most = Annotated[int, Range(1, 2**16)]
+
+
+class SpelledCodec(Codec):
+    """Speech to pieces of words.
+
+    Args:
+        hearing: the codec that hears and spells.
+        merges: pairs of pieces that are one piece, in the order in which they were learned; signs are pieces as well.
+        name: of the codec among those of a model.
+        most: pieces of the longest text.
+
+    Raises:
+        InputError: ``hearing`` spells nothing, or a pair has a piece that is not known before it.
+    """
+
+    family: ClassVar[str] = "spelled"
+    suits: ClassVar[tuple[str, ...]] = CtcCodec.suits
+    uses: ClassVar[tuple[str, ...]] = ("read",)
+
+    def __init__(self, hearing: Codec, merges: Merges, name: NAME = "audio-words", most: Most = MOST) -> None:
+        if not isinstance(hearing, CtcCodec):
+            raise InputError(
+                f"a spelled codec hears through one of the family 'ctc' or 'whisper', not {hearing.family!r}"
+            )
+        self.hearing, self.merges = hearing, [(left, right) for left, right in merges]
+        self.pieces = _pieces(hearing.settings.signs, self.merges)
+        self.facts = Facts(
+            name=name,
+            modality=hearing.facts.modality,
+            codebook_sizes=(len(self.pieces),),
+            max_frames=most,
+            min_frames=0,
+            use="read",
+            wish=hearing.facts.wish,
+        )
+
+    def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
+        """Sounds to the pieces of what is said in them.
+
+        Raises:
+            InputError: a sound has other channels than one, is too long, or more is said in it than the codec takes.
+        """
+        return [self.cut(text) for text in self.hearing.spell(self.hearing.encode(signals))]
+
+    def cut(self, text: str) -> np.ndarray:
+        """(G,) codes of a text; signs that the codec cannot spell part words.
+
+        Raises:
+            InputError: it has more pieces than the codec takes.
+        """
+        codes = np.array(self._tokenizer.encode(_in_signs(text, self.hearing.settings.signs)).ids, np.int64)
+        if len(codes) > self.facts.max_frames:
+            raise InputError(
+                f"{len(codes)} pieces of words are said at once, codec {self.facts.name!r} takes at most "
+                f"{self.facts.max_frames}; cut it at a pause"
+            )
+        return codes
+
+    def spell(self, codes: Sequence[np.ndarray]) -> list[str]:
+        """What codes say."""
+        return ["".join(self.pieces[code] for code in self.layout.check(one)).strip() for one in codes]
+
+    def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
+        """Not possible: the codes say what is said, not how it sounds; InputError."""
+        raise self.only_reads(codes)
+
+    def words(self, codebook: int) -> Sequence[str]:
+        return self.pieces
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer, models
+
+        numbers = {_marked(piece): code for code, piece in enumerate(self.pieces)}
+        pairs = [(_marked(left), _marked(right)) for left, right in self.merges]
+        return _by_words(Tokenizer(models.BPE(numbers, pairs, continuing_subword_prefix=WITHIN)))
+
+    @classmethod
+    def of(cls, hearing: Codec, texts: Iterable[str], codes: int = CODES, **names: Any) -> SpelledCodec:
+        """A codec that hears through another, its pieces learned from texts.
+
+        Args:
+            codes: most pieces, those of one sign included.
+            names: other arguments of the class.
+        """
+        signs = hearing.settings.signs if isinstance(hearing, CtcCodec) else ""
+        return cls(hearing, learn_merges((_in_signs(text, signs) for text in texts), signs, codes), **names)
+
+    @classmethod
+    def learn(cls, media: Media, learning: Learning, *, hearing: NAME = "whisper", **names: Any) -> SpelledCodec:
+        """Train a codec that hears on the media, and learn the pieces from what is said in them.
+
+        Args:
+            hearing: family of the codec that hears, to which go ``names`` that are not of this class.
+        """
+        own = {key: names.pop(key) for key in ("name", "most") if key in names}
+        own.setdefault("name", f"{names['modality']}-words")
+        heard = plugins.load(plugins.CODECS, hearing).learn(media, replace(learning, codes=None), **names)
+        return cls.of(heard, (text for _, text in media.named()), learning.codes or CODES, **own)
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "name": self.facts.name,
+            "most": self.facts.max_frames,
+            "merges": [list(pair) for pair in self.merges],
+            HEARING: told(self.hearing),
+        }
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Those of the codec that hears."""
+        return {f"{HEARING}.{name}": one for name, one in self.hearing.tensors().items()}
+
+    @classmethod
+    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> SpelledCodec:
+        given = dict(checked(config, Mapping[str, Any], "config"))
+        own = {name.removeprefix(f"{HEARING}."): one for name, one in tensors.items() if name.startswith(f"{HEARING}.")}
+        hearing = built(given.pop(HEARING, None), HEARING, cls, own)
+        hints: dict[str, Any] = {"name": NAME, "most": Most, "merges": Merges}
+        no_more(given, set(hints), cls)
+        settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
+        return cls(hearing, settings.pop("merges", []), **settings)
+
+
+def learn_merges(texts: Iterable[str], signs: str, codes: int) -> Merges:
+    """Pairs that come often, the most frequent first, until there are ``codes`` pieces with those of one sign.
+
+    Args:
+        texts: in ``signs``.
+    """
+    from tokenizers import Tokenizer, models, trainers
+
+    found = _by_words(Tokenizer(models.BPE(continuing_subword_prefix=WITHIN)))
+    how = {"vocab_size": codes, "min_frequency": 2, "continuing_subword_prefix": WITHIN, "show_progress": False}
+    found.train_from_iterator(texts, trainers.BpeTrainer(**how))
+    merges = [tuple(map(_unmarked, pair)) for pair in json.loads(found.to_str())["model"]["merges"]]
+    return merges[: max(0, codes - len(_pieces(signs, [])))]
+
+
+def _by_words(tokenizer: Any) -> Any:
+    from tokenizers import pre_tokenizers
+
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return tokenizer
+
+
+def _marked(piece: str) -> str:
+    """As `tokenizers` has it."""
+    return piece[1:] if piece.startswith(" ") else WITHIN + piece
+
+
+def _unmarked(piece: str) -> str:
+    return piece[1:] if piece.startswith(WITHIN) else f" {piece}"
+
+
+def _pieces(signs: str, merges: Merges) -> list[str]:
+    """Every piece once: signs that begin a word, signs within one, then those that are merged.
+
+    Raises:
+        InputError: a pair has a piece that does not come before it.
+    """
+    letters = [sign for sign in signs if not sign.isspace()]
+    found = dict.fromkeys([*(f" {sign}" for sign in letters), *letters])
+    for left, right in merges:
+        if left not in found or right not in found or right.startswith(" "):
+            raise InputError(
+                f"the pieces {left!r} and {right!r} cannot be merged: both must be known, the second within"
+            )
+        found[left + right] = None
+    return list(found)
+
+
+def _in_signs(text: str, signs: str) -> str:
+    """A text in these signs alone: small letters and letters without their marks where need be, blanks for the rest."""
+    return "".join(
+        next((one for one in _ways(sign) if one in signs), " ") for sign in unicodedata.normalize("NFC", text)
+    )
+
+
+def _ways(sign: str) -> tuple[str, str, str]:
+    """A sign, and what may stand for it."""
+    small = sign.lower()
+    return sign, small, unicodedata.normalize("NFD", small)[0]

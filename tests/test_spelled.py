@@ -1,0 +1,97 @@
+"""The `spelled` family: speech as pieces of words, whose rows start where an LLM has them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from test_ctc import said, train, words
+from toys import ToyCodec, tiny_base
+
+from sensorium.codecs import Codec, Learning, Media
+from sensorium.codecs.contract import check_codec
+from sensorium.families.ctc import SLOTS, CtcCodec, CtcConfig
+from sensorium.families.spelled import SpelledCodec
+from sensorium.model import grow
+from sensorium.types import InputError, Signal
+
+TINY = {"width": 48, "blocks": (2, 1), "levels": (4, 4)}
+MERGES = [(" h", "e"), (" he", "l"), ("l", "o"), (" hel", "lo"), (" t", "h"), (" th", "e")]
+
+
+@pytest.fixture(scope="module")
+def codec() -> SpelledCodec:
+    known = words(60, 0)
+    media = Media.of([said(word) for word in known], known)
+    return SpelledCodec.learn(
+        media, Learning(minutes=1, train=train, codes=30), modality="audio", hearing="ctc", **TINY
+    )
+
+
+@pytest.fixture
+def letters() -> SpelledCodec:
+    """Of an untrained network; its pieces are words of English."""
+    torch.manual_seed(0)
+    return SpelledCodec(CtcCodec(CtcConfig(signs=" 'abcdefghijklmnopqrstuvwxyzñ", **TINY)), MERGES, most=6)
+
+
+def test_the_contract(codec):
+    check_codec(codec, [said(word) for word in ("abc", "cab", "bbca")])
+
+
+def test_it_hears_what_the_codec_inside_hears(codec):
+    assert codec.facts.name == "audio-words" and len(codec.pieces) == 30
+    sounds = [said(word) for word in words(20, 1)]
+    heard = codec.encode(sounds)
+    assert codec.spell(heard) == codec.hearing.spell(codec.hearing.encode(sounds))
+    assert sum(map(len, heard)) < 0.8 * sum(map(len, codec.spell(heard)))
+
+
+def test_texts_are_cut_and_put_together_again(letters):
+    codes = letters.cut("Hello, the año")
+    assert [letters.pieces[code] for code in codes] == [" hello", " the", " a", "ñ", "o"]
+    assert letters.spell([codes]) == ["hello the año"]
+    assert len(set(letters.pieces)) == len(letters.pieces) == 2 * 28 + 6
+
+
+def test_signs_that_it_cannot_spell_part_words(letters):
+    assert letters.spell([letters.cut("É-7日o\n")]) == ["e o"]
+    assert len(letters.cut("!? 日\n")) == 0
+
+
+def test_silence_says_nothing(letters):
+    bias = letters.hearing.net.speller[-1].bias
+    bias[:: len(bias) // SLOTS] = 100  # of the blank
+    (codes,) = letters.encode([Signal(np.zeros((16000, 1), np.float32), 16000.0)])
+    assert codes.shape == (0,) and letters.spell([codes]) == [""]
+
+
+def test_more_than_it_takes_is_told(letters, codec):
+    with pytest.raises(InputError, match=r"7 pieces .* takes at most 6; cut it"):
+        letters.cut("abcdefg")
+    with pytest.raises(InputError, match="lasts 60 s"):
+        codec.encode([Signal(np.zeros((960_000, 1), np.float32), 16000.0)])
+
+
+def test_only_a_codec_that_spells_can_be_inside(codec):
+    with pytest.raises(InputError, match="'ctc' or 'whisper', not 'toy'"):
+        SpelledCodec(ToyCodec(), [])
+    with pytest.raises(InputError, match=r"'q' and 'u' cannot be merged"):
+        SpelledCodec(codec.hearing, [("q", "u")])
+    with pytest.raises(InputError, match="no setting 'pitch'"):
+        SpelledCodec.build(codec.config() | {"pitch": 1}, codec.tensors())
+
+
+def test_rows_start_at_the_pieces_as_they_stand_in_text(letters):
+    base = tiny_base()
+    table = base.lm.get_input_embeddings().weight.detach().clone()
+    rows = _rows(grow(base, [letters]), letters)
+    for piece in (" hello", "o", " the"):
+        ids = base.tokenizer(piece, add_special_tokens=False)["input_ids"]
+        torch.testing.assert_close(rows[letters.pieces.index(piece)], table[ids].mean(0))
+
+
+def _rows(grown, codec: Codec) -> torch.Tensor:
+    layout = grown.vocabulary.layout(codec.facts.name)
+    first = layout.starts[0] - grown.vocabulary.text_size
+    return grown.embedding.rows().detach()[first : first + layout.sizes[0]]
