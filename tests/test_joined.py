@@ -12,6 +12,7 @@ from sensorium.families.frames import FramesCodec
 from sensorium.families.fsq import FSQCodec, FSQConfig
 from sensorium.families.joined import JoinedCodec
 from sensorium.families.kmeans import KMeansCodec
+from sensorium.families.lexical import LexicalCodec
 from sensorium.families.uniform import UniformCodec
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
@@ -50,6 +51,17 @@ def test_a_model_that_knows_the_first_finds_its_ids_where_they_were():
     for book in range(READER.facts.codebooks):
         np.testing.assert_array_equal(codec.header_features(book), READER.features(book))
     np.testing.assert_array_equal(codec.features(0), PLACES.features(0))
+
+
+def test_it_says_what_its_codecs_say_in_words():
+    names = LexicalCodec(
+        READER, ["a cat", "a dog"], np.eye(2, READER.settings.codes * len(READER.settings.levels)), codes=2
+    )
+    boxes = UniformCodec(("x", "y"), bins=5, ranges=[(0, 4), (0, 64)], name="places", modality="image", use="read")
+    codec = JoinedCodec(names, boxes)
+    assert [codec.header_words(book) for book in range(2)] == [["a cat", "a dog"]] * 2
+    assert codec.words(1) == ["0", "16", "32", "48", "64"]
+    assert JoinedCodec(READER, PLACES).header_words(0) is None
 
 
 def test_a_saved_codec_needs_no_other(tmp_path):

@@ -15,6 +15,7 @@ from sensorium.codecs.contract import check_codec
 from sensorium.families.lexical import LexicalCodec, learn_points
 from sensorium.families.net_codec import pixels_to_net
 from sensorium.families.semantic import SemanticCodec, SemanticNet
+from sensorium.families.uniform import UniformCodec
 from sensorium.model import grow
 from sensorium.model.align import start_at_words
 from sensorium.stream.said import Said, said
@@ -112,6 +113,19 @@ def test_rows_start_at_the_words_and_move_no_other(codec):
         ids = grown.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]
         assert torch.allclose(rows[first + number], table[ids].mean(0), atol=1e-5)
     assert torch.equal(grown.embedding.weight, table)
+
+
+def test_rows_of_numbers_start_at_them_where_the_body_is_not_trained():
+    codec = UniformCodec(("x",), bins=9, ranges=[(0, 8)], name="places", modality="boxes")
+    for learn, at_words in (("adapter", True), ("full", False)):
+        grown = grow(tiny_base(), [codec], learn)
+        first = grown.vocabulary.layout("places").starts[0] - grown.vocabulary.text_size
+        for side, table in ((grown.embedding, grown.embedding.weight), (grown.head, grown.head.weight)):
+            rows = side.rows().detach()[first : first + 9]
+            wanted = torch.stack(
+                [table[ids].mean(0) for ids in grown.tokenizer([f" {n}" for n in range(9)])["input_ids"]]
+            )
+            assert torch.allclose(rows, wanted, atol=1e-4) == at_words
 
 
 def conversation(codes: list[int], answer: str, more: int = 0) -> Conversation:

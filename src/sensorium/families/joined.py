@@ -84,6 +84,16 @@ class JoinedCodec(Codec):
     def features(self, codebook: int) -> np.ndarray | None:
         return self.second.features(codebook)
 
+    def header_words(self, codebook: int) -> Sequence[str] | None:
+        """Those of the first codec's codebook."""
+        head = len(self.first.facts.header)
+        if codebook < head:
+            return self.first.header_words(codebook)
+        return self.first.words((codebook - head) % self.first.facts.codebooks)
+
+    def words(self, codebook: int) -> Sequence[str] | None:
+        return self.second.words(codebook)
+
     def config(self) -> dict[str, Any]:
         parts = {FIRST: self.first, SECOND: self.second}
         return {"name": self.facts.name, **{part: told(one) for part, one in parts.items()}}

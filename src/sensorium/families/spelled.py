@@ -70,6 +70,11 @@ class SpelledCodec(Codec):
             wish=hearing.facts.wish,
         )
 
+    @property
+    def device(self) -> Any:
+        """Where it computes."""
+        return self.hearing.device
+
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
         """Sounds to the pieces of what is said in them.
 

@@ -150,6 +150,14 @@ class UniformCodec(RowsCodec):
         is_kind = bool(self.categories) and codebook == 0
         return None if is_kind else scaling.bumps(self.facts.codebook_sizes[codebook])
 
+    def words(self, codebook: int) -> Sequence[str] | None:
+        """Categories, and the numbers that levels stand for where the range of their column is fixed."""
+        column = codebook - bool(self.categories)
+        if column < 0:
+            return self.categories
+        ends = self.ranges[column]
+        return None if ends is None else [f"{value:.4g}" for value in np.linspace(*ends, self.bins[column])]
+
     def config(self) -> dict[str, Any]:
         rows = {"bins": list(self.bins), "deltas": list(self.deltas), "categories": list(self.categories)}
         return super().config() | rows | {"max_frames": self.facts.max_frames, "min_frames": self.facts.min_frames}

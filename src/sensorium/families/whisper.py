@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -27,10 +27,11 @@ from torch.nn import functional as F
 from sensorium.checked import Range
 from sensorium.codecs import Facts, Learning, Media
 from sensorium.device import computing
-from sensorium.families import pretrained_sources as sources
 from sensorium.families.ctc import CtcCodec, CtcConfig, CtcNet, learned_to_spell, read_spoken, signs_of, told_to
+from sensorium.families.ears import pretrained_ear
 from sensorium.families.fsq_net import Block, Levels, Side, Steps, fold, mark_ends, unfold
 from sensorium.families.loudness import whole_frames
+from sensorium.families.net_codec import later
 from sensorium.families.pool import Pool
 from sensorium.families.spectra import Spectra
 from sensorium.modalities import modality
@@ -61,6 +62,8 @@ class WhisperConfig(CtcConfig):
             inside its layers.
         voice: channels of the network that says codes; 0 when the codec only reads.
         voice_blocks: residual blocks in it.
+        ear: where the encoder is when it does not lie with the codec, see `pretrained_ear`; it is looked for when
+            something is heard.
     """
 
     rate_hz: Annotated[float, Range(RATE_HZ, RATE_HZ)] = float(RATE_HZ)
@@ -77,6 +80,7 @@ class WhisperConfig(CtcConfig):
     ear_wide: Side = 2048
     voice: Annotated[int, Range(0, 2**13)] = 0
     voice_blocks: Side = 10
+    ear: str = later("")
 
     @property
     def silence(self) -> float:
@@ -149,7 +153,7 @@ class WhisperNet(CtcNet):
 
     def __init__(self, config: WhisperConfig) -> None:
         super().__init__(config)
-        self.ear = Ear(config)
+        self.ear = None if config.ear else Ear(config)
         self.voice = Voice(config) if config.voice else None
 
 
@@ -163,10 +167,31 @@ class WhisperCodec(CtcCodec):
 
     family: ClassVar[str] = "whisper"
     uses: ClassVar[tuple[str, ...]] = ("read", "write")
+    effort: ClassVar[frozenset[str]] = frozenset({"ear"})
     config_class = WhisperConfig
 
     def heard(self, signal: Signal) -> np.ndarray:
-        return heard(self.net.ear, signal, self.settings)
+        return heard(self._ear.to(self.device), signal, self.settings)
+
+    @cached_property
+    def _ear(self) -> Ear:
+        if not self.settings.ear:
+            return self.net.ear
+        shape, weights = pretrained_ear(self.settings.ear)
+        if any(getattr(self.settings, name) != value for name, value in shape.items()):
+            raise InputError(f"codec {self.facts.name!r} hears by an encoder of another shape than {self.settings.ear}")
+        return _fitted(self.settings, weights)
+
+    def without_ear(self, source: str) -> WhisperCodec:
+        """The same codec, small, that takes its encoder from elsewhere.
+
+        Args:
+            source: of these very weights, see `pretrained_ear`.
+        """
+        config = replace(self.settings, ear=source)
+        net = config.net()
+        net.load_state_dict({name: one for name, one in self.net.state_dict().items() if not name.startswith("ear.")})
+        return WhisperCodec(config, net)
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
@@ -301,45 +326,3 @@ def jittered(heard_TW: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         heard_TW[first : first + rng.integers(1, 7)] = 0
     heard_TW[:, rng.random(heard_TW.shape[1]) < 0.1] = 0
     return heard_TW
-
-
-def pretrained_ear(source: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Shape and tensors of the encoder of a Whisper model, by Hub id or folder.
-
-    Raises:
-        InputError: there is no Whisper model.
-    """
-    config = sources.config_of(source)
-    if config.model_type != "whisper":
-        raise InputError(f"{source!r} is a model of type {config.model_type!r}, not a Whisper model")
-    from transformers.models.whisper.modeling_whisper import WhisperModel
-
-    state = sources.whole(WhisperModel, source).encoder.state_dict()
-    shape = {
-        "bands": config.d_model, "ear_bands": config.num_mel_bins, "ear_layers": config.encoder_layers,
-        "ear_heads": config.encoder_attention_heads, "ear_wide": config.encoder_ffn_dim,
-    }  # fmt: skip
-    tensors = {
-        "positions_TW": state["embed_positions.weight"], "norm.weight": state["layer_norm.weight"],
-        "norm.bias": state["layer_norm.bias"],
-    } | {name: one for name, one in state.items() if name.startswith("conv")}  # fmt: skip
-    for number in range(config.encoder_layers):
-        own = f"layers.{number}."
-        tensors |= _layer({n.removeprefix(own): v for n, v in state.items() if n.startswith(own)}, own)
-    return shape, tensors
-
-
-def _layer(state: Mapping[str, Tensor], own: str) -> dict[str, Tensor]:
-    """A layer in the names of `torch.nn.TransformerEncoderLayer`, whose three projections are one."""
-    bias = state["self_attn.q_proj.bias"]
-    found = {
-        "self_attn.in_proj_weight": torch.cat([state[f"self_attn.{one}_proj.weight"] for one in "qkv"]),
-        "self_attn.in_proj_bias": torch.cat([bias, torch.zeros_like(bias), state["self_attn.v_proj.bias"]]),
-    }
-    renamed = {
-        "self_attn.out_proj": "self_attn.out_proj", "self_attn_layer_norm": "norm1", "fc1": "linear1",
-        "fc2": "linear2", "final_layer_norm": "norm2",
-    }  # fmt: skip
-    for theirs, ours in renamed.items():
-        found |= {f"{ours}.{kind}": state[f"{theirs}.{kind}"] for kind in ("weight", "bias")}
-    return {own + name: value for name, value in found.items()}

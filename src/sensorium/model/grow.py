@@ -76,15 +76,22 @@ class Grown(HasSenses, nn.Module):
         rows_in = SideRows(self.vocabulary, self.codecs, text_in.cpu(), init, output=False).to(text_in.device)
         rows_out = SideRows(self.vocabulary, self.codecs, text_out.cpu(), init, output=True).to(text_out.device)
         self._start_at_meanings(rows_in, text_in)
+        self._start_at_meanings(rows_out, text_out)
         self.lm.set_input_embeddings(SplitEmbedding(embedding, rows_in))
         self.lm.set_output_embeddings(SplitHead(head, rows_out))
 
     @torch.no_grad()
     def _start_at_meanings(self, rows: SideRows, text_VH: Tensor) -> None:
-        """Input rows of codes that words are said for start where those are: at the mean of their tokens."""
+        """Rows of codes that words are said for start where those are: at the mean of their tokens.
+
+        Where codes have features too, and the body, which is trained as well, need not know those words, they start as
+        their features say.
+        """
         for layout in self.vocabulary.layouts:
+            if rows.is_silent(layout.name):
+                continue
             for part, words in zip(rows.of(layout.name)[1:], meanings(self.codecs[layout.name]), strict=True):
-                if words is not None:
+                if words is not None and (part.shared is None or self.learn != "full"):
                     ids = self.tokenizer(list(words), add_special_tokens=False)["input_ids"]
                     part.start_at(torch.stack([text_VH[one].float().mean(0) for one in ids]))
 

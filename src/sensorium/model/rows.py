@@ -83,6 +83,10 @@ class SideRows(nn.Module):
             assert isinstance(part, CodebookRows)
             part.start_at(rows[: len(part.free)])
 
+    def is_silent(self, codec: str) -> bool:
+        """Whether all ids of a codec share one row, because it is never written."""
+        return len(self.of(codec)) == 1
+
     def of(self, codec: str) -> list[CodebookRows]:
         """The parts of a codec: its markers, then its codebooks; of one that is never written, the shared row alone."""
         first = self._first[codec]
