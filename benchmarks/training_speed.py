@@ -131,7 +131,7 @@ def smol() -> tuple[Any, dict[str, Any], dict[str, Any]]:
     base = Base(LlamaForCausalLM(shape).eval(), tokenizer, "smol-shaped")
     settings = dict(lr={"rows": 2e-3, "adapter": 1e-3}, schedule="constant", warmup=30, betas=(0.9, 0.98))
     grown = grow(base, [codec("image-read")], "adapter", "codebook", 8)
-    return grown, settings, dict(rows=2, tokens=512, text=1.0, media=8)  # recipes/pictograms/smol.py
+    return grown, settings, dict(rows=2, tokens=512, text=1.0, media=8)  # recipes/smol/model.py
 
 
 def _plain_tokenizer() -> str:

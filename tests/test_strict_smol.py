@@ -1,10 +1,10 @@
 """Invariant 4 on a real model: after strict training SmolLM2's own weights are bit-identical, and it answers
-text-only prompts exactly as before. Needs the package that carries the base model; see recipes/pictograms/smol.py."""
+text-only prompts exactly as before. Needs the package that carries the base model; see recipes/smol/base.py."""
 
 import numpy as np
 import pytest
 import torch
-from recipes.pictograms.smol import gguf_file
+from recipes.smol.base import gguf_file
 
 import sensorium as sm
 from sensorium.data import pack

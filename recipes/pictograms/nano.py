@@ -138,11 +138,11 @@ def export(model: Grown, out: Path) -> Path:
     whole = model.fold()
     whole.senses = replace(whole.senses, sampling={"image": DRAWING})
     whole.save(out, dtype=torch.float16)
-    return with_card(out, "nano_card.md")
+    return with_card(out, Path(__file__).with_name("nano_card.md"))
 
 
-def with_card(out: Path, card: str) -> Path:
-    shutil.copy(Path(__file__).with_name(card), out / "README.md")
+def with_card(out: Path, card: Path) -> Path:
+    shutil.copy(card, out / "README.md")
     shutil.copy(folder() / "ATTRIBUTION.md", out / "ATTRIBUTION.md")
     return out
 

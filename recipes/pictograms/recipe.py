@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recipes.pictograms import pictures, smol
+from recipes.pictograms import pictures
 from recipes.pictograms.codec import IMAGE, KMEANS
 from recipes.pictograms.evaluate import evaluate
 from recipes.pictograms.judge import JUDGE
@@ -14,7 +14,7 @@ from sensorium.recipe import Recipe
 
 RECIPE = Recipe(
     name="pictograms",
-    about="Pictures with words, from public drawing sets: nano and smol, the models in the box.",
+    about="Pictures with words, from public drawing sets: nano, the model in the box.",
     data=lambda: pictures.make(),
     codecs={
         "image": IMAGE,
@@ -25,7 +25,6 @@ RECIPE = Recipe(
     },
     models={
         "nano": NANO,
-        "smol": smol.SMOL,
         "judge": JUDGE,
     },
     evaluate=evaluate,

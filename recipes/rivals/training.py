@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from recipes.pictograms.concepts import Gallery
 from recipes.pictograms.reading import reading_codec
-from recipes.pictograms.smol import smol_base
 from recipes.rivals.connector import Connector
 from recipes.rivals.late import Late
 from recipes.rivals.lessons import Lessons, PictureLessons
@@ -21,6 +20,7 @@ from recipes.rivals.rival import Rival
 from recipes.rivals.series import SeriesBeside
 from recipes.rivals.shared import Shared
 from recipes.sensors.sets import SETS, half
+from recipes.smol.base import smol_base
 
 from sensorium.files import atomic_file, cache_dir
 from sensorium.learning.training import trained_net

@@ -17,7 +17,6 @@ from recipes.sensors.bits import bits_report, taught
 from recipes.sensors.facts import shape_of
 from recipes.sensors.series import KINDS, READER, WRITTEN, forecast, plan
 from recipes.sensors.sets import SERIES, SETS, Example, LabelledSet, half, split
-from recipes.sensors.smol import SMOL
 
 from sensorium.evaluate import Among, Mean, Results, Share, Task, Written
 from sensorium.evaluate.forecasts import scores
@@ -30,21 +29,21 @@ WISHES, TOLD, TAUGHT = 100, 200, 3000
 def evaluate(
     part: Annotated[bool, typer.Option(help="The model trained without the validation part, on that part.")] = False,
     only: Annotated[str, typer.Option(help="name, tell, write, forecast or bits; all where not said.")] = "",
-    pretrained: Annotated[bool, typer.Option(help="The pretrained LLM that reads series too; it only names.")] = False,
+    other: Annotated[str, typer.Option(help="Another model that reads series, by name or folder; it only names.")] = "",
     most: Annotated[int | None, typer.Option(min=1, help="Series of a set, evenly chosen; all where not said.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the tables.")] = Path("results/sensors"),
 ) -> None:
     """Measure the trained model on the official test halves and with rolling origins."""
-    model, results = Assistant.load(SMOL.out if pretrained else plan(not part).out), Results()
+    model, results = Assistant.load(other or plan(not part).out), Results()
     asked = {one: split(half(one.name, "train"))[1] if part else half(one.name, "test") for one in SETS}
     if most is not None:
         asked = {one: examples[:: -(-len(examples) // most)] for one, examples in asked.items()}
-    only = "name" if pretrained else only
+    only = "name" if other else only
     for name, measure in MEASURES.items():
         if only in ("", name):
             measure(model, results, asked)
     name = "validation" if part else f"evaluation-{only}" if only else "evaluation"
-    results.save(out, f"{name}-pretrained" if pretrained else name)
+    results.save(out, f"{name}-pretrained" if other else name)
 
 
 Asked = Mapping[LabelledSet, Sequence[Example]]

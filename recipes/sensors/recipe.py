@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from recipes.sensors.evaluate import evaluate
 from recipes.sensors.series import plan
-from recipes.sensors.smol import SMOL
 from recipes.sensors.sources import VERSIONS, folder
 
 from sensorium.recipe import Recipe
@@ -13,6 +12,6 @@ RECIPE = Recipe(
     name="sensors",
     about="Series from sensors: named, told of, gone on with, and written from words.",
     data=lambda: "\n".join(str(folder(wheel)) for wheel in VERSIONS),
-    models={"series": plan(True), "series-part": plan(False), "smol": SMOL},
+    models={"series": plan(True), "series-part": plan(False)},
     evaluate=evaluate,
 )

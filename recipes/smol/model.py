@@ -1,0 +1,254 @@
+"""smol: SmolLM2-135M-Instruct with its weights frozen, taught to read pictures and speech, to point, and to speak.
+
+``python -m recipes smol train smol``, ``... export smol``: rows, adapter and codecs go into the package, the base
+stays apart (`recipes.smol.base`). Every code that it reads is a word, or a number, so that its rows start at
+embeddings that the base knows: a picture is what its names are likeliest to be (`recipes.pictograms.words`) and a
+list of what lies where (`recipes.scenes.codec`), speech is what is spelled (`recipes.speech.spelled`). All senses are
+taught in one mixture, since an adapter that learns one after another forgets the first, and with them what the base
+itself says in words (`recipes.smol.talk`), since one that learns names alone forgets to talk.
+
+``... train smol-series`` goes on to a fourth sense, series, with all others in the mixture. It is not shipped: the sets
+are fetched to learn from, not to be passed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import chain
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from recipes.pictograms import tasks as pictures
+from recipes.pictograms.codec import kept
+from recipes.pictograms.concepts import Concepts, load_pictures, load_pixels
+from recipes.pictograms.nano import NOISE, PACKAGE, with_card
+from recipes.pictograms.nano import READER as SEEN
+from recipes.pictograms.words import words_codec
+from recipes.scenes.atlas import Atlas
+from recipes.scenes.codec import SIDE_PX, trained
+from recipes.scenes.episodes import STILL, WRITTEN, Making
+from recipes.scenes.episodes import makers as scenes
+from recipes.scenes.model import BOXES
+from recipes.sensors.series import media
+from recipes.smol.base import smol_base
+from recipes.smol.talk import ABOUT, Said, answers
+from recipes.speech.coded import Coded, encode
+from recipes.speech.errors import normalised
+from recipes.speech.model import makers as spoken
+from recipes.speech.model import trained_codec, trained_on
+from recipes.speech.sources import EMOJI_NAMES
+from recipes.speech.spelled import WORDS as HEARD
+from recipes.speech.tasks import Spoken
+from recipes.speech.texts import emoji_names
+
+from sensorium.data.fetch import fetch
+from sensorium.data.views import Numbered, Views, remembered
+from sensorium.device import computing
+from sensorium.families.joined import JoinedCodec
+from sensorium.files import cache_dir
+from sensorium.model import Grown, Model, grow
+from sensorium.recipe import Maker, Plan, Stage
+from sensorium.recipe import conversations as mixed
+from sensorium.training import TrainConfig
+from sensorium.types import Conversation, Message, Part, Signal, as_message
+
+HOME = Path("smol")
+PICTURES, CLIPS, SCENES, SERIES, TURNS = 12, 6, 3, 4, 3
+"""Of a kind in a conversation, at most: the base's own system prompt costs as much as a medium, so several share it."""
+VIEWS = 2
+"""Of each clip: as it is, and changed as other rooms and microphones might."""
+NOTHING = -1
+ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
+SPOKEN = {
+    "write": 0.42,
+    "name": 0.1,
+    "translate": 0.06,
+    "in_english": 0.04,
+    "answer": 0.06,
+    "say": 0.26,
+    "say_translated": 0.06,
+}
+NOTICED = (("Look at this.", "I am looking."), ("This is for later.", "Thank you."), ("Here you are.", "I see."))
+"""What is said beside a medium that nothing is asked about, and the answer."""
+SHARES: Mapping[str, float] = {
+    "names": 0.24, "read": 0.08, "about": 0.12, "apart": 0.16, "scenes": 0.2, "speech": 0.2,
+}  # fmt: skip
+CONFIG = TrainConfig(
+    minutes=1, lr={"rows": 5e-4, "adapter": 1e-3}, schedule="trapezoid", cooldown=0.4, warmup=20, betas=(0.9, 0.98),
+    save_minutes=4,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looks(Views):
+    """Views of pictures in names, and after them, as they are, the things in them."""
+
+    things: Sequence[np.ndarray]
+
+    def read(self, number: int, random: Random) -> np.ndarray:
+        return np.concatenate([super().read(number, random), self.things[number]])
+
+
+@cache
+def seen() -> Numbered:
+    """What the codec makes of the pictures of the table."""
+    names, things = words_codec(), trained()
+
+    def found() -> np.ndarray:
+        codes = things.encode([Signal(pixels) for pixels in load_pixels()])
+        rows = np.full((len(codes), max(map(len, codes))), NOTHING)
+        for row, one in zip(rows, codes, strict=True):
+            row[: len(one)] = one
+        return rows
+
+    rows = remembered(cache_dir() / HOME / "things.npz", things.fingerprint(), found)
+    values_VND, listed = kept(SEEN).read(), [row[row != NOTHING] for row in rows]
+    return Numbered(Looks(codec=SEEN, values_VND=values_VND, quantise=names.quantise, noise=NOISE, things=listed))
+
+
+@cache
+def heard() -> Coded:
+    """The training clips in pieces of words; what is misheard, the views mishear."""
+    codec: Any = trained_codec(HEARD)
+    clips = trained_on()
+    with computing("auto", codec.device):
+        read = encode(codec, clips, cache_dir() / HOME / "clips.npz", lambda clip: VIEWS)
+    written = {clip.path: [codec.cut(normalised(clip.text, clip.lang))] for clip in clips}
+    return Coded(reader=HEARD, writer=HEARD, read=read, written=written, change=lambda codes, random: codes)
+
+
+@cache
+def concepts() -> Concepts:
+    return Concepts(load_pictures())
+
+
+def names(random: Random, most: int = PICTURES) -> Conversation:
+    return seen().fill(pictures.names(concepts(), random, most=most), random)
+
+
+def read(random: Random) -> Conversation:
+    return seen().fill(pictures.read(concepts(), random), random)
+
+
+@cache
+def _scenes() -> Mapping[str, Maker]:
+    return scenes(Making(side="train", side_px=SIDE_PX, atlas=Atlas()))
+
+
+def scene(random: Random) -> Conversation:
+    """A scene, and what is asked of it."""
+    return _scenes()[random.choices(list(ASKED), list(ASKED.values()))[0]](random)
+
+
+@cache
+def _spoken() -> Mapping[str, Maker]:
+    return spoken(Spoken(heard().known(trained_on()), emoji_names(fetch(EMOJI_NAMES)), any_voice=True))
+
+
+def clip(random: Random) -> Conversation:
+    """A clip, and what is asked of it; or words to say."""
+    return heard().fill(_spoken()[random.choices(list(SPOKEN), list(SPOKEN.values()))[0]](random), random)
+
+
+def series(random: Random) -> Conversation:
+    return media(True).name(random)
+
+
+def about(random: Random) -> Conversation:
+    """Pictures, talked about as the base talks about what they show; now and then they are named first."""
+    turns: list[Message] = []
+    for said in random.choices(_told(True), k=random.randint(1, TURNS)):
+        part = pictures.picture_part(pictures.any_picture(concepts().by_label[said.label], random))
+        shown: list[str | Part] = [part]
+        if random.random() < 0.3:
+            turns += pictures.named(part, said.label).messages
+            shown = []
+        turns += [as_message("user", [*shown, ABOUT[said.number][1]]), as_message("assistant", said.answer)]
+    return seen().fill(Conversation(tuple(turns)), random)
+
+
+def apart(random: Random) -> Conversation:
+    """A medium, with a question or none, and then talk about something else, in the base's own words."""
+    maker = random.choices((partial(names, most=1), scene, clip), (2, 1, 1))[0]
+    first = maker(random).messages[:2]
+    if random.random() < 0.5:
+        noticed, answer = random.choice(NOTICED)
+        shown = [part for part in first[0].parts if not part.is_text]
+        first = (as_message("user", [*shown, noticed]), as_message("assistant", answer))
+    turns = list(first)
+    for said in random.choices(_told(False) + _told(True), k=random.randint(1, TURNS)):
+        turns += [as_message("user", said.question), as_message("assistant", said.answer)]
+    return Conversation(tuple(turns))
+
+
+@cache
+def _told(about_things: bool) -> list[Said]:
+    return [said for said in answers() if (said.number >= 0) == about_things]
+
+
+def several(maker: Maker, most: int) -> Maker:
+    """Up to so many of them in one conversation."""
+
+    def make(random: Random) -> Conversation:
+        talks = [maker(random) for _ in range(random.randint(1, most))]
+        return Conversation(tuple(chain.from_iterable(talk.messages for talk in talks)))
+
+    return make
+
+
+MAKERS: Mapping[str, Maker] = {
+    "names": names, "read": read, "about": about, "apart": apart, "scenes": several(scene, SCENES),
+    "speech": several(clip, CLIPS), "series": several(series, SERIES),
+}  # fmt: skip
+
+
+def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
+    return mixed(MAKERS, stage.shares, stage.conversations, 0, first)
+
+
+def grown(start: str) -> Grown:
+    codecs = [JoinedCodec(words_codec(), trained(), SEEN), BOXES, trained_codec(HEARD)]
+    return grow(start or smol_base(), [] if start else codecs, "adapter", lora_rank=8)
+
+
+def with_series(start: str) -> Grown:
+    return grow(Model.load(start), [media(True).reader], "adapter")
+
+
+def export(model: Grown, out: Path) -> Path:
+    """Rows, adapter and codecs in half precision."""
+    model.fold().save_rows(out, dtype=torch.float16)
+    return with_card(out, Path(__file__).with_name("smol_card.md"))
+
+
+SMOL = Plan(
+    name="smol",
+    folder=str(HOME),
+    stages=[Stage(shares=SHARES, minutes=60, conversations=9_000)],
+    grown=grown,
+    conversations=conversations,
+    config=CONFIG,
+    weights={},
+    rows=1,
+    row_tokens=512,
+    export=export,
+    out=PACKAGE / "smol",
+)
+SMOL_SERIES = Plan(
+    name="smol-series",
+    folder=str(HOME / "series"),
+    stages=[Stage(shares={**SHARES, "series": 0.6}, minutes=20, conversations=3_000, start="smol")],
+    grown=with_series,
+    conversations=conversations,
+    config=replace(CONFIG, cooldown=0.7),
+    weights={},
+    rows=1,
+    row_tokens=512,
+    export=lambda model, out: model.fold().save_rows(out),
+    out=cache_dir() / HOME / "series" / "exported",
+)

@@ -1,0 +1,25 @@
+"""The recipe ``smol``: a pretrained LLM that reads pictures and speech, points, speaks and talks on; see README.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recipes.smol.model import SMOL, SMOL_SERIES
+from recipes.smol.talk import answers
+
+from sensorium.files import cache_dir
+from sensorium.recipe import Recipe
+
+
+def data() -> Path:
+    """Ask the base; pictures, clips and series are made by the recipes `pictograms`, `speech` and `sensors`."""
+    print(f"{len(answers())} answers of the base")
+    return cache_dir() / "smol"
+
+
+RECIPE = Recipe(
+    name="smol",
+    about="A pretrained LLM, its weights as they are, that reads pictures, speech and series, points, and speaks.",
+    data=data,
+    models={SMOL.name: SMOL, SMOL_SERIES.name: SMOL_SERIES},
+)
