@@ -50,6 +50,7 @@ from sensorium.data.fetch import fetch
 from sensorium.data.views import Numbered, Views, remembered
 from sensorium.device import computing
 from sensorium.families.joined import JoinedCodec
+from sensorium.families.things import ThingsCodec
 from sensorium.files import cache_dir
 from sensorium.model import Grown, Model, grow
 from sensorium.recipe import Maker, Plan, Stage
@@ -63,6 +64,7 @@ PICTURES, CLIPS, SCENES, SERIES, TURNS = 12, 6, 3, 4, 3
 VIEWS = 2
 """Of each clip: as it is, and changed as other rooms and microphones might."""
 NOTHING = -1
+SURE = 0.5
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
 SPOKEN = {
     "write": 0.42,
@@ -84,6 +86,13 @@ CONFIG = TrainConfig(
 )  # fmt: skip
 
 
+@cache
+def seeing() -> ThingsCodec:
+    """What tells things, which is to be surer of them: pictograms show few."""
+    codec = trained()
+    return ThingsCodec(replace(codec.settings, threshold=SURE), codec.net)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Looks(Views):
     """Views of pictures in names, and after them, as they are, the things in them."""
@@ -97,13 +106,16 @@ class Looks(Views):
 @cache
 def seen() -> Numbered:
     """What the codec makes of the pictures of the table."""
-    names, things = words_codec(), trained()
+    names, things = words_codec(), seeing()
 
     def found() -> np.ndarray:
-        codes = things.encode([Signal(pixels) for pixels in load_pixels()])
-        rows = np.full((len(codes), max(map(len, codes))), NOTHING)
-        for row, one in zip(rows, codes, strict=True):
-            row[: len(one)] = one
+        pixels = load_pixels()
+        media = sorted({picture.medium for concept in concepts() for picture in concept.pictures})
+        with computing("auto", things.device):
+            codes = things.encode([Signal(pixels[medium]) for medium in media])
+        rows = np.full((len(pixels), things.facts.max_frames * things.facts.codebooks), NOTHING)
+        for medium, one in zip(media, codes, strict=True):
+            rows[medium, : len(one)] = one
         return rows
 
     rows = remembered(cache_dir() / HOME / "things.npz", things.fingerprint(), found)
@@ -212,7 +224,7 @@ def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
 
 
 def grown(start: str) -> Grown:
-    codecs = [JoinedCodec(words_codec(), trained(), SEEN), BOXES, trained_codec(HEARD)]
+    codecs = [JoinedCodec(words_codec(), seeing(), SEEN), BOXES, trained_codec(HEARD)]
     return grow(start or smol_base(), [] if start else codecs, "adapter", lora_rank=8)
 
 
