@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from recipes.motion.clips import FRAMES, SIDE_PX, Clip
 from recipes.motion.codec import HOP, VALUES, told_by
-from recipes.scenes.places import ABSENT
+from recipes.scenes.places import ABSENT, owners
 
 from sensorium.data.facts import Event, Facts, Medium, Thing
 
@@ -42,3 +42,17 @@ def test_what_appears_is_nowhere_before_and_appears_in_one_step():
     assert said(told, "name") == [""] * 4 + ["drawing"] * 4
     assert said(told, "doing") == [""] * 4 + ["appears"] + ["stays"] * 3
     assert said(told, "colour") == [""] * STEPS, "of drawings no colour is stated"
+
+
+def test_a_cell_tells_of_the_thing_that_covers_a_quarter_of_it_or_has_its_middle_there():
+    owner = owners(np.array([(8, 8, 24, 20), (50, 50, 53, 53), (5, 5, 5, 5)]), 8, 8)
+    wanted = np.full((8, 8), ABSENT)
+    wanted[1:3, 1:3] = 0  # rows 8 to 20: two cells, the second half covered
+    wanted[6, 6] = 1  # a ninth of a cell, but the middle
+    np.testing.assert_array_equal(owner, wanted)
+
+
+def test_of_things_inside_each_other_the_smaller_is_told():
+    owner = owners(np.array([(0, 0, 40, 40), (16, 16, 24, 24)]), 8, 8)
+    assert owner[2, 2] == 1
+    assert (owner[:5, :5] == 0).sum() == 24

@@ -1,16 +1,19 @@
-"""The codec `scene`: a picture to 8 x 8 codes of what lies where, for models that read; see `recipes.scenes.places`.
+"""The codec `things`: a picture to the list of shapes in it, with kind, colour, material, size and box of each.
 
-What is told of a cell: kind, colour, material, size and box. Its decoder learns on the side, and shows what codes keep.
+It learns from exact facts, see `sensorium.families.things`. Pairs of kind, colour and material that training never
+shows are not to be held impossible: most pictures are recoloured at random while it learns, and tell all but colours;
+the others tell only colours.
 
-``python -m recipes scenes codec scene train`` trains it on scenes of train, and ``... report`` says how often each is
-told rightly in scenes of train and of test, which show combinations that training never did.
+``python -m recipes scenes codec things train`` trains it on scenes of train, and ``... report`` says how well things
+are found and told in scenes of each side; those of val and test show combinations that training never did.
 
-Legend: G cells along an axis, T things.
+Legend: B pictures, D channels, S sides of pictures, T things.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import get_args
@@ -21,7 +24,6 @@ from recipes.scenes.atlas import Atlas
 from recipes.scenes.facts import facts_of
 from recipes.scenes.materials import MATERIALS
 from recipes.scenes.palette import COLOURS
-from recipes.scenes.places import ABSENT, Places, Values, losses, middle, numbered, owners, sides, stacked
 from recipes.scenes.render import picture
 from recipes.scenes.sample import MOST, sample_looks, sample_scene
 from recipes.scenes.scene import SIZES
@@ -31,31 +33,27 @@ from torch import Tensor
 from sensorium.codecs import Codec, load_codec
 from sensorium.data.facts import Facts
 from sensorium.data.table import Side
-from sensorium.families.fsq import FSQCodec, FSQConfig
-from sensorium.families.net_codec import pixels_to_net, settle
+from sensorium.evaluate.marks import Mark
+from sensorium.families.net_codec import pixels_to_net
+from sensorium.families.things import Found, ThingsCodec, ThingsConfig
+from sensorium.families.things_loss import UNKNOWN, losses
 from sensorium.files import cache_dir
-from sensorium.grounding.localisation import iou
-from sensorium.learning.training import CodecTraining, train_codec, trained_net
+from sensorium.grounding.localisation import HIT, iou, mean_average_precision
+from sensorium.learning.training import CodecTraining, train_codec
 from sensorium.recipe import Learner
-from sensorium.types import InputError
+from sensorium.types import InputError, Signal
 
-SHAPE = FSQConfig(
-    name="scene",
-    use="read",
-    levels=(4, 4, 4, 4, 4, 4),
-    encoder_widths=(64, 128),
-    encoder_blocks=(1, 3),
-    decoder_widths=(32, 64),
-    decoder_blocks=(0, 1),
+SHAPE = ThingsConfig(
+    values={"name": KINDS, "colour": tuple(COLOURS), "material": MATERIALS, "size": tuple(SIZES)},
+    surface=("colour", "material"),
 )
-SIDE_PX, CELL_PX = SHAPE.size_px, SHAPE.size_px // SHAPE.grid
-LEARNED_FROM = 40_000
+SIDE_PX = SHAPE.size_px
+LEARNED_FROM = 20_000
+RECOLOURED = 0.7
+"""Share of the pictures."""
+MIXED = 0.25
+"""How much of the other channels comes into one, beside what takes its place."""
 KEPT = Path(__file__).with_name("weights") / SHAPE.name
-VALUES: Values = {
-    "name": KINDS, "colour": tuple(COLOURS), "material": tuple(MATERIALS), "size": tuple(SIZES),
-}  # fmt: skip
-PIXELS = 0.2
-"""Weight in the loss: the codec is to be read."""
 
 
 def scenes(side: Side, count: int, seed: int = 0) -> Iterator[tuple[np.ndarray, Facts]]:
@@ -69,24 +67,33 @@ def scenes(side: Side, count: int, seed: int = 0) -> Iterator[tuple[np.ndarray, 
 
 
 def told_by(facts: Facts) -> dict[str, np.ndarray]:
-    """What lies in the cells: (G, G) numbers of `VALUES` or `ABSENT` by aspect, and (4, G, G) sides of its "box"."""
-    boxes = boxes_of(facts)
-    owner = owners(boxes, SHAPE.grid, CELL_PX)
-    values = [{aspect: thing.value(aspect) for aspect in VALUES} for thing in facts.things]
-    return numbered(owner, values, VALUES) | {"box": sides(boxes, owner, CELL_PX)}
+    """What there is to tell of `MOST` things: (T, 4) "boxes" in px, empty ones at the end, and (T,) numbers by
+    aspect."""
+    boxes = np.zeros((MOST, 4), np.float32)
+    boxes[: len(facts.things)] = [thing.box for thing in facts.things]
+    found = {name: np.full(MOST, UNKNOWN) for name in SHAPE.values}
+    for place, thing in enumerate(facts.things):
+        for name, known in SHAPE.values.items():
+            if value := thing.value(name):
+                found[name][place] = known.index(value)
+    return {"boxes": boxes} | found
 
 
-def boxes_of(facts: Facts) -> np.ndarray:
-    """(T, 4) float32."""
-    return np.array([thing.box for thing in facts.things], np.float32).reshape(-1, 4)
+def recoloured(x_BDSS: Tensor, rng: np.random.Generator) -> Tensor:
+    """Pictures in -1..1 with channels exchanged, turned over and mixed, each in its own way."""
+    count, channels = x_BDSS.shape[:2]
+    mix_BDD = np.eye(channels)[rng.permuted(np.tile(np.arange(channels), (count, 1)), axis=1)]
+    mix_BDD = mix_BDD * rng.choice((-1, 1), (count, channels, 1)) + MIXED * rng.standard_normal(mix_BDD.shape)
+    mix_BDD /= np.abs(mix_BDD).sum(2, keepdims=True)
+    return torch.einsum("bde,behw->bdhw", torch.from_numpy(mix_BDD).float(), x_BDSS)
 
 
 def home() -> Path:
-    return cache_dir() / "scenes" / "codec"
+    return cache_dir() / "scenes" / "things"
 
 
 def checkpoint() -> Path:
-    return home().with_name("codec.training.safetensors")
+    return home().with_name("things.training.safetensors")
 
 
 def train(minutes: float, start: str = "", count: int = LEARNED_FROM) -> Codec:
@@ -95,19 +102,26 @@ def train(minutes: float, start: str = "", count: int = LEARNED_FROM) -> Codec:
         raise InputError("the codec of scenes starts from fresh weights or its own checkpoint; leave --start out")
     shown = [(pixels, told_by(facts)) for pixels, facts in scenes("train", count)]
     torch.manual_seed(0)
-    places = Places(SHAPE, VALUES, PIXELS)
-
-    def sample(rng: np.random.Generator, batch: int) -> dict[str, Tensor]:
-        chosen = [shown[number] for number in rng.integers(0, len(shown), batch)]
-        x = pixels_to_net(torch.from_numpy(np.stack([pixels for pixels, _ in chosen])))
-        return {"x": x} | stacked([told for _, told in chosen])
-
-    train_codec(places, sample, losses, CodecTraining(minutes=minutes, lr=1e-2), checkpoint=checkpoint())
-    rng = np.random.default_rng(0)
-    settle(places.net, lambda: places.net(sample(rng, 64)["x"]))
-    codec = FSQCodec(SHAPE, places.net)
+    net = SHAPE.net()
+    config = CodecTraining(minutes=minutes, batch=32, lr=1e-2)
+    train_codec(net, partial(_sample, shown), partial(losses, extents=SHAPE.extents), config, checkpoint=checkpoint())
+    codec = ThingsCodec(SHAPE, net)
     codec.save(home())
     return codec
+
+
+def _sample(
+    shown: Sequence[tuple[np.ndarray, Mapping[str, np.ndarray]]], rng: np.random.Generator, batch: int
+) -> dict[str, Tensor]:
+    chosen = [shown[number] for number in rng.integers(0, len(shown), batch)]
+    x = pixels_to_net(torch.from_numpy(np.stack([pixels for pixels, _ in chosen])))
+    told = {name: torch.from_numpy(np.stack([one[name] for _, one in chosen])) for name in chosen[0][1]}
+    new = torch.from_numpy(rng.random(batch) < RECOLOURED)
+    x[new] = recoloured(x[new], rng)
+    told["colour"][new] = UNKNOWN
+    for name in ("name", "material"):
+        told[name][~new] = UNKNOWN
+    return {"x": x} | told
 
 
 def trained() -> Codec:
@@ -115,26 +129,44 @@ def trained() -> Codec:
     return load_codec(home() if home().is_dir() else KEPT)
 
 
-@torch.inference_mode()
 def report(out: Path, count: int = 500) -> None:
-    """Print how often the middle cell of a thing tells each aspect, and mean IoU of its box there, by side."""
-    places = Places(SHAPE, VALUES, PIXELS)
-    places.load_state_dict(trained_net(checkpoint()))
-    places.eval()
+    """Print for each side how many things are found (a box overlaps by half), and mAP at 0.5 over kinds; of those found
+    how often each aspect is told rightly (material where one is stated), and mean IoU."""
+    codec = trained()
+    assert isinstance(codec, ThingsCodec)
     for side in get_args(Side):
-        right: dict[str, list[float]] = {name: [] for name in (*VALUES, "IoU")}
-        for pixels, facts in scenes(side, count, seed=1):
-            told = places.told(places.net(pixels_to_net(torch.from_numpy(pixels)[None]))[1])
-            wanted = told_by(facts)
-            for true in boxes_of(facts):
-                row, column = middle(true, CELL_PX)
-                for name in VALUES:
-                    if (value := wanted[name][row, column]) != ABSENT:
-                        right[name].append(float(told[name][0, :, row, column].argmax() == value))
-                at = np.tile((np.array([column, row]) + 0.5) * CELL_PX, 2)
-                box = told["box"][0, :, row, column].numpy() * SIDE_PX + at
-                right["IoU"].append(iou(tuple(box), tuple(true)))
-        print(f"{side}: " + ", ".join(f"{name} {np.mean(found):.3f}" for name, found in right.items()))
+        right: dict[str, list[float]] = {name: [] for name in ("found", *SHAPE.values, "IoU")}
+        marks: list[Mark] = []
+        for number, (pixels, facts) in enumerate(scenes(side, count, seed=1)):
+            (found,) = codec.find([Signal(pixels)])
+            _compare(found, facts, right)
+            marks += _marks(found, facts, str(number))
+        told = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in right.items())
+        print(f"{side}: {told}, mAP {mean_average_precision(marks, HIT):.3f}")
 
 
-SCENE = Learner(train=train, minutes=27, report=report)
+def _compare(found: Sequence[Found], facts: Facts, right: Mapping[str, list[float]]) -> None:
+    for thing in facts.things:
+        assert thing.box is not None
+        overlaps = [iou(one.box, thing.box) for one in found]
+        right["found"].append(float(max(overlaps, default=0.0) >= HIT))
+        if not right["found"][-1]:
+            continue
+        best = found[int(np.argmax(overlaps))]
+        right["IoU"].append(max(overlaps))
+        for name, known in SHAPE.values.items():
+            if value := thing.value(name):
+                right[name].append(float(known[best.values[name]] == value))
+
+
+def _marks(found: Sequence[Found], facts: Facts, medium: str) -> Iterator[Mark]:
+    """The boxes of each kind."""
+    for number, kind in enumerate(KINDS):
+        true = [thing.box for thing in facts.things if thing.name == kind]
+        places = [one.box for one in found if one.values["name"] == number]
+        if true or places:
+            more = {"label": kind, "true": true, "places": places}
+            yield Mark(question=f"{medium}: {kind}", medium=medium, score=0.0, more=more)
+
+
+THINGS = Learner(train=train, minutes=20, report=report)

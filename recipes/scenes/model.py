@@ -1,10 +1,10 @@
 """The model `scenes`: a small Llama trained from nothing to see what lies where in a picture, and to point at it.
 
-It reads pictures in the codes of places (`recipes.scenes.codec`); places are said and written as boxes. The first stage
-asks in the words of this recipe; the second adds conversations in the words of evaluation (`sensorium.grounding`), so
-that the gain of such tuning can be told.
+It reads pictures as lists of things (`recipes.scenes.codec`), whose rows start at their words; places are said and
+written as boxes, in the same steps. The first stage asks in the words of this recipe; the second adds conversations in
+the words of evaluation (`sensorium.grounding`), so that the gain of such tuning can be told.
 
-``python -m recipes scenes codec scene train`` (trained weights are beside it), then ``train scenes``.
+``python -m recipes scenes codec things train`` (trained weights are beside it), then ``train scenes``.
 """
 
 from __future__ import annotations
@@ -13,17 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import torch
 from recipes.scenes.atlas import Atlas
-from recipes.scenes.codec import CELL_PX, SHAPE, SIDE_PX, boxes_of, trained
-from recipes.scenes.codec import scenes as scene_pictures
+from recipes.scenes.codec import SHAPE, SIDE_PX, trained
 from recipes.scenes.data import make
 from recipes.scenes.episodes import STILL, WRITTEN, Making
 from recipes.scenes.episodes import makers as scenes
-from recipes.scenes.places import owners
 
 from sensorium.data import read_conversations
-from sensorium.data.facts import Thing
 from sensorium.families.uniform import UniformCodec
 from sensorium.files import cache_dir
 from sensorium.grounding import teaching
@@ -31,21 +27,21 @@ from sensorium.model import Grown, grow
 from sensorium.model.fresh import fresh_base, kept_tokenizer
 from sensorium.recipe import Maker, Plan, Stage, conversations
 from sensorium.training import TrainConfig
-from sensorium.types import Conversation, Signal
+from sensorium.types import Conversation
 
 HOME, STILLS = Path("scenes") / "model", Path("scenes") / "stills"
 TEXT_TOKENS, TEXTS = 700, 3000
-PICTURES, TAUGHT = 16_000, 30_000
+PICTURES, TAUGHT = 4_000, 8_000
 """Scenes that are taught in the words of evaluation, and conversations about them, at most."""
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
 BOXES = UniformCodec(
     ("x0", "y0", "x1", "y1"),
     name="boxes",
     modality="boxes",
-    bins=65,
-    ranges=[(0, 64)] * 4,
-    frame=(64, 64),
-    max_frames=8,
+    bins=SHAPE.bins,
+    ranges=[(0, SIDE_PX)] * 4,
+    frame=(SIDE_PX, SIDE_PX),
+    max_frames=SHAPE.most,
 )
 
 
@@ -82,34 +78,6 @@ def grown(start: str) -> Grown:
     )
 
 
-def align(model: Grown, count: int = 6000) -> None:
-    """Start the rows of place codes at the words for what lies where they come: the mean of all that was seen there."""
-    codec, table = trained(), model.embedding.weight.detach()
-
-    @cache
-    def embedded(words: str) -> torch.Tensor:
-        return table[model.tokenizer(words, add_special_tokens=False)["input_ids"]].mean(0)
-
-    part = model.embedding.rows.of(SHAPE.name)[-1]
-    sums, counts = torch.zeros(len(part.free), table.shape[1]), torch.zeros(len(part.free), 1)
-    for pixels, facts in scene_pictures("train", count, seed=2):
-        codes = torch.from_numpy(codec.encode([Signal(pixels)])[0])
-        owner = torch.from_numpy(owners(boxes_of(facts), SHAPE.grid, CELL_PX)).flatten()
-        words = [embedded(_words(thing)) for thing in facts.things]
-        told = torch.stack([*words, embedded(" nothing")])[owner]  # the last for what is nobody's, -1
-        sums.index_add_(0, codes, told)
-        counts.index_add_(0, codes, torch.ones(len(codes), 1))
-    known = counts[:, 0] > 0
-    rows = sums / counts.clamp(min=1)
-    rows[~known] = rows[known].mean(0)
-    with torch.no_grad():
-        part.start_at(rows)
-
-
-def _words(thing: Thing) -> str:
-    return "".join(f" {value}" for aspect in ("size", "material", "colour", "name") if (value := thing.value(aspect)))
-
-
 def shares(asked: float, more: Mapping[str, float], **others: float) -> Mapping[str, float]:
     """Odds of tasks: so much for questions of this recipe, some of them more often than usual, and others."""
     own = {task: share * more.get(task, 1.0) for task, share in ASKED.items()}
@@ -121,8 +89,8 @@ SCENES = Plan(
     name="scenes",
     folder=str(HOME),
     stages=[
-        Stage(shares=shares(1.0, {"describe": 3}), minutes=45, conversations=60_000, aligned=True),
-        Stage(shares=TUNED, minutes=40, conversations=60_000),
+        Stage(shares=shares(1.0, {"describe": 3}), minutes=18, conversations=16_000),
+        Stage(shares=TUNED, minutes=12, conversations=10_000),
     ],
     grown=grown,
     conversations=mixture,
@@ -134,7 +102,6 @@ SCENES = Plan(
     weights={"text": 4.0, "boxes": 4.0},
     rows=16,
     row_tokens=256,
-    align=align,
     export=lambda grown, out: grown.fold().save(out),
     out=cache_dir() / HOME / "exported",
 )  # fmt: skip

@@ -203,10 +203,11 @@ def boxes_of(facts: Facts, numbers: Sequence[int], label: str) -> Part:
 
 
 def locate(asked: Asked) -> Turn | None:
-    """The boxes of all things of a name or colour, or of one thing."""
+    """The boxes of all things of a name or colour, as one reads, or of one thing."""
     thing = asked.random.choice(asked.facts.things)
     wanted = values(thing, asked.random.choice((("name",), ("colour",), ("colour", "name"))))
-    numbers = asked.facts.which(wanted) if wanted else []
+    found = asked.facts.which(wanted) if wanted else []
+    numbers = sorted(found, key=lambda number: _row_by_row(asked.facts.things[number].box))
     if not numbers:
         return None
     words = phrase(wanted)

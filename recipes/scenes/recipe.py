@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recipes.scenes.codec import SCENE
+from recipes.scenes.codec import THINGS
 from recipes.scenes.data import make
 from recipes.scenes.evaluate import evaluate
 from recipes.scenes.model import SCENES
@@ -13,7 +13,7 @@ RECIPE = Recipe(
     name="scenes",
     about="Scenes of shapes and drawings, still and moving, with exact facts.",
     data=make,
-    codecs={"scene": SCENE},
+    codecs={"things": THINGS},
     models={"scenes": SCENES},
     evaluate=evaluate,
 )
