@@ -10,6 +10,7 @@ from toys import ToyCodec, tiny_base
 
 from sensorium.codecs import Codec, Learning, Media
 from sensorium.codecs.contract import check_codec
+from sensorium.families.aloud import aligned, durations
 from sensorium.families.ctc import SLOTS, CtcCodec, CtcConfig
 from sensorium.families.spelled import SpelledCodec
 from sensorium.model import grow
@@ -95,3 +96,26 @@ def _rows(grown, codec: Codec) -> torch.Tensor:
     layout = grown.vocabulary.layout(codec.facts.name)
     first = layout.starts[0] - grown.vocabulary.text_size
     return grown.embedding.rows().detach()[first : first + layout.sizes[0]]
+
+
+def test_it_says_the_letters_in_the_voice_that_it_learned(codec):
+    known = words(60, 2)
+    media = Media.of([said(word) for word in known], known)
+    tiny = {"width": 32, "blocks": 1, "sound_width": 48, "sound_blocks": 2}
+    speaking = codec.with_voice(media, Learning(minutes=1, train=train), [(one, one[::-1]) for one in known], **tiny)
+    check_codec(speaking, [said(word) for word in ("abc", "cab", "bbca")])
+    new = words(6, 3)
+    sounds = speaking.decode([speaking.cut(word) for word in new])
+    assert speaking.spell(speaking.encode(sounds)) == new
+    for word, sound in zip(new, sounds, strict=True):
+        assert abs(len(sound.array) - len(said(word).array)) < 1600
+    (silent,) = speaking.decode([np.zeros(0, np.int64)])
+    assert len(silent.array) < 16000
+
+
+def test_signs_are_found_where_they_are_heard():
+    chances = np.log(np.array([[8, 1, 1], [1, 8, 1], [8, 1, 1], [1, 8, 1], [1, 8, 1], [1, 1, 8], [8, 1, 1]]) / 10)
+    slots = aligned(chances, np.array([1, 1, 2]))
+    assert slots.tolist() == [1, 3.5, 5]
+    frames = durations(slots, 2, 14)
+    assert frames.tolist() == [0, 6, 4, 4, 0] and frames.sum() == 14

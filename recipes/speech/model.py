@@ -23,7 +23,7 @@ from recipes.speech.errors import counted, rate_of
 from recipes.speech.robots import PART
 from recipes.speech.sound import at_rate, read_sound
 from recipes.speech.sources import EMOJI_NAMES
-from recipes.speech.spelled import WORDS, in_pieces, with_hearing
+from recipes.speech.spelled import WORDS, in_pieces, pronounced, with_hearing
 from recipes.speech.tasks import Spoken
 from recipes.speech.texts import emoji_names
 from recipes.speech.voices import SPEAKING
@@ -128,10 +128,12 @@ def _trained(name: str, how: Mapping[str, Any]) -> Codec:
         return learn_codec("whisper", told(clips), ear=ear(), modality="audio", name=name, **how)
     if name == MEL:
         return learn_codec("mel", media(clips), modality="audio", name=name, **how)
+    spoken = [clip for clip in clips if clip.voice == SPEAKING]
+    own = Media(lambda: ((read_sound(folder() / clip.path), tasks.transcript(clip)) for clip in spoken))
     if name == WORDS:
-        return in_pieces(trained_codec(SPEAKER))
+        hearing: Any = trained_codec(SPEAKER)
+        return in_pieces(hearing).with_voice(own, learning(**how), pronounced(spoken))
     reader: Any = trained_codec(READER)
-    own = Media(lambda: ((read_sound(folder() / clip.path), "") for clip in clips if clip.voice == SPEAKING))
     return reader.with_voice(own, learning(**how), name=name)
 
 

@@ -6,9 +6,12 @@ What lies with the recipe is the pieces; the codec that hears them lies there al
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from recipes.speech.clips import Clip
 from recipes.speech.errors import normalised
+from recipes.speech.phonemes import phonemes
 from recipes.speech.texts import Texts, texts_of
 
 from sensorium.families.inner import told
@@ -17,7 +20,7 @@ from sensorium.families.whisper import WhisperCodec
 from sensorium.files import atomic_folder
 
 WORDS = "audio-words"
-CODES, TEXTS = 2000, 20_000
+CODES, TEXTS, PRONOUNCED = 2000, 20_000, 10_000
 CONFIG = "config.json"
 KEPT = Path(__file__).with_name("weights") / WORDS
 
@@ -26,6 +29,13 @@ def in_pieces(hearing: WhisperCodec) -> SpelledCodec:
     """The codec with pieces of training texts."""
     said = (normalised(one.text, one.language) for one in texts_of(Texts.fetched(), TEXTS, "train", "pieces"))
     return SpelledCodec.of(hearing.without_voice(), said, CODES, name=WORDS)
+
+
+def pronounced(clips: Iterable[Clip]) -> Iterator[tuple[str, str]]:
+    """Training texts with their phonemes, those of clips first."""
+    yield from ((normalised(one.text, one.lang), one.phonemes) for one in clips)
+    for one in texts_of(Texts.fetched(), PRONOUNCED, "train", "pronounced"):
+        yield normalised(one.text, one.language), phonemes(one.text, one.language)
 
 
 def keep(codec: SpelledCodec, place: Path = KEPT) -> None:

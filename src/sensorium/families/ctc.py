@@ -154,14 +154,18 @@ class CtcCodec(NetCodec):
         """(N, M) float32 what the network takes of a fitted sound."""
         return heard(signal, self.settings, self.spectra).astype(np.float32)
 
-    @torch.inference_mode()
     def spell(self, codes: Sequence[np.ndarray]) -> list[str]:
         """The likeliest signs of codes, as the network that trained with them reads them."""
-        return [self._spell(self.layout.split(one)[1][:, 0]) for one in codes]
+        return [self._spell(one) for one in codes]
 
-    def _spell(self, codes_G: np.ndarray) -> str:
-        values_1CG = self.net.quantiser.decode(torch.from_numpy(codes_G)[None].to(self.device))
-        best = torch.unique_consecutive(self.net.spelled(values_1CG)[0].argmax(1)).tolist()
+    @torch.inference_mode()
+    def chances(self, codes: np.ndarray) -> Tensor:
+        """(`SLOTS` * G, L) logarithms of the chances of signs, the blank first, of the codes of one sound."""
+        codes_G = torch.from_numpy(self.layout.split(codes)[1][:, 0])
+        return self.net.spelled(self.net.quantiser.decode(codes_G[None].to(self.device)))[0]
+
+    def _spell(self, codes: np.ndarray) -> str:
+        best = torch.unique_consecutive(self.chances(codes).argmax(1)).tolist()
         return "".join(self.settings.signs[sign - 1] for sign in best if sign != BLANK)
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:

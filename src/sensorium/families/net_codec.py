@@ -72,17 +72,27 @@ class NetCodec(Codec):
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Weights, the large ones in half precision, as they are stored and shipped."""
-        state = self.net.state_dict()
-        return {name: (one.half() if one.ndim > 1 else one).contiguous().cpu().numpy() for name, one in state.items()}
+        return stored(self.net)
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> Self:
         settings = checked(config, cls.config_class, "config")
-        weights = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
-        fits(settings.net, weights)
-        net = settings.net()
-        net.load_state_dict(weights)
-        return cls(settings, net)
+        return cls(settings, restored(settings.net, tensors))
+
+
+def stored(net: nn.Module) -> dict[str, np.ndarray]:
+    """Weights, the large ones in half precision."""
+    state = net.state_dict()
+    return {name: (one.half() if one.ndim > 1 else one).contiguous().cpu().numpy() for name, one in state.items()}
+
+
+def restored(make: Callable[[], Net], tensors: Mapping[str, np.ndarray]) -> Net:
+    """A network with these weights; RuntimeError when they are another's."""
+    weights = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
+    fits(make, weights)
+    net = make()
+    net.load_state_dict(weights)
+    return net
 
 
 def fits(make: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> None:

@@ -4,6 +4,8 @@ A codec of the family `ctc`, or of a kin of it such as `whisper`, hears and spel
 words by byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909). A code is a piece, so a second of speech is about
 five codes, and a model's rows start at the embeddings of words that an LLM knows. A pause says nothing.
 
+Such a codec can learn to say its pieces in one voice (`SpelledCodec.with_voice`), see `sensorium.families.aloud`.
+
 Pieces stand as they do in text: one that begins a word begins with a space, one within a word does not.
 """
 
@@ -11,24 +13,30 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import torch
 
 from sensorium import plugins
 from sensorium.checked import NAME, Range, checked
 from sensorium.codecs import Codec, Facts, Learning, Media
-from sensorium.families.ctc import CtcCodec
+from sensorium.families.aloud import PAUSE, Aloud, AloudConfig, Lesson, aligned, durations, learned_aloud
+from sensorium.families.ctc import SLOTS, CtcCodec
 from sensorium.families.inner import built, no_more, told
+from sensorium.families.loudness import whole_frames
+from sensorium.families.net_codec import restored, rounded, stored
 from sensorium.types import InputError, Signal
 
 CODES = 2000
 MOST = 256
-HEARING = "hearing"
-"""Names the inner codec in the config, and before its tensors."""
+HEARING, VOICE = "hearing", "voice"
+"""Name the inner codec and the network that says codes in the config, and before their tensors."""
+LOUD = 0.1
+"""Root mean square of what it says."""
 WITHIN = "\N{WORD JOINER}"
 """Before pieces within a word, for `tokenizers`, which has no spaces in pieces."""
 Piece = Annotated[str, Range(1, 64)]
@@ -44,6 +52,7 @@ class SpelledCodec(Codec):
         merges: pairs of pieces that are one piece, in the order in which they were learned; signs are pieces as well.
         name: of the codec among those of a model.
         most: pieces of the longest text.
+        voice: shape of the network that says codes, and the network, which is copied; None when it only reads.
 
     Raises:
         InputError: ``hearing`` spells nothing, or a pair has a piece that is not known before it.
@@ -51,22 +60,30 @@ class SpelledCodec(Codec):
 
     family: ClassVar[str] = "spelled"
     suits: ClassVar[tuple[str, ...]] = CtcCodec.suits
-    uses: ClassVar[tuple[str, ...]] = ("read",)
+    uses: ClassVar[tuple[str, ...]] = ("read", "write")
 
-    def __init__(self, hearing: Codec, merges: Merges, name: NAME = "audio-words", most: Most = MOST) -> None:
+    def __init__(
+        self,
+        hearing: Codec,
+        merges: Merges,
+        name: NAME = "audio-words",
+        most: Most = MOST,
+        voice: tuple[AloudConfig, Aloud] | None = None,
+    ) -> None:
         if not isinstance(hearing, CtcCodec):
             raise InputError(
                 f"a spelled codec hears through one of the family 'ctc' or 'whisper', not {hearing.family!r}"
             )
         self.hearing, self.merges = hearing, [(left, right) for left, right in merges]
         self.pieces = _pieces(hearing.settings.signs, self.merges)
+        self.voice = voice and (voice[0], rounded(voice[1]))
         self.facts = Facts(
             name=name,
             modality=hearing.facts.modality,
             codebook_sizes=(len(self.pieces),),
             max_frames=most,
             min_frames=0,
-            use="read",
+            use="both" if voice else "read",
             wish=hearing.facts.wish,
         )
 
@@ -102,8 +119,47 @@ class SpelledCodec(Codec):
         return ["".join(self.pieces[code] for code in self.layout.check(one)).strip() for one in codes]
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
-        """Not possible: the codes say what is said, not how it sounds; InputError."""
-        raise self.only_reads(codes)
+        """Codes to sounds in the one voice; InputError when it has none."""
+        if self.voice is None:
+            raise self.only_reads(codes)
+        return [self._said(text, *self.voice) for text in self.spell(codes)]
+
+    @torch.inference_mode()
+    def _said(self, text: str, config: AloudConfig, voice: Aloud) -> Signal:
+        samples = config.spectra.griffin_lim(voice(config.numbers(text)[None]))[0].numpy()
+        return Signal(np.clip(LOUD * samples, -1, 1).astype(np.float32)[:, None], config.rate_hz)
+
+    def with_voice(
+        self, media: Media, learning: Learning, pronounced: Iterable[tuple[str, str]] = (), **names: Any
+    ) -> SpelledCodec:
+        """The same codes in a codec that says them, too, in the voice of the media; it hears as before.
+
+        Args:
+            media: sounds of one speaker with what is said in them; those without words are left out.
+            pronounced: texts with how they are pronounced, in signs of one character each: letters then learn from
+                each other how they sound in words that the speaker never says.
+            names: of `AloudConfig`.
+        """
+        signs = self.hearing.settings.signs
+        config = AloudConfig(letters="".join(dict.fromkeys(PAUSE + signs)), rate_hz=self.facts.wish.rate_hz, **names)
+        told = [(_in_signs(text, signs), said) for text, said in pronounced]
+        voice = learned_aloud(config, self._lessons(media, config), told, learning)
+        return SpelledCodec(self.hearing, self.merges, self.facts.name, self.facts.max_frames, (config, voice))
+
+    def _lessons(self, media: Media, config: AloudConfig) -> Iterator[Lesson]:
+        """Sounds whose text can be found in them."""
+        settings, rows = self.hearing.settings, self.hearing.facts.hop
+        for signal, text in media.named():
+            text = _in_signs(text, settings.signs)
+            (fitted,) = self.fitted([signal])
+            chances_TS = self.hearing.chances(self.hearing.encode([fitted])[0]).cpu().numpy()
+            signs_L = np.array([settings.signs.index(sign) + 1 for sign in text])
+            if not text or len(chances_TS) < len(text) + (signs_L[1:] == signs_L[:-1]).sum():
+                continue
+            _, samples = whole_frames(fitted, rows, self.facts.name)
+            mel_NM = config.spectra.log_mel(torch.from_numpy(samples)[None])[0].T.numpy()
+            slots_L = aligned(chances_TS, signs_L)
+            yield Lesson(text, durations(slots_L, rows / SLOTS / config.hop, len(mel_NM)), mel_NM)
 
     def words(self, codebook: int) -> Sequence[str]:
         return self.pieces
@@ -145,21 +201,32 @@ class SpelledCodec(Codec):
             "most": self.facts.max_frames,
             "merges": [list(pair) for pair in self.merges],
             HEARING: told(self.hearing),
-        }
+        } | ({VOICE: asdict(self.voice[0])} if self.voice else {})
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """Those of the codec that hears."""
-        return {f"{HEARING}.{name}": one for name, one in self.hearing.tensors().items()}
+        """Those of the codec that hears, and of the network that says."""
+        voice = stored(self.voice[1]) if self.voice else {}
+        parts = {HEARING: self.hearing.tensors(), VOICE: voice}
+        return {f"{part}.{name}": one for part, tensors in parts.items() for name, one in tensors.items()}
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> SpelledCodec:
         given = dict(checked(config, Mapping[str, Any], "config"))
-        own = {name.removeprefix(f"{HEARING}."): one for name, one in tensors.items() if name.startswith(f"{HEARING}.")}
-        hearing = built(given.pop(HEARING, None), HEARING, cls, own)
+        hearing = built(given.pop(HEARING, None), HEARING, cls, _of(HEARING, tensors))
+        voice = given.pop(VOICE, None)
         hints: dict[str, Any] = {"name": NAME, "most": Most, "merges": Merges}
         no_more(given, set(hints), cls)
         settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
-        return cls(hearing, settings.pop("merges", []), **settings)
+        spoken = None if voice is None else _voice(checked(voice, AloudConfig, VOICE), _of(VOICE, tensors))
+        return cls(hearing, settings.pop("merges", []), **settings, voice=spoken)
+
+
+def _of(part: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(f"{part}."): one for name, one in tensors.items() if name.startswith(f"{part}.")}
+
+
+def _voice(config: AloudConfig, tensors: Mapping[str, np.ndarray]) -> tuple[AloudConfig, Aloud]:
+    return config, restored(lambda: Aloud(config), tensors)
 
 
 def learn_merges(texts: Iterable[str], signs: str, codes: int) -> Merges:
