@@ -6,10 +6,12 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from toys import ToyCodec, random_toy, tiny_base, tiny_configs
 
 from sensorium.engines.adapter import Adapter
 from sensorium.model import Base, Model, grow
+from sensorium.model.folder import read_rows
 from sensorium.types import Conversation, InputError, Part, as_message
 
 CODECS = [ToyCodec("toy", "write"), ToyCodec("toy-read", "read", sizes=(5,), grid=(3,), max_frames=3)]
@@ -139,6 +141,24 @@ def test_rows_alone_can_be_shipped_and_put_on_their_base(tmp_path):
         torch.testing.assert_close(Model.load(folder).lm(ids).logits, expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(InputError, match="is not the base"):
         Model.load(folder, base=tiny_base("llama-tied", seed=9))
+
+
+def test_of_a_codec_that_is_never_written_one_output_row_is_kept(tmp_path):
+    path = tmp_path / "base"
+    base = tiny_base("llama-tied")
+    base.lm.save_pretrained(path)
+    base.tokenizer.save_pretrained(path)
+    reads = ToyCodec(name="reads", modality="image", use="read")
+    grown = shaken(grow(path, [reads, ToyCodec(name="writes", modality="series")], learn="adapter"))
+    ids, folder = some_ids(grown), grown.fold().save_rows(tmp_path / "rows")
+    kept, layout = load_file(folder / "rows.safetensors"), grown.vocabulary.layout("reads")
+    assert len(kept["input"]) - len(kept["output"]) == layout.stop - layout.open_id - 1
+    with torch.inference_mode():
+        expected = grown(ids)
+        torch.testing.assert_close(Model.load(folder).lm(ids).logits, expected, rtol=1e-4, atol=1e-5)
+    rows = grown.head.rows().detach().clone()
+    save_file({"input": kept["input"], "output": rows}, tmp_path / "rows.safetensors")  # as earlier versions did
+    assert torch.equal(read_rows(tmp_path, grown.vocabulary)["output"], rows)
 
 
 def test_an_adapter_names_its_base_as_users_know_it(tmp_path):

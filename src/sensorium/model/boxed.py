@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import load_file
 
 from sensorium.model import folder
 
@@ -32,7 +31,7 @@ def start_at_boxed(grown: Grown, codecs: Collection[str], box: Path = folder.IN_
         head, vocabulary = folder.read_head(place)
         if head.base is None or head.base.fingerprint != grown.base_fingerprint:
             continue
-        rows = load_file(place / folder.ROWS_FILE)
+        rows = folder.read_rows(place, vocabulary)
         for layout in vocabulary.layouts:
             name, start = layout.name, layout.open_id - vocabulary.text_size
             is_same = name in grown.codecs and grown.codecs[name].fingerprint() == head.codecs[name]

@@ -7,7 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from sensorium import seals
 from sensorium.checked import NAME, Range, check_sizes, checked, checked_fields, read_json, told
@@ -31,6 +34,33 @@ class BaseName:
 
     name: Annotated[str, Range(1, 4096)]
     fingerprint: NAME
+
+
+def write_rows(folder: Path, input_NH: Tensor, output_NH: Tensor, vocabulary: Vocabulary) -> None:
+    """Keep the rows of all new ids; of a codec that is never written, whose ids share an output row, that one once."""
+    _, first = np.unique(_output_places(vocabulary), return_index=True)
+    rows = {"input": input_NH.contiguous(), "output": output_NH[torch.from_numpy(first)].contiguous()}
+    save_file(rows, folder / ROWS_FILE)
+
+
+def read_rows(folder: Path, vocabulary: Vocabulary) -> dict[str, Tensor]:
+    """The rows of all new ids, "input" and "output"; those that earlier versions wrote out in full as well."""
+    rows, places = load_file(folder / ROWS_FILE), _output_places(vocabulary)
+    if "output" in rows and len(rows["output"]) == places.max(initial=-1) + 1:
+        rows["output"] = rows["output"][torch.from_numpy(places)]
+    return rows
+
+
+def _output_places(vocabulary: Vocabulary) -> np.ndarray:
+    """Of every new id, which of the output rows that are kept is its own."""
+    places: list[np.ndarray] = []
+    total = 0
+    for layout in vocabulary.layouts:
+        count = layout.stop - layout.open_id
+        own = np.zeros(count, np.int64) if layout.facts.use == "read" else np.arange(count)
+        places.append(total + own)
+        total += own.max(initial=-1) + 1
+    return np.concatenate(places) if places else np.zeros(0, np.int64)
 
 
 Share = Annotated[float, Range(0, 1)]

@@ -19,12 +19,13 @@ from sensorium.model.folder import (
     CODECS,
     FORMAT,
     HEAD_FILE,
-    ROWS_FILE,
     BaseName,
     Head,
     read_adapter,
     read_head,
+    read_rows,
     resolve,
+    write_rows,
 )
 from sensorium.senses import HasSenses, Senses
 from sensorium.types import InputError
@@ -95,17 +96,13 @@ class Model(HasSenses):
             raise InputError(
                 "only a model with a named, frozen base can be saved as rows; use save() for the whole model"
             )
-        from safetensors.torch import save_file
-
         start = self.vocabulary.text_size
-        rows = {
-            "input": self.lm.get_input_embeddings().weight[start:],
-            "output": self.lm.get_output_embeddings().weight[start:],
-        }
+        rows_in, rows_out = (
+            side.weight[start:].to(dtype or side.weight.dtype)
+            for side in (self.lm.get_input_embeddings(), self.lm.get_output_embeddings())
+        )
         with atomic_folder(folder) as out:
-            save_file(
-                {name: value.to(dtype or value.dtype).contiguous() for name, value in rows.items()}, out / ROWS_FILE
-            )
+            write_rows(out, rows_in, rows_out, self.vocabulary)
             self._save_adapter(out, dtype)
             self._save_rest(out, base={"name": self.base_name, "fingerprint": self.base_fingerprint})
         return Path(folder)
@@ -196,8 +193,6 @@ def _load_whole(folder: Path, vocabulary: Vocabulary) -> Base:
 
 
 def _load_on_base(folder: Path, wanted: BaseName, vocabulary: Vocabulary, base: Any) -> Base:
-    from safetensors.torch import load_file
-
     loaded = load_base(base if base is not None else wanted.name)
     if fingerprint(loaded.lm) != wanted.fingerprint:
         raise InputError(
@@ -205,7 +200,7 @@ def _load_on_base(folder: Path, wanted: BaseName, vocabulary: Vocabulary, base: 
         )
     embedding = loaded.lm.get_input_embeddings()
     with told(f"the rows in {folder} are damaged", "; copy the model again"):
-        rows = load_file(folder / ROWS_FILE)
+        rows = read_rows(folder, vocabulary)
         shape = (vocabulary.size - vocabulary.text_size, embedding.weight.shape[1])
         if {name: tuple(one.shape) for name, one in rows.items()} != {"input": shape, "output": shape}:
             raise InputError(f"they are not two tables of shape {shape}")
