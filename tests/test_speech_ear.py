@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 import torch
 from recipes.speech import ear as module
+from recipes.speech import spelled
 from recipes.speech.ear import NAMES, ear, keep, with_ear
 from test_ctc import said
 
+from sensorium.families.aloud import Aloud, AloudConfig
+from sensorium.families.letters import Letters
+from sensorium.families.spelled import SpelledCodec
 from sensorium.families.whisper import Ear, WhisperCodec, WhisperConfig
 
 CONFIG = WhisperConfig(
@@ -64,3 +68,17 @@ def test_a_codec_kept_without_its_ear_is_the_same_with_it(folder, tmp_path, monk
     np.testing.assert_array_equal(again.encode([said("abc")])[0], codec.encode([said("abc")])[0])
     kept = sum(one.nbytes for name, one in codec.tensors().items() if not name.startswith("ear."))
     assert (tmp_path / "kept" / "behind.safetensors").stat().st_size < kept + 4000
+
+
+def test_a_codec_of_pieces_is_kept_without_the_one_that_hears(tmp_path):
+    hearing = WhisperCodec(CONFIG)
+    letters = Letters.of(["ab a"] * 3, CONFIG.signs)
+    shape = AloudConfig(letters=" ab", width=8, blocks=1, sound_width=8, sound_blocks=1)
+    codec = SpelledCodec(hearing.without_voice(), [(" a", "b")], voice=(shape, Aloud(shape)), letters=letters)
+    spelled.keep(codec, tmp_path / "kept")
+    again = spelled.with_hearing(hearing, tmp_path / "kept")
+    assert again.fingerprint() == codec.fingerprint() and again.facts == codec.facts
+    np.testing.assert_array_equal(
+        again.decode([again.cut("ab a")])[0].array, codec.decode([codec.cut("ab a")])[0].array
+    )
+    assert (tmp_path / "kept" / "behind.safetensors").stat().st_size < 20_000

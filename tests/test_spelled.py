@@ -8,10 +8,11 @@ import torch
 from test_ctc import said, train, words
 from toys import ToyCodec, tiny_base
 
-from sensorium.codecs import Codec, Learning, Media
+from sensorium.codecs import Learning, Media
 from sensorium.codecs.contract import check_codec
-from sensorium.families.aloud import aligned, durations
+from sensorium.families.aloud import Aloud, AloudConfig, aligned, durations
 from sensorium.families.ctc import SLOTS, CtcCodec, CtcConfig
+from sensorium.families.letters import Letters, likeliest
 from sensorium.families.spelled import SpelledCodec
 from sensorium.model import grow
 from sensorium.types import InputError, Signal
@@ -40,12 +41,25 @@ def test_the_contract(codec):
     check_codec(codec, [said(word) for word in ("abc", "cab", "bbca")])
 
 
-def test_it_hears_what_the_codec_inside_hears(codec):
+def test_it_hears_as_well_as_the_codec_inside(codec):
     assert codec.facts.name == "audio-words" and len(codec.pieces) == 30
-    sounds = [said(word) for word in words(20, 1)]
-    heard = codec.encode(sounds)
-    assert codec.spell(heard) == codec.hearing.spell(codec.hearing.encode(sounds))
+    new = words(30, 1)
+    heard = codec.encode([said(word) for word in new])
+    inside = codec.hearing.spell(codec.hearing.encode([said(word) for word in new]))
+    right, before = (sum(map(str.__eq__, found, new)) for found in (codec.spell(heard), inside))
+    assert right >= max(before - 1, 20)
     assert sum(map(len, heard)) < 0.8 * sum(map(len, codec.spell(heard)))
+
+
+def test_letters_choose_where_a_sound_leaves_a_choice():
+    letters = Letters.of(["the cat", "the hat", "a cat"] * 9, " acehtk")
+    heard = np.full((4, 8), 0.02)
+    for slot, (one, other) in enumerate((("k", "c"), ("a", "e"), ("t", "h"), ("", ""))):
+        for sign, chance in ((one, 0.5), (other, 0.4)):
+            heard[slot, " acehtk".index(sign) + 1 if sign else 0] = chance
+    assert likeliest(np.log(heard), " acehtk", letters) == "cat"
+    assert max(letters.behind("the ca"), key=letters.behind("the ca").__getitem__) == "t"
+    assert abs(sum(np.exp(list(letters.behind("kk").values()))) - 1) < 1e-6
 
 
 def test_texts_are_cut_and_put_together_again(letters):
@@ -83,19 +97,21 @@ def test_only_a_codec_that_spells_can_be_inside(codec):
         SpelledCodec.build(codec.config() | {"pitch": 1}, codec.tensors())
 
 
-def test_rows_start_at_the_pieces_as_they_stand_in_text(letters):
+@pytest.mark.parametrize("speaks", [False, True])
+def test_rows_start_at_the_pieces_as_they_stand_in_text(letters, speaks):
+    config = AloudConfig(letters=letters.hearing.settings.signs, width=8, blocks=1, sound_width=8, sound_blocks=1)
+    codec = SpelledCodec(letters.hearing, MERGES, voice=(config, Aloud(config)) if speaks else None)
     base = tiny_base()
-    table = base.lm.get_input_embeddings().weight.detach().clone()
-    rows = _rows(grow(base, [letters]), letters)
-    for piece in (" hello", "o", " the"):
-        ids = base.tokenizer(piece, add_special_tokens=False)["input_ids"]
-        torch.testing.assert_close(rows[letters.pieces.index(piece)], table[ids].mean(0))
-
-
-def _rows(grown, codec: Codec) -> torch.Tensor:
+    sides = [base.lm.get_input_embeddings(), base.lm.get_output_embeddings()]
+    tables_VH = [side.weight.detach().clone() for side in sides]
+    grown = grow(base, [codec])
     layout = grown.vocabulary.layout(codec.facts.name)
     first = layout.starts[0] - grown.vocabulary.text_size
-    return grown.embedding.rows().detach()[first : first + layout.sizes[0]]
+    for side, table_VH in zip([grown.embedding, grown.head][: 1 + speaks], tables_VH, strict=False):
+        rows = side.rows().detach()[first:]
+        for piece in (" hello", "o", " the"):
+            ids = base.tokenizer(piece, add_special_tokens=False)["input_ids"]
+            torch.testing.assert_close(rows[codec.pieces.index(piece)], table_VH[ids].mean(0))
 
 
 def test_it_says_the_letters_in_the_voice_that_it_learned(codec):

@@ -41,12 +41,14 @@ from recipes.speech.coded import Coded, encode
 from recipes.speech.errors import normalised
 from recipes.speech.model import makers as spoken
 from recipes.speech.model import trained_codec, trained_on
-from recipes.speech.sources import EMOJI_NAMES
+from recipes.speech.sources import CREDITS, EMOJI_NAMES
 from recipes.speech.spelled import WORDS as HEARD
+from recipes.speech.spelled import without_ear
 from recipes.speech.tasks import Spoken
 from recipes.speech.texts import emoji_names
+from recipes.speech.words import REPLIES
 
-from sensorium.data.fetch import fetch
+from sensorium.data.fetch import attribution, fetch
 from sensorium.data.views import Numbered, Views, remembered
 from sensorium.device import computing
 from sensorium.families.joined import JoinedCodec
@@ -77,6 +79,12 @@ SPOKEN = {
 }
 NOTICED = (("Look at this.", "I am looking."), ("This is for later.", "Thank you."), ("Here you are.", "I see."))
 """What is said beside a medium that nothing is asked about, and the answer."""
+HEARD_ABOUT = """
+It hears through the encoder of Whisper base (OpenAI, MIT), which is fetched, and a network that learned to spell from
+sentences that a synthetic voice spoke; what it says aloud it learned from the same voice.
+"""
+CLAIMS = [reply for some in REPLIES.values() for reply in some if "draw" in reply or "dibuj" in reply]
+"""Answers to what is asked aloud that are not true of it."""
 SHARES: Mapping[str, float] = {
     "names": 0.24, "read": 0.08, "about": 0.12, "apart": 0.16, "scenes": 0.2, "speech": 0.2,
 }  # fmt: skip
@@ -120,7 +128,7 @@ def seen() -> Numbered:
 
     rows = remembered(cache_dir() / HOME / "things.npz", things.fingerprint(), found)
     values_VND, listed = kept(SEEN).read(), [row[row != NOTHING] for row in rows]
-    return Numbered(Looks(codec=SEEN, values_VND=values_VND, quantise=names.quantise, noise=NOISE, things=listed))
+    return Numbered(views=Looks(codec=SEEN, values_VND=values_VND, quantise=names.quantise, noise=NOISE, things=listed))
 
 
 @cache
@@ -163,8 +171,9 @@ def _spoken() -> Mapping[str, Maker]:
 
 
 def clip(random: Random) -> Conversation:
-    """A clip, and what is asked of it; or words to say."""
-    return heard().fill(_spoken()[random.choices(list(SPOKEN), list(SPOKEN.values()))[0]](random), random)
+    """A clip, and what is asked of it; or words to say. It does not claim that it draws."""
+    made = _spoken()[random.choices(list(SPOKEN), list(SPOKEN.values()))[0]](random)
+    return clip(random) if made.messages[-1].text in CLAIMS else heard().fill(made, random)
 
 
 def series(random: Random) -> Conversation:
@@ -233,15 +242,20 @@ def with_series(start: str) -> Grown:
 
 
 def export(model: Grown, out: Path) -> Path:
-    """Rows, adapter and codecs in half precision."""
-    model.fold().save_rows(out, dtype=torch.float16)
-    return with_card(out, Path(__file__).with_name("smol_card.md"))
+    """Rows, adapter and codecs in half precision; what hears is taken from packages, as the base is."""
+    whole = model.fold()
+    whole.senses = whole.senses.replaced(without_ear(trained_codec(HEARD)))
+    whole.save_rows(out, dtype=torch.float16)
+    with_card(out, Path(__file__).with_name("smol_card.md"))
+    with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:
+        file.write(attribution(CREDITS, HEARD_ABOUT).replace("# Attribution\n", "", 1))
+    return out
 
 
 SMOL = Plan(
     name="smol",
     folder=str(HOME),
-    stages=[Stage(shares=SHARES, minutes=60, conversations=9_000)],
+    stages=[Stage(shares=SHARES, minutes=42, conversations=4_500)],
     grown=grown,
     conversations=conversations,
     config=CONFIG,

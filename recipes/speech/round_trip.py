@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from recipes.speech import human
 from recipes.speech.clips import Clip, folder
-from recipes.speech.errors import counted, rate_of
+from recipes.speech.errors import counted, normalised, rate_of
 from recipes.speech.sound import read_sound
 
 from sensorium.codecs import Codec
 from sensorium.evaluate import Results
+from sensorium.families.spelled import SpelledCodec
 from sensorium.learning.report import Tally
 from sensorium.types import Signal
 
@@ -68,6 +69,11 @@ def measure(codecs: Mapping[str, Codec], sets: Sequence[Said], recognise: Recogn
             found = _edits(one, back, recognise)
             results.add(measured, name, rate_of(*found))
             results.add(f"{one.name}, CER above the original", name, rate_of(found[0] - first[0], first[1]))
+            if isinstance(codec, SpelledCodec):
+                said = codec.decode(
+                    [codec.cut(normalised(*pair)) for pair in zip(one.texts, one.languages, strict=True)]
+                )
+                results.add(measured, f"{name}, of the text itself", rate_of(*_edits(one, said, recognise)))
 
 
 def _edits(one: Said, sounds: Sequence[Signal], recognise: Recognise) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +82,7 @@ def _edits(one: Said, sounds: Sequence[Signal], recognise: Recognise) -> tuple[n
 
 def _round_trip(codec: Codec, one: Said, name: str, results: Results) -> list[Signal]:
     """The sounds decoded from their codes; rates, use of codes and speed go into the notes."""
-    tally, back, encoding_s, decoding_s = Tally(codec.layout), [], 0.0, 0.0
+    tally, back, encoding_s, decoding_s, written = Tally(codec.layout), [], 0.0, 0.0, 0
     for sound in one.sounds:
         began = perf_counter()
         (codes,) = codec.encode([sound])
@@ -84,10 +90,13 @@ def _round_trip(codec: Codec, one: Said, name: str, results: Results) -> list[Si
         back += codec.decode([codes])
         encoding_s, decoding_s = encoding_s + between - began, decoding_s + perf_counter() - between
         tally.add(sound, codes)
+        written += len(codes)
     frames = [book for book in tally.codebooks() if book.name.isdecimal()]
+    rate_hz = codec.facts.frame_rate_hz
+    codes_per_s = rate_hz * codec.layout.step_codes if rate_hz else written / tally.seconds
     results.notes[f"{name}, {one.name}"] = facts = {
         "kbit_per_s": round(tally.bits / tally.seconds / 1000, 3),
-        "codes_per_s": round(_codes_per_s(codec), 2),
+        "codes_per_s": round(codes_per_s, 2),
         "codes_used": round(float(np.mean([book.used for book in frames])), 4),
         "codebooks": [book.size for book in frames],
         "entropy_bits": round(sum(book.entropy_bits for book in frames), 2),
@@ -97,10 +106,6 @@ def _round_trip(codec: Codec, one: Said, name: str, results: Results) -> list[Si
     }
     results.say(f"{name}, {one.name}: {facts}")
     return back
-
-
-def _codes_per_s(codec: Codec) -> float:
-    return (codec.facts.frame_rate_hz or 0.0) * codec.layout.step_codes
 
 
 def markdown(results: Results) -> str:

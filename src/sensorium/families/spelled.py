@@ -27,18 +27,19 @@ from sensorium.codecs import Codec, Facts, Learning, Media
 from sensorium.families.aloud import PAUSE, Aloud, AloudConfig, Lesson, aligned, durations, learned_aloud
 from sensorium.families.ctc import SLOTS, CtcCodec
 from sensorium.families.inner import built, no_more, told
+from sensorium.families.letters import BITS, Letters, likeliest
 from sensorium.families.loudness import whole_frames
 from sensorium.families.net_codec import restored, rounded, stored
 from sensorium.types import InputError, Signal
 
 CODES = 2000
 MOST = 256
-HEARING, VOICE = "hearing", "voice"
-"""Name the inner codec and the network that says codes in the config, and before their tensors."""
+HEARING, VOICE, LETTERS = "hearing", "voice", "letters"
+"""Name the inner codec, the network that says codes and what follows what in the config, and before their tensors."""
 LOUD = 0.1
 """Root mean square of what it says."""
-WITHIN = "\N{WORD JOINER}"
-"""Before pieces within a word, for `tokenizers`, which has no spaces in pieces."""
+FIRST = 0xF0000
+"""Added to the first letter of a word for `tokenizers`, whose pieces have no space: a plane of private use."""
 Piece = Annotated[str, Range(1, 64)]
 Merges = Annotated[list[tuple[Piece, Piece]], Range(0, 2**16)]
 Most = Annotated[int, Range(1, 2**16)]
@@ -53,6 +54,7 @@ class SpelledCodec(Codec):
         name: of the codec among those of a model.
         most: pieces of the longest text.
         voice: shape of the network that says codes, and the network, which is copied; None when it only reads.
+        letters: which of them follow which, to choose by where the sound leaves a choice; None: by the sound alone.
 
     Raises:
         InputError: ``hearing`` spells nothing, or a pair has a piece that is not known before it.
@@ -69,6 +71,7 @@ class SpelledCodec(Codec):
         name: NAME = "audio-words",
         most: Most = MOST,
         voice: tuple[AloudConfig, Aloud] | None = None,
+        letters: Letters | None = None,
     ) -> None:
         if not isinstance(hearing, CtcCodec):
             raise InputError(
@@ -77,6 +80,7 @@ class SpelledCodec(Codec):
         self.hearing, self.merges = hearing, [(left, right) for left, right in merges]
         self.pieces = _pieces(hearing.settings.signs, self.merges)
         self.voice = voice and (voice[0], rounded(voice[1]))
+        self.letters = letters
         self.facts = Facts(
             name=name,
             modality=hearing.facts.modality,
@@ -98,7 +102,12 @@ class SpelledCodec(Codec):
         Raises:
             InputError: a sound has other channels than one, is too long, or more is said in it than the codec takes.
         """
-        return [self.cut(text) for text in self.hearing.spell(self.hearing.encode(signals))]
+        return [self.cut(self._heard(codes)) for codes in self.hearing.encode(signals)]
+
+    def _heard(self, codes: np.ndarray) -> str:
+        if self.letters is None:
+            return self.hearing.spell([codes])[0]
+        return likeliest(self.hearing.chances(codes).cpu().numpy(), self.hearing.settings.signs, self.letters)
 
     def cut(self, text: str) -> np.ndarray:
         """(G,) codes of a text; signs that the codec cannot spell part words.
@@ -106,7 +115,8 @@ class SpelledCodec(Codec):
         Raises:
             InputError: it has more pieces than the codec takes.
         """
-        codes = np.array(self._tokenizer.encode(_in_signs(text, self.hearing.settings.signs)).ids, np.int64)
+        words = in_signs(text, self.hearing.settings.signs).split()
+        codes = np.array(self._tokenizer.encode(_marked_text(words)).ids, np.int64)
         if len(codes) > self.facts.max_frames:
             raise InputError(
                 f"{len(codes)} pieces of words are said at once, codec {self.facts.name!r} takes at most "
@@ -142,15 +152,16 @@ class SpelledCodec(Codec):
         """
         signs = self.hearing.settings.signs
         config = AloudConfig(letters="".join(dict.fromkeys(PAUSE + signs)), rate_hz=self.facts.wish.rate_hz, **names)
-        told = [(_in_signs(text, signs), said) for text, said in pronounced]
+        told = [(in_signs(text, signs), said) for text, said in pronounced]
         voice = learned_aloud(config, self._lessons(media, config), told, learning)
-        return SpelledCodec(self.hearing, self.merges, self.facts.name, self.facts.max_frames, (config, voice))
+        own = (self.facts.name, self.facts.max_frames)
+        return SpelledCodec(self.hearing, self.merges, *own, voice=(config, voice), letters=self.letters)
 
     def _lessons(self, media: Media, config: AloudConfig) -> Iterator[Lesson]:
         """Sounds whose text can be found in them."""
         settings, rows = self.hearing.settings, self.hearing.facts.hop
         for signal, text in media.named():
-            text = _in_signs(text, settings.signs)
+            text = in_signs(text, settings.signs)
             (fitted,) = self.fitted([signal])
             chances_TS = self.hearing.chances(self.hearing.encode([fitted])[0]).cpu().numpy()
             signs_L = np.array([settings.signs.index(sign) + 1 for sign in text])
@@ -170,18 +181,20 @@ class SpelledCodec(Codec):
 
         numbers = {_marked(piece): code for code, piece in enumerate(self.pieces)}
         pairs = [(_marked(left), _marked(right)) for left, right in self.merges]
-        return _by_words(Tokenizer(models.BPE(numbers, pairs, continuing_subword_prefix=WITHIN)))
+        return _by_words(Tokenizer(models.BPE(numbers, pairs)))
 
     @classmethod
     def of(cls, hearing: Codec, texts: Iterable[str], codes: int = CODES, **names: Any) -> SpelledCodec:
-        """A codec that hears through another, its pieces learned from texts.
+        """A codec that hears through another, its pieces and which letters follow which learned from texts.
 
         Args:
             codes: most pieces, those of one sign included.
             names: other arguments of the class.
         """
         signs = hearing.settings.signs if isinstance(hearing, CtcCodec) else ""
-        return cls(hearing, learn_merges((_in_signs(text, signs) for text in texts), signs, codes), **names)
+        cleaned = [in_signs(text, signs) for text in texts]
+        letters = Letters.of(cleaned, signs) if len(signs) < 2**BITS - 1 else None
+        return cls(hearing, learn_merges(cleaned, signs, codes), letters=letters, **names)
 
     @classmethod
     def learn(cls, media: Media, learning: Learning, *, hearing: NAME = "whisper", **names: Any) -> SpelledCodec:
@@ -204,9 +217,10 @@ class SpelledCodec(Codec):
         } | ({VOICE: asdict(self.voice[0])} if self.voice else {})
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """Those of the codec that hears, and of the network that says."""
-        voice = stored(self.voice[1]) if self.voice else {}
-        parts = {HEARING: self.hearing.tensors(), VOICE: voice}
+        """Those of the codec that hears, of the network that says, and counts of letters."""
+        parts = {HEARING: self.hearing.tensors(), VOICE: stored(self.voice[1]) if self.voice else {}}
+        if self.letters is not None:
+            parts[LETTERS] = {"runs": self.letters.runs_R, "counts": self.letters.counts_R}
         return {f"{part}.{name}": one for part, tensors in parts.items() for name, one in tensors.items()}
 
     @classmethod
@@ -218,7 +232,9 @@ class SpelledCodec(Codec):
         no_more(given, set(hints), cls)
         settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
         spoken = None if voice is None else _voice(checked(voice, AloudConfig, VOICE), _of(VOICE, tensors))
-        return cls(hearing, settings.pop("merges", []), **settings, voice=spoken)
+        counts = _of(LETTERS, tensors)
+        letters = Letters(hearing.settings.signs, counts["runs"], counts["counts"]) if counts else None
+        return cls(hearing, settings.pop("merges", []), **settings, voice=spoken, letters=letters)
 
 
 def _of(part: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -237,10 +253,10 @@ def learn_merges(texts: Iterable[str], signs: str, codes: int) -> Merges:
     """
     from tokenizers import Tokenizer, models, trainers
 
-    found = _by_words(Tokenizer(models.BPE(continuing_subword_prefix=WITHIN)))
-    how = {"vocab_size": codes, "min_frequency": 2, "continuing_subword_prefix": WITHIN, "show_progress": False}
-    found.train_from_iterator(texts, trainers.BpeTrainer(**how))
-    merges = [tuple(map(_unmarked, pair)) for pair in json.loads(found.to_str())["model"]["merges"]]
+    found = _by_words(Tokenizer(models.BPE()))
+    trainer = trainers.BpeTrainer(vocab_size=codes, min_frequency=2, show_progress=False)
+    found.train_from_iterator((_marked_text(text.split()) for text in texts), trainer)
+    merges = [(_unmarked(left), _unmarked(right)) for left, right in json.loads(found.to_str())["model"]["merges"]]
     return merges[: max(0, codes - len(_pieces(signs, [])))]
 
 
@@ -251,13 +267,17 @@ def _by_words(tokenizer: Any) -> Any:
     return tokenizer
 
 
+def _marked_text(words: Iterable[str]) -> str:
+    return " ".join(_marked(f" {word}") for word in words)
+
+
 def _marked(piece: str) -> str:
     """As `tokenizers` has it."""
-    return piece[1:] if piece.startswith(" ") else WITHIN + piece
+    return chr(FIRST + ord(piece[1])) + piece[2:] if piece.startswith(" ") else piece
 
 
 def _unmarked(piece: str) -> str:
-    return piece[1:] if piece.startswith(WITHIN) else f" {piece}"
+    return f" {chr(ord(piece[0]) - FIRST)}{piece[1:]}" if ord(piece[0]) >= FIRST else piece
 
 
 def _pieces(signs: str, merges: Merges) -> list[str]:
@@ -277,7 +297,7 @@ def _pieces(signs: str, merges: Merges) -> list[str]:
     return list(found)
 
 
-def _in_signs(text: str, signs: str) -> str:
+def in_signs(text: str, signs: str) -> str:
     """A text in these signs alone: small letters and letters without their marks where need be, blanks for the rest."""
     return "".join(
         next((one for one in _ways(sign) if one in signs), " ") for sign in unicodedata.normalize("NFC", text)
