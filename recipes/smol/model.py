@@ -68,6 +68,7 @@ VIEWS = 2
 NOTHING = -1
 SURE = 0.5
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
+POINTED = ("locate", "locate", "point")
 SPOKEN = {
     "write": 0.42,
     "name": 0.1,
@@ -87,6 +88,11 @@ CLAIMS = [reply for some in REPLIES.values() for reply in some if "draw" in repl
 """Answers to what is asked aloud that are not true of it."""
 SHARES: Mapping[str, float] = {
     "names": 0.24, "read": 0.08, "about": 0.12, "apart": 0.16, "scenes": 0.2, "speech": 0.2,
+}  # fmt: skip
+WEIGHTS = {"boxes": 4.0, "audio-words": 3.0}
+"""Of what is written beside words: few tokens in many."""
+WRITTEN_SHARES: Mapping[str, float] = {
+    "say": 0.3, "point": 0.2, "names": 0.16, "about": 0.08, "apart": 0.1, "scenes": 0.08, "speech": 0.08,
 }  # fmt: skip
 CONFIG = TrainConfig(
     minutes=1, lr={"rows": 5e-4, "adapter": 1e-3}, schedule="trapezoid", cooldown=0.4, warmup=20, betas=(0.9, 0.98),
@@ -176,6 +182,16 @@ def clip(random: Random) -> Conversation:
     return clip(random) if made.messages[-1].text in CLAIMS else heard().fill(made, random)
 
 
+def say(random: Random) -> Conversation:
+    """Words to say."""
+    return heard().fill(_spoken()["say"](random), random)
+
+
+def point(random: Random) -> Conversation:
+    """A scene in which something is to be pointed at."""
+    return _scenes()[random.choice(POINTED)](random)
+
+
 def series(random: Random) -> Conversation:
     return media(True).name(random)
 
@@ -224,7 +240,8 @@ def several(maker: Maker, most: int) -> Maker:
 
 MAKERS: Mapping[str, Maker] = {
     "names": names, "read": read, "about": about, "apart": apart, "scenes": several(scene, SCENES),
-    "speech": several(clip, CLIPS), "series": several(series, SERIES),
+    "speech": several(clip, CLIPS), "say": several(say, CLIPS), "point": several(point, SCENES),
+    "series": several(series, SERIES),
 }  # fmt: skip
 
 
@@ -255,11 +272,14 @@ def export(model: Grown, out: Path) -> Path:
 SMOL = Plan(
     name="smol",
     folder=str(HOME),
-    stages=[Stage(shares=SHARES, minutes=42, conversations=4_500)],
+    stages=[
+        Stage(shares=SHARES, minutes=30, conversations=4_500),
+        Stage(shares=WRITTEN_SHARES, minutes=10, conversations=1_200, cooldown=0.7, note="More of what is written."),
+    ],
     grown=grown,
     conversations=conversations,
     config=CONFIG,
-    weights={},
+    weights=WEIGHTS,
     rows=1,
     row_tokens=512,
     export=export,
@@ -272,7 +292,7 @@ SMOL_SERIES = Plan(
     grown=with_series,
     conversations=conversations,
     config=replace(CONFIG, cooldown=0.7),
-    weights={},
+    weights=WEIGHTS,
     rows=1,
     row_tokens=512,
     export=lambda model, out: model.fold().save_rows(out),

@@ -12,6 +12,7 @@ Legend: N looks at media, C values of a look, W words, K codes of a medium.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -83,9 +84,13 @@ class LexicalCodec(Codec):
 
     def quantise(self, values_NC: np.ndarray) -> np.ndarray:
         """(N, K) the entries that fit best, the best first."""
-        fit_NW = _fit(torch.from_numpy(np.asarray(values_NC, np.float32)), torch.from_numpy(self.points_WC))
+        fit_NW = _seen(torch.from_numpy(np.asarray(values_NC, np.float32))) @ self._directions_WC.T
         best = torch.sort(fit_NW, dim=1, descending=True, stable=True).indices
         return best[:, : self.facts.max_frames].numpy()
+
+    @cached_property
+    def _directions_WC(self) -> Tensor:
+        return F.normalize(torch.from_numpy(self.points_WC), dim=1)
 
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
         """Media to their best words.
@@ -167,7 +172,8 @@ def learn_points(
         looks = order[starts[word_B] + rng.integers(0, counts[word_B])]
         noise = rng.choice(NOISE, (batch, 1)) * rng.standard_normal((batch, values_NC.shape[1]))
         seen_BC = torch.from_numpy((values_NC[looks] + noise).astype(np.float32))
-        loss = F.cross_entropy(sharpness.exp() * _fit(seen_BC, points), torch.from_numpy(word_B))
+        fit_BW = _seen(seen_BC) @ F.normalize(points, dim=1).T
+        loss = F.cross_entropy(sharpness.exp() * fit_BW, torch.from_numpy(word_B))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -175,6 +181,6 @@ def learn_points(
     return points.detach().numpy()
 
 
-def _fit(seen_NC: Tensor, points_WC: Tensor) -> Tensor:
-    """(N, W) cosines, of values bounded as where they are quantised."""
-    return F.normalize((0.8 * seen_NC).tanh(), dim=1) @ F.normalize(points_WC, dim=1).T
+def _seen(values_NC: Tensor) -> Tensor:
+    """(N, C) directions of values, bounded as where they are quantised."""
+    return F.normalize((0.8 * values_NC).tanh(), dim=1)
