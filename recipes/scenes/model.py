@@ -2,7 +2,8 @@
 
 It reads pictures as lists of things (`recipes.scenes.codec`), whose rows start at their words; places are said and
 written as boxes, in the same steps. The first stage asks in the words of this recipe; the second adds conversations in
-the words of evaluation (`sensorium.grounding`), so that the gain of such tuning can be told.
+the words of evaluation (`sensorium.grounding`), so that the gain of such tuning can be told; the third asks less for
+descriptions, whose many words are easily learned, and more for what must be looked up and compared.
 
 ``python -m recipes scenes codec things train`` (trained weights are beside it), then ``train scenes``.
 """
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+import torch
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.codec import SHAPE, SIDE_PX, trained
 from recipes.scenes.data import make
@@ -84,6 +86,7 @@ def shares(asked: float, more: Mapping[str, float], **others: float) -> Mapping[
     return {task: asked * share / sum(own.values()) for task, share in own.items()} | others
 
 
+LOOKED_UP = shares(0.8, {"describe": 0.2, "exists": 2, "is it": 2, "relation": 2}, taught=0.2)
 TUNED = shares(0.5, {"locate": 4, "point": 2}, taught=0.5)
 SCENES = Plan(
     name="scenes",
@@ -91,6 +94,7 @@ SCENES = Plan(
     stages=[
         Stage(shares=shares(1.0, {"describe": 3}), minutes=18, conversations=16_000),
         Stage(shares=TUNED, minutes=12, conversations=10_000),
+        Stage(shares=LOOKED_UP, minutes=16, conversations=16_000),
     ],
     grown=grown,
     conversations=mixture,
@@ -102,6 +106,6 @@ SCENES = Plan(
     weights={"text": 4.0, "boxes": 4.0},
     rows=16,
     row_tokens=256,
-    export=lambda grown, out: grown.fold().save(out),
+    export=lambda grown, out: grown.fold().save(out, dtype=torch.float16),
     out=cache_dir() / HOME / "exported",
 )  # fmt: skip
