@@ -52,6 +52,7 @@ from sensorium.data.fetch import attribution, fetch
 from sensorium.data.views import Numbered, Views, remembered
 from sensorium.device import computing
 from sensorium.families.joined import JoinedCodec
+from sensorium.families.spelled import SpelledCodec
 from sensorium.families.things import ThingsCodec
 from sensorium.files import cache_dir
 from sensorium.model import Grown, Model, grow
@@ -103,7 +104,7 @@ CONFIG = TrainConfig(
 @cache
 def seeing() -> ThingsCodec:
     """What tells things, which is to be surer of them: pictograms show few."""
-    codec = trained()
+    codec: Any = trained()
     return ThingsCodec(replace(codec.settings, threshold=SURE), codec.net)
 
 
@@ -260,8 +261,9 @@ def with_series(start: str) -> Grown:
 
 def export(model: Grown, out: Path) -> Path:
     """Rows, adapter and codecs in half precision; what hears is taken from packages, as the base is."""
-    whole = model.fold()
-    whole.senses = whole.senses.replaced(without_ear(trained_codec(HEARD)))
+    whole, hearing = model.fold(), trained_codec(HEARD)
+    assert isinstance(hearing, SpelledCodec)
+    whole.senses = whole.senses.replaced(without_ear(hearing))
     whole.save_rows(out, dtype=torch.float16)
     with_card(out, Path(__file__).with_name("smol_card.md"))
     with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:

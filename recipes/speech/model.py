@@ -149,7 +149,8 @@ def trained_codec(name: str) -> Codec:
     if name == SPEAKER:
         return with_ear(KEPT)
     if name == WORDS:
-        return with_hearing(trained_codec(SPEAKER))
+        hearing: Any = trained_codec(SPEAKER)
+        return with_hearing(hearing)
     raise InputError(f"the codec {name} is not trained yet; run `python -m recipes speech codec {name} train`")
 
 

@@ -150,8 +150,8 @@ class SpelledCodec(Codec):
                 each other how they sound in words that the speaker never says.
             names: of `AloudConfig`.
         """
-        signs = self.hearing.settings.signs
-        config = AloudConfig(letters="".join(dict.fromkeys(PAUSE + signs)), rate_hz=self.facts.wish.rate_hz, **names)
+        signs, rate_hz = self.hearing.settings.signs, self.hearing.settings.rate_hz
+        config = AloudConfig(letters="".join(dict.fromkeys(PAUSE + signs)), rate_hz=rate_hz, **names)
         told = [(in_signs(text, signs), said) for text, said in pronounced]
         voice = learned_aloud(config, self._lessons(media, config), told, learning)
         own = (self.facts.name, self.facts.max_frames)
@@ -159,7 +159,8 @@ class SpelledCodec(Codec):
 
     def _lessons(self, media: Media, config: AloudConfig) -> Iterator[Lesson]:
         """Sounds whose text can be found in them."""
-        settings, rows = self.hearing.settings, self.hearing.facts.hop
+        settings = self.hearing.settings
+        rows = settings.hop * settings.pace
         for signal, text in media.named():
             text = in_signs(text, settings.signs)
             (fitted,) = self.fitted([signal])
@@ -233,7 +234,8 @@ class SpelledCodec(Codec):
         settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
         spoken = None if voice is None else _voice(checked(voice, AloudConfig, VOICE), _of(VOICE, tensors))
         counts = _of(LETTERS, tensors)
-        letters = Letters(hearing.settings.signs, counts["runs"], counts["counts"]) if counts else None
+        spells = isinstance(hearing, CtcCodec) and counts
+        letters = Letters(hearing.settings.signs, counts["runs"], counts["counts"]) if spells else None
         return cls(hearing, settings.pop("merges", []), **settings, voice=spoken, letters=letters)
 
 
