@@ -60,7 +60,7 @@ def test_it_says_what_its_codecs_say_in_words():
     boxes = UniformCodec(("x", "y"), bins=5, ranges=[(0, 4), (0, 64)], name="places", modality="image", use="read")
     codec = JoinedCodec(names, boxes)
     assert [codec.header_words(book) for book in range(2)] == [["a cat", "a dog"]] * 2
-    assert codec.words(1) == ["0", "16", "32", "48", "64"]
+    assert codec.words(1) == ["zero", "sixteen", "thirty two", "forty eight", "sixty four"]
     assert JoinedCodec(READER, PLACES).header_words(0) is None
 
 

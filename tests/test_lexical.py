@@ -14,6 +14,7 @@ from sensorium.codecs import Learning, Media, load_codec
 from sensorium.codecs.contract import check_codec
 from sensorium.families.lexical import LexicalCodec, learn_points
 from sensorium.families.net_codec import pixels_to_net
+from sensorium.families.numbers import in_words
 from sensorium.families.semantic import SemanticCodec, SemanticNet
 from sensorium.families.uniform import UniformCodec
 from sensorium.model import grow
@@ -123,7 +124,7 @@ def test_rows_of_numbers_start_at_them_where_the_body_is_not_trained():
         for side, table in ((grown.embedding, grown.embedding.weight), (grown.head, grown.head.weight)):
             rows = side.rows().detach()[first : first + 9]
             wanted = torch.stack(
-                [table[ids].mean(0) for ids in grown.tokenizer([f" {n}" for n in range(9)])["input_ids"]]
+                [table[ids].mean(0) for ids in grown.tokenizer([f" {in_words(n)}" for n in range(9)])["input_ids"]]
             )
             assert torch.allclose(rows, wanted, atol=1e-4) == at_words
 

@@ -6,6 +6,7 @@ import pytest
 from sensorium.codecs.contract import check_codec
 from sensorium.families import scaling
 from sensorium.families.dct import DCTCodec
+from sensorium.families.numbers import in_words
 from sensorium.families.uniform import UniformCodec
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
@@ -172,3 +173,11 @@ def test_steps_are_kept_in_order_and_gather_no_error():
 def test_what_does_not_fit_together_is_refused(wrong, said):
     with pytest.raises(InputError, match=said):
         UniformCodec(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0, "zero"), (19, "nineteen"), (20.0, "twenty"), (64, "sixty four"), (0.25, "0.25"), (-3, "-3")],
+)
+def test_small_whole_numbers_are_said_in_words(number, words):
+    assert in_words(number) == words

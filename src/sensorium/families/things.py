@@ -25,6 +25,7 @@ from sensorium.codecs import Facts
 from sensorium.families import scaling
 from sensorium.families.fsq_net import Blocks, Side, Widths
 from sensorium.families.net_codec import NetCodec, even_batches, pixels_to_net
+from sensorium.families.numbers import in_words
 from sensorium.families.things_net import PATCH_PX, Seen, ThingsNet
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
@@ -195,7 +196,7 @@ class ThingsCodec(NetCodec):
         known = list(self.settings.values.values())
         if codebook < len(known):
             return known[codebook]
-        return [f"{level * self.settings.step_px:g}" for level in range(self.settings.bins)]
+        return [in_words(level * self.settings.step_px) for level in range(self.settings.bins)]
 
     def features(self, codebook: int) -> np.ndarray | None:
         """Smooth bumps along a side; values have nothing in common."""

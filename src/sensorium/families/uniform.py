@@ -14,6 +14,7 @@ import numpy as np
 from sensorium.checked import Range
 from sensorium.codecs import CodecStream
 from sensorium.families import scaling
+from sensorium.families.numbers import in_words
 from sensorium.families.rows import Columns, Ends, Frames, Gathered, RowsCodec, learned
 from sensorium.types import InputError, Signal
 
@@ -156,7 +157,7 @@ class UniformCodec(RowsCodec):
         if column < 0:
             return self.categories
         ends = self.ranges[column]
-        return None if ends is None else [f"{value:.4g}" for value in np.linspace(*ends, self.bins[column])]
+        return None if ends is None else [in_words(value) for value in np.linspace(*ends, self.bins[column])]
 
     def config(self) -> dict[str, Any]:
         rows = {"bins": list(self.bins), "deltas": list(self.deltas), "categories": list(self.categories)}
