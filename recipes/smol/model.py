@@ -81,6 +81,8 @@ SPOKEN = {
 }
 NOTICED = (("Look at this.", "I am looking."), ("This is for later.", "Thank you."), ("Here you are.", "I see."))
 """What is said beside a medium that nothing is asked about, and the answer."""
+SURELY = {"audio": {"temperature": 0.0}, "boxes": {"temperature": 0.0}}
+"""How media are written: what is said and where things lie has one right answer."""
 HEARD_ABOUT = """
 It hears through the encoder of Whisper base (OpenAI, MIT), which is fetched, and a network that learned to spell from
 sentences that a synthetic voice spoke; what it says aloud it learned from the same voice.
@@ -263,7 +265,7 @@ def export(model: Grown, out: Path) -> Path:
     """Rows, adapter and codecs in half precision; what hears is taken from packages, as the base is."""
     whole, hearing = model.fold(), trained_codec(HEARD)
     assert isinstance(hearing, SpelledCodec)
-    whole.senses = whole.senses.replaced(without_ear(hearing))
+    whole.senses = replace(whole.senses.replaced(without_ear(hearing)), sampling=SURELY)
     whole.save_rows(out, dtype=torch.float16)
     with_card(out, Path(__file__).with_name("smol_card.md"))
     with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:
