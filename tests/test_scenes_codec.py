@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
-from recipes.scenes.codec import SHAPE, SIDE_PX, _sample, recoloured, report, scenes, told_by, trained
+from recipes.scenes.codec import SHAPE, SIDE_PX, _sample, as_told, recoloured, report, scenes, told_by, trained
 
 from sensorium.data.facts import Facts, Medium, Thing
 from sensorium.families.things_loss import UNKNOWN
+from sensorium.types import Signal
 
 
 def test_what_is_to_be_told_are_boxes_and_numbers_of_values():
@@ -60,3 +62,14 @@ def test_the_codec_that_lies_with_the_recipe_finds_and_tells_combinations_it_nev
     told = {name: float(value) for name, value in (part.rsplit(" ", 1) for part in lines["val"].split(", "))}
     assert min(told["found"], told["name"], told["colour"]) > 0.95
     assert told["IoU"] > 0.85
+
+
+def test_codes_made_of_facts_are_what_the_codec_tells_but_for_its_errors(tmp_path, monkeypatch):
+    monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path))
+    codec, random, same = trained(), Random(0), []
+    for pixels, facts in scenes("train", 20):
+        seen = codec.encode([Signal(pixels)])[0].reshape(-1, 8)
+        made = as_told(facts, random, codec).reshape(-1, 8)
+        assert len(seen) == len(made)
+        same.append(sorted(map(tuple, seen[:, :2].tolist())) == sorted(map(tuple, made[:, :2].tolist())))
+    assert np.mean(same) > 0.8

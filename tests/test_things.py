@@ -104,7 +104,7 @@ def test_things_are_told_as_one_reads():
     codec = ThingsCodec(replace(TINY, most=3))
     boxes = [(1, 20, 11, 30), (18, 5, 28, 15), (1, 3, 11, 19)]  # the last two in one row of 4 px
     things = [Found(1.0, box, {"name": 0, "colour": 1}) for box in boxes]
-    assert codec._codes(things).reshape(-1, 6)[:, 2:].tolist() == [list(box) for box in reversed(boxes)]
+    assert codec.codes(things).reshape(-1, 6)[:, 2:].tolist() == [list(box) for box in reversed(boxes)]
 
 
 def test_rows_start_at_words_and_numbers(codec):

@@ -53,6 +53,8 @@ RECOLOURED = 0.7
 """Share of the pictures."""
 MIXED = 0.25
 """How much of the other channels comes into one, beside what takes its place."""
+MISTAKEN, OFF = 0.1, 0.15
+"""Shares of materials and of sides that are told wrongly where codes are made of facts; sides by a px."""
 KEPT = Path(__file__).with_name("weights") / SHAPE.name
 
 
@@ -77,6 +79,24 @@ def told_by(facts: Facts) -> dict[str, np.ndarray]:
             if value := thing.value(name):
                 found[name][place] = known.index(value)
     return {"boxes": boxes} | found
+
+
+def as_told(facts: Facts, random: Random, codec: ThingsCodec) -> np.ndarray:
+    """Codes of a picture that need not be rendered: what is true, with errors such as the codec makes."""
+
+    def told(name: str, value: str) -> int:
+        known = SHAPE.values[name]
+        missed = not value or (name == "material" and random.random() < MISTAKEN)
+        return random.randrange(len(known)) if missed else known.index(value)
+
+    found = []
+    for thing in facts.things:
+        box = [
+            min(max(side + random.choice((-1, 1)) * (random.random() < OFF), 0), SIDE_PX) for side in thing.box or ()
+        ]
+        values = {name: told(name, thing.value(name)) for name in SHAPE.values}
+        found.append(Found(1.0, (box[0], box[1], box[2], box[3]), values))
+    return codec.codes(found)
 
 
 def recoloured(x_BDSS: Tensor, rng: np.random.Generator) -> Tensor:

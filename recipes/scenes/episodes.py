@@ -42,6 +42,7 @@ class Making:
         side: of the split.
         side_px: width and height.
         duration_s, rate_hz: of clips.
+        more: further questions about a scene at most.
         atlas: with drawings, if any.
     """
 
@@ -49,6 +50,7 @@ class Making:
     side_px: int = 128
     duration_s: float = 2.0
     rate_hz: float = 8.0
+    more: int = MORE
     atlas: Atlas
 
 
@@ -102,7 +104,7 @@ def episode(task: str, random: Random, making: Making, name: str = "", path: str
             return Episode(scene, facts, wish=wish)
         first = _first(task, asked, wanted)
         if first is not None:
-            return Episode(scene, facts, (first, *_more(task, first, asked)))
+            return Episode(scene, facts, (first, *_more(task, first, asked, making.more)))
 
 
 def _looks(task: str, random: Random, making: Making) -> tuple[list[Look], dict[str, str]]:
@@ -124,11 +126,11 @@ def _first(task: str, asked: Asked, wanted: dict[str, str]) -> Turn | None:
     return (happenings.ASK if task in MOVING else questions.ASK)[task](asked)
 
 
-def _more(task: str, first: Turn, asked: Asked) -> Iterator[Turn]:
+def _more(task: str, first: Turn, asked: Asked, most: int) -> Iterator[Turn]:
     """Further questions of other kinds; scenes made for counting are not asked what the crowd gives away."""
     ask = happenings.ASK if task in MOVING else questions.ASK
     kinds = [kind for kind in ask if kind != first.kind]
-    for kind in asked.random.sample(kinds, asked.random.randint(0, MORE) if task != "count" else 0):
+    for kind in asked.random.sample(kinds, asked.random.randint(0, most) if task != "count" else 0):
         turn = ask[kind](asked)
         if turn is not None:
             yield turn

@@ -13,15 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from random import Random
 
 import torch
 from recipes.scenes.atlas import Atlas
-from recipes.scenes.codec import SHAPE, SIDE_PX, trained
+from recipes.scenes.codec import SHAPE, SIDE_PX, as_told, trained
 from recipes.scenes.data import make
-from recipes.scenes.episodes import STILL, WRITTEN, Making
-from recipes.scenes.episodes import makers as scenes
+from recipes.scenes.episodes import STILL, WRITTEN, Making, episode
 
 from sensorium.data import read_conversations
+from sensorium.families.things import ThingsCodec
 from sensorium.families.uniform import UniformCodec
 from sensorium.files import cache_dir
 from sensorium.grounding import teaching
@@ -29,12 +30,14 @@ from sensorium.model import Grown, grow
 from sensorium.model.fresh import fresh_base, kept_tokenizer
 from sensorium.recipe import Maker, Plan, Stage, conversations
 from sensorium.training import TrainConfig
-from sensorium.types import Conversation
+from sensorium.types import Conversation, Part
 
 HOME, STILLS = Path("scenes") / "model", Path("scenes") / "stills"
 TEXT_TOKENS, TEXTS = 700, 3000
 PICTURES, TAUGHT = 4_000, 8_000
 """Scenes that are taught in the words of evaluation, and conversations about them, at most."""
+MORE = 6
+"""Further questions about a scene at most."""
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
 BOXES = UniformCodec(
     ("x0", "y0", "x1", "y1"),
@@ -58,9 +61,19 @@ def taught() -> Sequence[Conversation]:
 
 
 def makers() -> dict[str, Maker]:
-    """Questions about scenes in two ways of asking."""
-    asked = scenes(Making(side="train", side_px=SIDE_PX, atlas=Atlas()))
-    return {**{name: asked[name] for name in ASKED}, "taught": lambda random: random.choice(taught())}
+    """Questions about scenes in two ways of asking; those of this recipe about codes that are made of facts."""
+    making, codec = Making(side="train", side_px=SIDE_PX, more=MORE, atlas=Atlas()), trained()
+    assert isinstance(codec, ThingsCodec)
+
+    def maker(task: str) -> Maker:
+        def make(random: Random) -> Conversation:
+            made = episode(task, random, making)
+            codes = as_told(made.facts, random, codec)
+            return made.conversation([Part("image", codes=codes, codec=SHAPE.name)])
+
+        return make
+
+    return {**{task: maker(task) for task in ASKED}, "taught": lambda random: random.choice(taught())}
 
 
 def mixture(stage: Stage, first: int) -> Iterator[Conversation]:
@@ -94,7 +107,7 @@ SCENES = Plan(
     stages=[
         Stage(shares=shares(1.0, {"describe": 3}), minutes=18, conversations=16_000),
         Stage(shares=TUNED, minutes=12, conversations=10_000),
-        Stage(shares=LOOKED_UP, minutes=16, conversations=16_000),
+        Stage(shares=LOOKED_UP, minutes=16, conversations=40_000),
     ],
     grown=grown,
     conversations=mixture,

@@ -170,10 +170,10 @@ class ThingsCodec(NetCodec):
         ]
 
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
-        return [self._codes(things) for things in self.find(signals)]
+        return [self.codes(things) for things in self.find(signals)]
 
-    def _codes(self, things: Sequence[Found]) -> np.ndarray:
-        """Of things in the order in which one reads."""
+    def codes(self, things: Sequence[Found]) -> np.ndarray:
+        """Codes of things, put into the order in which one reads."""
         shape = self.settings
         frames = [[*(one.values[name] for name in shape.values), *self._levels(one.box)] for one in things]
         return self.layout.join([], np.array(sorted(frames, key=self._as_read), np.int64))
