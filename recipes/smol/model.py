@@ -278,7 +278,7 @@ SMOL = Plan(
     folder=str(HOME),
     stages=[
         Stage(shares=SHARES, minutes=30, conversations=4_500),
-        Stage(shares=WRITTEN_SHARES, minutes=10, conversations=1_200, cooldown=0.7, note="More of what is written."),
+        Stage(shares=WRITTEN_SHARES, minutes=16, conversations=1_200, cooldown=0.7, note="More of what is written."),
     ],
     grown=grown,
     conversations=conversations,
