@@ -97,6 +97,9 @@ WEIGHTS = {"boxes": 4.0, "audio-words": 3.0}
 WRITTEN_SHARES: Mapping[str, float] = {
     "say": 0.3, "point": 0.2, "names": 0.16, "about": 0.08, "apart": 0.1, "scenes": 0.08, "speech": 0.08,
 }  # fmt: skip
+HEARD_SHARES: Mapping[str, float] = {
+    "speech": 0.5, "say": 0.08, "names": 0.16, "about": 0.08, "apart": 0.1, "scenes": 0.04, "point": 0.04,
+}  # fmt: skip
 CONFIG = TrainConfig(
     minutes=1, lr={"rows": 5e-4, "adapter": 1e-3}, schedule="trapezoid", cooldown=0.4, warmup=20, betas=(0.9, 0.98),
     save_minutes=4,
@@ -279,6 +282,7 @@ SMOL = Plan(
     stages=[
         Stage(shares=SHARES, minutes=30, conversations=4_500),
         Stage(shares=WRITTEN_SHARES, minutes=16, conversations=1_200, cooldown=0.7, note="More of what is written."),
+        Stage(shares=HEARD_SHARES, minutes=8, conversations=700, cooldown=1.0, note="More of what is heard."),
     ],
     grown=grown,
     conversations=conversations,
