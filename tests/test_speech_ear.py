@@ -9,9 +9,10 @@ import pytest
 import torch
 from recipes.speech import ear as module
 from recipes.speech import spelled
-from recipes.speech.ear import NAMES, ear, keep, with_ear
+from recipes.speech.ear import keep, with_ear
 from test_ctc import said
 
+from sensorium.families import ears
 from sensorium.families.aloud import Aloud, AloudConfig
 from sensorium.families.letters import Letters
 from sensorium.families.spelled import SpelledCodec
@@ -28,12 +29,12 @@ def folder(tmp_path):
     """A model file with an encoder of random weights, and something of a decoder."""
     torch.manual_seed(0)
     state = {name: one.detach().numpy() for name, one in Ear(CONFIG).state_dict().items()}
-    theirs = {ours: name for name, ours in NAMES.items()}
+    theirs = {ours: name for name, ours in ears.NAMES.items()}
     held = {"decoder/embeddings/weight": np.ones((3, 2), np.float32), "encoder/num_heads": np.array(2, np.int16)}
     for name, array in state.items():
         scope, layer, rest = ("", "", name) if not name.startswith("layers.") else name.split(".", 2)
         held[f"encoder/layer_{layer}/{theirs[rest]}" if scope else f"encoder/{theirs[name]}"] = array.astype(np.float16)
-    kinds = {np.dtype(kind): number for number, kind in module.FORMATS.items()}
+    kinds = {np.dtype(kind): number for number, kind in ears.FORMATS.items()}
     written = struct.pack("<I", 6) + _text("WhisperSpec") + struct.pack("<II", 3, len(held))
     for name, array in held.items():
         written += _text(name) + struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape)
@@ -49,14 +50,15 @@ def _text(text: str) -> bytes:
 def test_the_encoder_is_read_out_of_the_file(folder):
     torch.manual_seed(0)
     fresh = Ear(CONFIG)
-    found = ear(folder)
+    shape, found = ears.pretrained_ear(str(folder))
+    assert shape == {"bands": 16, "ear_bands": 80, "ear_layers": 2, "ear_heads": 2, "ear_wide": 24}
     assert set(found) == set(fresh.state_dict())
     for name, one in fresh.state_dict().items():
         torch.testing.assert_close(found[name], one, atol=2e-3, rtol=2e-3)
 
 
 def test_a_codec_kept_without_its_ear_is_the_same_with_it(folder, tmp_path, monkeypatch):
-    weights = ear(folder)
+    _, weights = ears.pretrained_ear(str(folder))
     torch.manual_seed(1)
     net = CONFIG.net()
     net.ear.load_state_dict(weights)

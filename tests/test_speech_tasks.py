@@ -205,7 +205,7 @@ def test_what_is_read_in_training_changes_its_pace_and_little_else():
 
 
 def test_the_recipe_names_its_codecs_and_its_model():
-    assert set(RECIPE.codecs) == {"audio-read", "audio", "mel"}
+    assert set(RECIPE.codecs) == {"audio-read", "audio", "audio-words", "mel"}
     assert set(RECIPE.models["talk"].stages[-1].shares) == set(TASKS)
 
 

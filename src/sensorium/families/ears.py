@@ -22,10 +22,8 @@ from sensorium.types import InputError
 PACKAGE, AND = "package:", "+"
 """``package:one+two``: of installed packages, whose parts are joined in this order."""
 MODEL = "model.bin"
-HEAD = 64
-"""Width of every head of a Whisper model."""
 FORMATS = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
-ENCODER = "encoder/"
+ENCODER, HEADS = "encoder/", "encoder/num_heads"
 NAMES = {
     "self_attention/layer_norm/gamma": "norm1.weight", "self_attention/layer_norm/beta": "norm1.bias",
     "self_attention/linear_0/weight": "self_attn.in_proj_weight",
@@ -77,8 +75,10 @@ def _carried(packages: list[str], source: str) -> bytes:
 
 
 def _of_file(held: bytes, source: str) -> Found:
-    tensors = {}
+    tensors, heads = {}, 0
     for name, array in _variables(held, source):
+        if name == HEADS:
+            heads = int(array)
         scope, _, rest = name.removeprefix(ENCODER).partition("/")
         if not name.startswith(ENCODER) or array.ndim == 0:
             continue
@@ -88,7 +88,7 @@ def _of_file(held: bytes, source: str) -> Found:
     width, bands, _ = tensors["conv1.weight"].shape
     layers = {int(name.split(".")[1]) for name in tensors if name.startswith("layers.")}
     shape = {
-        "bands": width, "ear_bands": bands, "ear_layers": len(layers), "ear_heads": width // HEAD,
+        "bands": width, "ear_bands": bands, "ear_layers": len(layers), "ear_heads": heads,
         "ear_wide": len(tensors["layers.0.linear1.bias"]),
     }  # fmt: skip
     return shape, tensors
