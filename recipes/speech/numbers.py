@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-_EN = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
-_EN_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+from sensorium.families.numbers import in_words
+
 _ES = (
     "cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once", "doce", "trece",
     "catorce", "quince", "dieciséis", "diecisiete", "dieciocho", "diecinueve", "veinte", "veintiuno", "veintidós",
@@ -27,10 +24,8 @@ def spelled(number: int, language: str) -> str:
 def _english(number: int) -> str:
     hundreds, rest = divmod(number, 100)
     if hundreds:
-        return f"{_EN[hundreds]} hundred" + (f" and {_english(rest)}" if rest else "")
-    if rest < 20:
-        return _EN[rest]
-    return _EN_TENS[rest // 10 - 2] + (f" {_EN[rest % 10]}" if rest % 10 else "")
+        return f"{in_words(hundreds)} hundred" + (f" and {in_words(rest)}" if rest else "")
+    return in_words(rest)
 
 
 def _spanish(number: int) -> str:

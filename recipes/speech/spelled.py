@@ -18,7 +18,7 @@ from recipes.speech.sources import WHISPER_PARTS
 from recipes.speech.texts import Texts, texts_of
 from safetensors.numpy import load_file, save_file
 
-from sensorium.families.inner import told
+from sensorium.families.inner import put_together, told
 from sensorium.families.letters import Letters
 from sensorium.families.spelled import HEARING, SpelledCodec, in_signs, learn_merges
 from sensorium.families.whisper import WhisperCodec
@@ -64,5 +64,5 @@ def keep(codec: SpelledCodec, place: Path = KEPT) -> None:
 def with_hearing(hearing: WhisperCodec, place: Path = KEPT) -> SpelledCodec:
     """The codec of which `keep` wrote the rest."""
     own, heard = json.loads((place / CONFIG).read_text(encoding="utf-8")), hearing.without_voice()
-    tensors = {f"{HEARING}.{name}": one for name, one in heard.tensors().items()}
+    tensors = put_together({HEARING: heard.tensors()})
     return SpelledCodec.build(own | {HEARING: told(heard)}, tensors | load_file(place / TENSORS))

@@ -35,6 +35,16 @@ def built(said: Any, place: str, outside: type[Codec], tensors: Mapping[str, np.
     return kind.build(inner.get("config"), dict(tensors))
 
 
+def put_together(parts: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The tensors of several parts of a codec, each under the name of its part."""
+    return {f"{part}.{name}": one for part, tensors in parts.items() for name, one in tensors.items()}
+
+
+def part_of(part: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those of one part, as they were before `put_together`."""
+    return {name.removeprefix(f"{part}."): one for name, one in tensors.items() if name.startswith(f"{part}.")}
+
+
 def no_more(given: Mapping[str, Any], known: set[str], outside: type[Codec]) -> None:
     """InputError when a config has settings that the family does not know."""
     unknown = given.keys() - known

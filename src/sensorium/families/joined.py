@@ -14,7 +14,7 @@ import numpy as np
 
 from sensorium.checked import NAME, checked
 from sensorium.codecs import Codec, Facts
-from sensorium.families.inner import built, no_more, told
+from sensorium.families.inner import built, no_more, part_of, put_together, told
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
 
@@ -101,15 +101,11 @@ class JoinedCodec(Codec):
     def tensors(self) -> dict[str, np.ndarray]:
         """Those of both, each under its place."""
         parts = {FIRST: self.first, SECOND: self.second}
-        return {f"{part}.{name}": one for part, codec in parts.items() for name, one in codec.tensors().items()}
+        return put_together({part: codec.tensors() for part, codec in parts.items()})
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> JoinedCodec:
         given = checked(config, Mapping[str, Any], "config")
         no_more(given, {FIRST, SECOND, "name"}, cls)
-        parts = [built(given.get(part), part, cls, _of(part, tensors)) for part in (FIRST, SECOND)]
+        parts = [built(given.get(part), part, cls, part_of(part, tensors)) for part in (FIRST, SECOND)]
         return cls(*parts, name=checked(given.get("name"), NAME, "name"))
-
-
-def _of(part: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(f"{part}."): one for name, one in tensors.items() if name.startswith(f"{part}.")}

@@ -26,7 +26,7 @@ from sensorium.checked import NAME, Range, checked
 from sensorium.codecs import Codec, Facts, Learning, Media
 from sensorium.families.aloud import PAUSE, Aloud, AloudConfig, Lesson, aligned, durations, learned_aloud
 from sensorium.families.ctc import SLOTS, CtcCodec
-from sensorium.families.inner import built, no_more, told
+from sensorium.families.inner import built, no_more, part_of, put_together, told
 from sensorium.families.letters import BITS, Letters, likeliest
 from sensorium.families.loudness import whole_frames
 from sensorium.families.net_codec import restored, rounded, stored
@@ -222,25 +222,21 @@ class SpelledCodec(Codec):
         parts = {HEARING: self.hearing.tensors(), VOICE: stored(self.voice[1]) if self.voice else {}}
         if self.letters is not None:
             parts[LETTERS] = {"runs": self.letters.runs_R, "counts": self.letters.counts_R}
-        return {f"{part}.{name}": one for part, tensors in parts.items() for name, one in tensors.items()}
+        return put_together(parts)
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> SpelledCodec:
         given = dict(checked(config, Mapping[str, Any], "config"))
-        hearing = built(given.pop(HEARING, None), HEARING, cls, _of(HEARING, tensors))
+        hearing = built(given.pop(HEARING, None), HEARING, cls, part_of(HEARING, tensors))
         voice = given.pop(VOICE, None)
         hints: dict[str, Any] = {"name": NAME, "most": Most, "merges": Merges}
         no_more(given, set(hints), cls)
         settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
-        spoken = None if voice is None else _voice(checked(voice, AloudConfig, VOICE), _of(VOICE, tensors))
-        counts = _of(LETTERS, tensors)
+        spoken = None if voice is None else _voice(checked(voice, AloudConfig, VOICE), part_of(VOICE, tensors))
+        counts = part_of(LETTERS, tensors)
         spells = isinstance(hearing, CtcCodec) and counts
         letters = Letters(hearing.settings.signs, counts["runs"], counts["counts"]) if spells else None
         return cls(hearing, settings.pop("merges", []), **settings, voice=spoken, letters=letters)
-
-
-def _of(part: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(f"{part}."): one for name, one in tensors.items() if name.startswith(f"{part}.")}
 
 
 def _voice(config: AloudConfig, tensors: Mapping[str, np.ndarray]) -> tuple[AloudConfig, Aloud]:

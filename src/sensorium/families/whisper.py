@@ -188,10 +188,7 @@ class WhisperCodec(CtcCodec):
         Args:
             source: of these very weights, see `pretrained_ear`.
         """
-        config = replace(self.settings, ear=source)
-        net = config.net()
-        net.load_state_dict({name: one for name, one in self.net.state_dict().items() if not name.startswith("ear.")})
-        return WhisperCodec(config, net)
+        return self._without("ear.", ear=source)
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
@@ -232,9 +229,13 @@ class WhisperCodec(CtcCodec):
 
     def without_voice(self) -> WhisperCodec:
         """The same codes in a codec that only reads them."""
-        config = replace(self.settings, voice=0)
+        return self._without("voice.", voice=0)
+
+    def _without(self, part: str, **settings: Any) -> WhisperCodec:
+        """With these settings, in which the network has no such part."""
+        config = replace(self.settings, **settings)
         net = config.net()
-        net.load_state_dict({name: one for name, one in self.net.state_dict().items() if not name.startswith("voice.")})
+        net.load_state_dict({name: one for name, one in self.net.state_dict().items() if not name.startswith(part)})
         return WhisperCodec(config, net)
 
     def _pairs(self, signal: Signal) -> np.ndarray:
