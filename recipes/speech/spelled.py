@@ -20,7 +20,8 @@ from safetensors.numpy import load_file, save_file
 
 from sensorium.families.inner import put_together, told
 from sensorium.families.letters import Letters
-from sensorium.families.spelled import HEARING, SpelledCodec, in_signs, learn_merges
+from sensorium.families.pieces import in_signs, learn_merges
+from sensorium.families.spelled import HEARING, SpelledCodec
 from sensorium.families.whisper import WhisperCodec
 from sensorium.files import atomic_folder
 

@@ -1,18 +1,15 @@
 """The `spelled` family: speech to the pieces of words that are said, so that any LLM hears at once.
 
 A codec of the family `ctc`, or of a kin of it such as `whisper`, hears and spells; its letters are cut into pieces of
-words by byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909). A code is a piece, so a second of speech is about
-five codes, and a model's rows start at the embeddings of words that an LLM knows. A pause says nothing.
+words (`sensorium.families.pieces`). A code is a piece, so a second of speech is about five codes, and a model's rows
+start at the embeddings of words that an LLM knows. A pause says nothing. `SpelledCodec.in_tokens_of` takes the pieces
+from an LLM's own tokenizer: to write down what is heard, and to say what is written, it then copies.
 
 Such a codec can learn to say its pieces in one voice (`SpelledCodec.with_voice`), see `sensorium.families.aloud`.
-
-Pieces stand as they do in text: one that begins a word begins with a space, one within a word does not.
 """
 
 from __future__ import annotations
 
-import json
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -30,6 +27,7 @@ from sensorium.families.inner import built, no_more, part_of, put_together, told
 from sensorium.families.letters import BITS, Letters, likeliest
 from sensorium.families.loudness import whole_frames
 from sensorium.families.net_codec import restored, rounded, stored
+from sensorium.families.pieces import Cutter, Merges, in_signs, learn_merges, merges_of, pieces_of
 from sensorium.types import InputError, Signal
 
 CODES = 2000
@@ -38,10 +36,6 @@ HEARING, VOICE, LETTERS = "hearing", "voice", "letters"
 """Name the inner codec, the network that says codes and what follows what in the config, and before their tensors."""
 LOUD = 0.1
 """Root mean square of what it says."""
-FIRST = 0xF0000
-"""Added to the first letter of a word for `tokenizers`, whose pieces have no space: a plane of private use."""
-Piece = Annotated[str, Range(1, 64)]
-Merges = Annotated[list[tuple[Piece, Piece]], Range(0, 2**16)]
 Most = Annotated[int, Range(1, 2**16)]
 
 
@@ -78,7 +72,7 @@ class SpelledCodec(Codec):
                 f"a spelled codec hears through one of the family 'ctc' or 'whisper', not {hearing.family!r}"
             )
         self.hearing, self.merges = hearing, [(left, right) for left, right in merges]
-        self.pieces = _pieces(hearing.settings.signs, self.merges)
+        self.pieces = pieces_of(hearing.settings.signs, self.merges)
         self.voice = voice and (voice[0], rounded(voice[1]))
         self.letters = letters
         self.facts = Facts(
@@ -115,8 +109,7 @@ class SpelledCodec(Codec):
         Raises:
             InputError: it has more pieces than the codec takes.
         """
-        words = in_signs(text, self.hearing.settings.signs).split()
-        codes = np.array(self._tokenizer.encode(_marked_text(words)).ids, np.int64)
+        codes = np.array(self._cutter.cut(in_signs(text, self.hearing.settings.signs)), np.int64)
         if len(codes) > self.facts.max_frames:
             raise InputError(
                 f"{len(codes)} pieces of words are said at once, codec {self.facts.name!r} takes at most "
@@ -154,8 +147,24 @@ class SpelledCodec(Codec):
         config = AloudConfig(letters="".join(dict.fromkeys(PAUSE + signs)), rate_hz=rate_hz, **names)
         told = [(in_signs(text, signs), said) for text, said in pronounced]
         voice = learned_aloud(config, self._lessons(media, config), told, learning)
-        own = (self.facts.name, self.facts.max_frames)
-        return SpelledCodec(self.hearing, self.merges, *own, voice=(config, voice), letters=self.letters)
+        return self._but(voice=(config, voice))
+
+    def in_tokens_of(self, tokenizer: Any, texts: Iterable[str], codes: int = CODES) -> SpelledCodec:
+        """The same codec with pieces that are tokens of an LLM, those that texts need most.
+
+        Args:
+            tokenizer: of transformers.
+            codes: most pieces, those of one sign included.
+
+        Raises:
+            InputError: the tokenizer does not encode by pairs.
+        """
+        signs = self.hearing.settings.signs
+        return self._but(merges=merges_of(tokenizer, (in_signs(text, signs) for text in texts), signs, codes))
+
+    def _but(self, **changed: Any) -> SpelledCodec:
+        own = {"name": self.facts.name, "most": self.facts.max_frames, "voice": self.voice, "letters": self.letters}
+        return SpelledCodec(**{"hearing": self.hearing, "merges": self.merges} | own | changed)
 
     def _lessons(self, media: Media, config: AloudConfig) -> Iterator[Lesson]:
         """Sounds whose text can be found in them."""
@@ -177,12 +186,8 @@ class SpelledCodec(Codec):
         return self.pieces
 
     @cached_property
-    def _tokenizer(self) -> Any:
-        from tokenizers import Tokenizer, models
-
-        numbers = {_marked(piece): code for code, piece in enumerate(self.pieces)}
-        pairs = [(_marked(left), _marked(right)) for left, right in self.merges]
-        return _by_words(Tokenizer(models.BPE(numbers, pairs)))
+    def _cutter(self) -> Cutter:
+        return Cutter(self.pieces, self.merges)
 
     @classmethod
     def of(cls, hearing: Codec, texts: Iterable[str], codes: int = CODES, **names: Any) -> SpelledCodec:
@@ -241,68 +246,3 @@ class SpelledCodec(Codec):
 
 def _voice(config: AloudConfig, tensors: Mapping[str, np.ndarray]) -> tuple[AloudConfig, Aloud]:
     return config, restored(lambda: Aloud(config), tensors)
-
-
-def learn_merges(texts: Iterable[str], signs: str, codes: int) -> Merges:
-    """Pairs that come often, the most frequent first, until there are ``codes`` pieces with those of one sign.
-
-    Args:
-        texts: in ``signs``.
-    """
-    from tokenizers import Tokenizer, models, trainers
-
-    found = _by_words(Tokenizer(models.BPE()))
-    trainer = trainers.BpeTrainer(vocab_size=codes, min_frequency=2, show_progress=False)
-    found.train_from_iterator((_marked_text(text.split()) for text in texts), trainer)
-    merges = [(_unmarked(left), _unmarked(right)) for left, right in json.loads(found.to_str())["model"]["merges"]]
-    return merges[: max(0, codes - len(_pieces(signs, [])))]
-
-
-def _by_words(tokenizer: Any) -> Any:
-    from tokenizers import pre_tokenizers
-
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return tokenizer
-
-
-def _marked_text(words: Iterable[str]) -> str:
-    return " ".join(_marked(f" {word}") for word in words)
-
-
-def _marked(piece: str) -> str:
-    """As `tokenizers` has it."""
-    return chr(FIRST + ord(piece[1])) + piece[2:] if piece.startswith(" ") else piece
-
-
-def _unmarked(piece: str) -> str:
-    return f" {chr(ord(piece[0]) - FIRST)}{piece[1:]}" if ord(piece[0]) >= FIRST else piece
-
-
-def _pieces(signs: str, merges: Merges) -> list[str]:
-    """Every piece once: signs that begin a word, signs within one, then those that are merged.
-
-    Raises:
-        InputError: a pair has a piece that does not come before it.
-    """
-    letters = [sign for sign in signs if not sign.isspace()]
-    found = dict.fromkeys([*(f" {sign}" for sign in letters), *letters])
-    for left, right in merges:
-        if left not in found or right not in found or right.startswith(" "):
-            raise InputError(
-                f"the pieces {left!r} and {right!r} cannot be merged: both must be known, the second within"
-            )
-        found[left + right] = None
-    return list(found)
-
-
-def in_signs(text: str, signs: str) -> str:
-    """A text in these signs alone: small letters and letters without their marks where need be, blanks for the rest."""
-    return "".join(
-        next((one for one in _ways(sign) if one in signs), " ") for sign in unicodedata.normalize("NFC", text)
-    )
-
-
-def _ways(sign: str) -> tuple[str, str, str]:
-    """A sign, and what may stand for it."""
-    small = sign.lower()
-    return sign, small, unicodedata.normalize("NFD", small)[0]
