@@ -12,6 +12,7 @@ from toys import ToyCodec, random_toy, tiny_base, tiny_configs
 from sensorium.engines.adapter import Adapter
 from sensorium.model import Base, Model, grow
 from sensorium.model.folder import read_rows
+from sensorium.model.rows import CodebookRows
 from sensorium.types import Conversation, InputError, Part, as_message
 
 CODECS = [ToyCodec("toy", "write"), ToyCodec("toy-read", "read", sizes=(5,), grid=(3,), max_frames=3)]
@@ -109,6 +110,23 @@ def test_neighbouring_codes_share_what_they_learn():
         rows.shared[0] += 1.0
     moved = (rows() - before).abs().sum(dim=1) > 0
     assert moved.tolist() == [True] + [False] * 7
+
+
+@pytest.mark.parametrize(("common", "least", "most"), [(True, 0.95, 1.0), (False, 0.0, 0.5)])
+def test_codes_that_never_come_keep_to_their_words(common, least, most):
+    """A softmax pushes down what is not meant, and Adam as far as what is: rows that learn apart are lost."""
+    torch.manual_seed(0)
+    words_NH = 0.02 * torch.randn(62, 32)
+    part = CodebookRows.about_words(words_NH, output=True) if common else CodebookRows(None, words_NH.clone(), 32)
+    seen_N = torch.arange(0, 62, 2)
+    optimizer = torch.optim.Adam(part.parameters(), lr=5e-4)
+    for _ in range(150):
+        loss = torch.nn.functional.cross_entropy(60 * words_NH[seen_N] @ part().T, seen_N)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    right_N = (words_NH @ part().T).argmax(1) == torch.arange(62)
+    assert least <= right_N[1::2].float().mean() <= most
 
 
 def test_a_codec_that_only_reads_stays_silent_through_one_row():

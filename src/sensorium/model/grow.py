@@ -84,16 +84,22 @@ class Grown(HasSenses, nn.Module):
     def _start_at_meanings(self, rows: SideRows, text_VH: Tensor) -> None:
         """Rows of codes that words are said for start where those are: at the mean of their tokens.
 
-        Where codes have features too, and the body, which is trained as well, need not know those words, they start as
-        their features say.
+        Where the body is trained as well, and need not know those words, codes with features start as these say, and
+        the rows of others go where they will.
         """
         for layout in self.vocabulary.layouts:
             if rows.is_silent(layout.name):
                 continue
-            for part, words in zip(rows.of(layout.name)[1:], meanings(self.codecs[layout.name]), strict=True):
-                if words is not None and (part.shared is None or self.learn != "full"):
-                    ids = self.tokenizer(list(words), add_special_tokens=False)["input_ids"]
-                    part.start_at(torch.stack([text_VH[one].float().mean(0) for one in ids]))
+            parts = rows.of(layout.name)[1:]
+            for number, (part, words) in enumerate(zip(parts, meanings(self.codecs[layout.name]), strict=True)):
+                if words is None or (part.shared is not None and self.learn == "full"):
+                    continue
+                ids = self.tokenizer(list(words), add_special_tokens=False)["input_ids"]
+                words_NH = torch.stack([text_VH[one].float().mean(0) for one in ids])
+                if part.shared is not None or self.learn == "full":
+                    part.start_at(words_NH)
+                else:
+                    rows.start_at_words(layout.name, number, words_NH)
 
     def _choose_what_trains(self, lora_rank: int) -> None:
         self.lm.requires_grad_(self.learn == "full")

@@ -2,7 +2,8 @@
 
 The rows of a codebook are a sum of shared parts and a free table: ``features @ shared + free``. With FSQ's
 features (one-hot levels per channel) that is one vector per channel and level, so codes that share a level
-learn from each other; other quantisers project their codebook vectors. Both fold into plain rows.
+learn from each other; other quantisers project their codebook vectors. Codes that words are said for share how they
+differ from these words (`about_words`). All fold into plain rows.
 
 Legend: V text rows, N new rows, H hidden size, F features, B batch, T time.
 """
@@ -24,24 +25,57 @@ Init = Literal["box", "mean", "codebook"]
 
 
 class CodebookRows(nn.Module):
-    """Rows of one codebook: ``features_NF @ shared_FH + free_NH``."""
+    """Rows of one codebook: ``features_NF @ shared_FH + free_NH``, or without a free table the product alone.
 
-    def __init__(self, features_NF: Tensor | None, size: int, text_VH: Tensor, init: Init):
+    Args:
+        features_NF: None where there are none.
+        free_NH: where the free table begins, None for none.
+        scale: spread of the shared parts, drawn at random.
+    """
+
+    def __init__(self, features_NF: Tensor | None, free_NH: Tensor | None, hidden: int, scale: float = 0.0):
         super().__init__()
-        hidden = text_VH.shape[1]
-        self.free = nn.Parameter(_near_mean(text_VH, size))
+        self.size = len(features_NF) if free_NH is None and features_NF is not None else len(free_NH)
+        self.register_parameter("free", None if free_NH is None else nn.Parameter(free_NH))
         if features_NF is None:
             self.register_buffer("features", None)
             self.register_parameter("shared", None)
             return
         self.register_buffer("features", features_NF)
-        scale = 0.0 if init == "mean" else _spread(text_VH) / _row_norm(features_NF)
         self.shared = nn.Parameter(torch.randn(features_NF.shape[1], hidden) * scale)
+
+    @classmethod
+    def of(cls, features_NF: Tensor | None, size: int, text_VH: Tensor, init: Init) -> CodebookRows:
+        """Rows near the mean of the text rows."""
+        scale = 0.0 if init == "mean" or features_NF is None else _spread(text_VH) / _row_norm(features_NF)
+        return cls(features_NF, _near_mean(text_VH, size), text_VH.shape[1], scale)
+
+    @classmethod
+    def about_words(cls, words_NH: Tensor, output: bool) -> CodebookRows:
+        """Rows that begin at those of words. What is learned of one code is learned of all, also of those that come
+        seldom: how codes differ from their words is one vector, and on the output side a matrix.
+
+        There, more codes than a row has numbers have no free table: a softmax pushes down every row that is not meant,
+        and an optimiser that scales its steps, as Adam does, takes seldom codes far from their words.
+        """
+        count, hidden = words_NH.shape
+        features_NF = torch.ones_like(words_NH[:, :1])
+        if output:
+            features_NF = torch.cat([words_NH * hidden**-0.5, features_NF], dim=1)
+        free_NH = None if output and count > hidden else torch.zeros_like(words_NH)
+        made = cls(features_NF, free_NH, hidden)
+        if output:
+            with torch.no_grad():
+                made.shared[:hidden] = torch.eye(hidden) * hidden**0.5
+        else:
+            made.start_at(words_NH)
+        return made
 
     def forward(self) -> Tensor:
         if self.shared is None:
             return self.free
-        return self.free + self.features @ self.shared
+        rows_NH = self.features @ self.shared
+        return rows_NH if self.free is None else self.free + rows_NH
 
     @torch.no_grad()
     def start_at(self, rows_NH: Tensor) -> None:
@@ -49,7 +83,8 @@ class CodebookRows(nn.Module):
         if self.shared is not None:
             self.shared.copy_(torch.linalg.pinv(self.features) @ rows_NH)
             rows_NH = rows_NH - self.features @ self.shared
-        self.free.copy_(rows_NH)
+        if self.free is not None:
+            self.free.copy_(rows_NH)
 
 
 class SideRows(nn.Module):
@@ -61,17 +96,18 @@ class SideRows(nn.Module):
 
     def __init__(self, vocabulary: Vocabulary, codecs: Mapping[str, Codec], text_VH: Tensor, init: Init, output: bool):
         super().__init__()
+        self.output = output
         self.parts = nn.ModuleList()
         self.counts: list[int] = []
         self._first: dict[str, int] = {}
         for layout in vocabulary.layouts:
             self._first[layout.name] = len(self.parts)
             if output and layout.facts.use == "read":
-                self._add(CodebookRows(None, 1, text_VH, init), layout.stop - layout.open_id)
+                self._add(CodebookRows.of(None, 1, text_VH, init), layout.stop - layout.open_id)
                 continue
-            self._add(CodebookRows(None, 2, text_VH, init), 2)
+            self._add(CodebookRows.of(None, 2, text_VH, init), 2)
             for features, size in zip(_features(codecs[layout.name]), layout.sizes, strict=True):
-                self._add(CodebookRows(features, size, text_VH, init), size)
+                self._add(CodebookRows.of(features, size, text_VH, init), size)
 
     def _add(self, rows: CodebookRows, count: int) -> None:
         self.parts.append(rows)
@@ -81,7 +117,12 @@ class SideRows(nn.Module):
         """Begin at rows of an earlier training; codecs that came later keep their own start."""
         for part, rows in zip(self.parts, rows_NH.float().split(self._known(len(rows_NH))), strict=False):
             assert isinstance(part, CodebookRows)
-            part.start_at(rows[: len(part.free)])
+            part.start_at(rows[: part.size])
+
+    def start_at_words(self, codec: str, number: int, words_NH: Tensor) -> None:
+        """Begin a codebook whose codes have no features at the rows of words, and keep what differs in common."""
+        place = self._first[codec] + 1 + number
+        self.parts[place] = CodebookRows.about_words(words_NH, self.output)
 
     def is_silent(self, codec: str) -> bool:
         """Whether all ids of a codec share one row, because it is never written."""
@@ -98,7 +139,7 @@ class SideRows(nn.Module):
         parts, first = self.of(codec), self._first[codec]
         counts = self.counts[first : first + len(parts)]
         for part, rows in zip(parts, rows_NH.float().split(counts), strict=True):
-            part.start_at(rows[: len(part.free)])
+            part.start_at(rows[: part.size])
 
     def _known(self, rows: int) -> list[int]:
         """How many ids each part has, up to this many in all; of the last perhaps only the first ones."""
