@@ -112,11 +112,15 @@ class Aloud(nn.Module):
 
     def forward(self, letters_BL: Tensor) -> Tensor:
         """(B, M, N) spectra of texts of one length."""
+        return self.timed(letters_BL)[0]
+
+    def timed(self, letters_BL: Tensor) -> tuple[Tensor, Tensor]:
+        """Spectra (B, M, N) of texts of one length, and the frame (B, L) with which every letter ends."""
         read_BWL = self.read(letters_BL)
         lasting_BL = (self.logs(read_BWL).exp() - 1).clamp(0, LONGEST)
         ends_BL = lasting_BL.cumsum(1).round().long()  # what is rounded off goes to the next
         ends_BL[:, -1] = ends_BL[:, -1].clamp(min=FINE)
-        return self.sound(read_BWL, ends_BL.diff(dim=1, prepend=torch.zeros_like(ends_BL[:, :1])))
+        return self.sound(read_BWL, ends_BL.diff(dim=1, prepend=torch.zeros_like(ends_BL[:, :1]))), ends_BL
 
 
 def spread(read_BWL: Tensor, frames_BL: Tensor) -> Tensor:

@@ -58,6 +58,11 @@ class Spectra:
         """Triangles of height 1 between neighbouring bands' middles."""
         return torch.from_numpy(mel_matrix(self.rate_hz, self.window, self.bands))
 
+    @cached_property
+    def back_FM(self) -> Tensor:
+        """From bands to sizes."""
+        return torch.linalg.pinv(self.bank_MF)
+
     def transform(self, sound_BS: Tensor) -> Tensor:
         """(B, F, N) complex, of whole hops."""
         padded = F.pad(sound_BS, (self.margin, self.window - self.hop - self.margin))
@@ -87,19 +92,28 @@ class Spectra:
         """Of sizes, not squared."""
         return ((self.bank_MF.to(size_BFN) @ size_BFN + FLOOR).log() - MIDDLE) / SPREAD
 
-    def griffin_lim(self, mel_BMN: Tensor, rounds: int = 32) -> Tensor:
+    def griffin_lim(self, mel_BMN: Tensor, rounds: int = 32, known_S: Tensor | None = None) -> Tensor:
         """(B, S) samples with these log-mel spectra, the same each time: phases found by going there and back.
 
         With momentum (Perraudin, Balazs and Søndergaard 2013), which needs fewer rounds.
+
+        Args:
+            known_S: samples with which all of them begin.
         """
-        bank = torch.linalg.pinv(self.bank_MF).to(mel_BMN)
-        size_BFN = (bank @ ((mel_BMN * SPREAD + MIDDLE).exp() - FLOOR)).clamp(min=0)
+        size_BFN = (self.back_FM.to(mel_BMN) @ ((mel_BMN * SPREAD + MIDDLE).exp() - FLOOR)).clamp(min=0)
         chance = torch.Generator().manual_seed(0)
         phase_FN = torch.rand(size_BFN.shape[1:], generator=chance).to(mel_BMN) * 2 * torch.pi
         guess = torch.polar(size_BFN, phase_FN.expand_as(size_BFN))
         before = torch.zeros_like(guess)
         for _ in range(rounds):
-            now = self.transform(self.inverse(guess))
+            now = self.transform(_begun(self.inverse(guess), known_S))
             ahead = now + 0.99 * (now - before)
             guess, before = torch.polar(size_BFN, ahead.angle()), now
-        return self.inverse(guess)
+        return _begun(self.inverse(guess), known_S)
+
+
+def _begun(sound_BS: Tensor, known_S: Tensor | None) -> Tensor:
+    """Sounds with these samples at their beginning."""
+    if known_S is None:
+        return sound_BS
+    return torch.cat([known_S.to(sound_BS).expand(len(sound_BS), -1), sound_BS[:, len(known_S) :]], dim=1)

@@ -20,7 +20,7 @@ import torch
 
 from sensorium import plugins
 from sensorium.checked import NAME, Range, checked
-from sensorium.codecs import Codec, Facts, Learning, Media
+from sensorium.codecs import Codec, CodecStream, Facts, Learning, Media
 from sensorium.families.aloud import PAUSE, Aloud, AloudConfig, Lesson, aligned, durations, learned_aloud
 from sensorium.families.ctc import SLOTS, CtcCodec
 from sensorium.families.inner import built, no_more, part_of, put_together, told
@@ -28,6 +28,7 @@ from sensorium.families.letters import BITS, Letters, likeliest
 from sensorium.families.loudness import whole_frames
 from sensorium.families.net_codec import restored, rounded, stored
 from sensorium.families.pieces import Cutter, Merges, in_signs, learn_merges, merges_of, pieces_of
+from sensorium.families.saying import Saying
 from sensorium.types import InputError, Signal
 
 CODES = 2000
@@ -125,12 +126,15 @@ class SpelledCodec(Codec):
         """Codes to sounds in the one voice; InputError when it has none."""
         if self.voice is None:
             raise self.only_reads(codes)
-        return [self._said(text, *self.voice) for text in self.spell(codes)]
+        return [self._said(text) for text in self.spell(codes)]
 
-    @torch.inference_mode()
-    def _said(self, text: str, config: AloudConfig, voice: Aloud) -> Signal:
-        samples = config.spectra.griffin_lim(voice(config.numbers(text)[None]))[0].numpy()
-        return Signal(np.clip(LOUD * samples, -1, 1).astype(np.float32)[:, None], config.rate_hz)
+    def _said(self, text: str) -> Signal:
+        stream = _SpelledStream(self)
+        return stream.sound(np.concatenate([stream.saying.add(text), stream.saying.rest()]))
+
+    def stream(self) -> CodecStream | None:
+        """From codes to sound, a few words behind; None when it has no voice."""
+        return None if self.voice is None else _SpelledStream(self)
 
     def with_voice(
         self, media: Media, learning: Learning, pronounced: Iterable[tuple[str, str]] = (), **names: Any
@@ -242,6 +246,33 @@ class SpelledCodec(Codec):
         spells = isinstance(hearing, CtcCodec) and counts
         letters = Letters(hearing.settings.signs, counts["runs"], counts["counts"]) if spells else None
         return cls(hearing, settings.pop("merges", []), **settings, voice=spoken, letters=letters)
+
+
+class _SpelledStream(CodecStream):
+    """Gives the sound of words once the next ones stand."""
+
+    def __init__(self, codec: SpelledCodec) -> None:
+        assert codec.voice is not None
+        self.codec, self.saying = codec, Saying(*codec.voice)
+
+    def push(self, signal: Signal) -> np.ndarray:
+        raise InputError(f"codec {self.codec.facts.name!r} hears a sound as a whole; give it in one piece")
+
+    def finish(self) -> np.ndarray:
+        raise InputError(f"codec {self.codec.facts.name!r} hears a sound as a whole; give it in one piece")
+
+    def pull(self, codes: np.ndarray) -> Signal | None:
+        return self._some(self.saying.add("".join(self.codec.pieces[code] for code in codes)))
+
+    def rest(self) -> Signal | None:
+        return self._some(self.saying.rest())
+
+    def _some(self, samples_S: np.ndarray) -> Signal | None:
+        return self.sound(samples_S) if len(samples_S) else None
+
+    def sound(self, samples_S: np.ndarray) -> Signal:
+        loud = np.clip(LOUD * samples_S, -1, 1).astype(np.float32)
+        return Signal(loud[:, None], self.saying.config.rate_hz)
 
 
 def _voice(config: AloudConfig, tensors: Mapping[str, np.ndarray]) -> tuple[AloudConfig, Aloud]:
