@@ -3,9 +3,10 @@
 ``python -m recipes smol train smol``, ``... export smol``: rows, adapter and codecs go into the package, the base
 stays apart (`recipes.smol.base`). Every code that it reads is a word, or a number, so that its rows start at
 embeddings that the base knows: a picture is what its names are likeliest to be (`recipes.pictograms.words`) and a
-list of what lies where (`recipes.scenes.codec`), speech is what is spelled (`recipes.speech.spelled`). All senses are
-taught in one mixture, since an adapter that learns one after another forgets the first, and with them what the base
-itself says in words (`recipes.smol.talk`), since one that learns names alone forgets to talk.
+list of what lies where (`recipes.scenes.codec`), speech is what is spelled (`recipes.speech.spelled`), in tokens of the
+base: to write down what it hears, and to say what is written, it copies. All senses are taught in one mixture, since an
+adapter that learns one after another forgets the first, and with them what the base itself says in words
+(`recipes.smol.talk`), since one that learns names alone forgets to talk.
 
 ``... train smol-series`` goes on to a fourth sense, series, with all others in the mixture. It is not shipped: the sets
 are fetched to learn from, not to be passed on.
@@ -44,8 +45,8 @@ from recipes.speech.model import trained_codec, trained_on
 from recipes.speech.sources import CREDITS, EMOJI_NAMES
 from recipes.speech.spelled import WORDS as HEARD
 from recipes.speech.spelled import without_ear
-from recipes.speech.tasks import Spoken
-from recipes.speech.texts import emoji_names
+from recipes.speech.tasks import ASK_SAID, ASK_SAY, Spoken, saying, transcribing, usually_first
+from recipes.speech.texts import Texts, emoji_names, texts_of
 from recipes.speech.words import REPLIES
 
 from sensorium.data.fetch import attribution, fetch
@@ -101,6 +102,14 @@ WRITTEN_SHARES: Mapping[str, float] = {
 HEARD_SHARES: Mapping[str, float] = {
     "speech": 0.5, "say": 0.08, "names": 0.16, "about": 0.08, "apart": 0.1, "scenes": 0.04, "point": 0.04,
 }  # fmt: skip
+COPIED_SHARES: Mapping[str, float] = {
+    "speech": 0.26, "say": 0.24, "write": 0.1, "names": 0.14, "about": 0.05, "apart": 0.07, "scenes": 0.09,
+    "point": 0.05,
+}  # fmt: skip
+TOKENS, COUNTED = 4000, 20_000
+"""Tokens of the base that speech is told in, and texts by which they are chosen."""
+MISHEARD = 0.06
+"""Share of letters that are others in a text that is read as if it had been heard."""
 CONFIG = TrainConfig(
     minutes=1, lr={"rows": 5e-4, "adapter": 1e-3}, schedule="trapezoid", cooldown=0.4, warmup=20, betas=(0.9, 0.98),
     save_minutes=4,
@@ -145,10 +154,22 @@ def seen() -> Numbered:
 
 
 @cache
+def texts() -> Texts:
+    return Texts.fetched()
+
+
+@cache
+def hearing() -> SpelledCodec:
+    """What hears and says, in tokens of the base."""
+    codec: Any = trained_codec(HEARD)
+    counted = texts_of(texts(), COUNTED, "train", "pieces")
+    return codec.in_tokens_of(smol_base().tokenizer, (normalised(one.text, one.language) for one in counted), TOKENS)
+
+
+@cache
 def heard() -> Coded:
     """The training clips in pieces of words; what is misheard, the views mishear."""
-    codec: Any = trained_codec(HEARD)
-    clips = trained_on()
+    codec, clips = hearing(), trained_on()
     with computing("auto", codec.device):
         read = encode(codec, clips, cache_dir() / HOME / "clips.npz", lambda clip: VIEWS)
     written = {clip.path: [codec.cut(normalised(clip.text, clip.lang))] for clip in clips}
@@ -190,8 +211,22 @@ def clip(random: Random) -> Conversation:
 
 
 def say(random: Random) -> Conversation:
-    """Words to say."""
-    return heard().fill(_spoken()["say"](random), random)
+    """Words to say: any, since no sound is needed to know their codes."""
+    text = texts().pick(random, "train")
+    return saying(text.text, _told_as(normalised(text.text, text.language)), usually_first(ASK_SAY, random))
+
+
+def write(random: Random) -> Conversation:
+    """Words to write down that nobody has said, some of their letters misheard."""
+    text = texts().pick(random, "train")
+    said = normalised(text.text, text.language)
+    letters = hearing().hearing.settings.signs
+    misheard = "".join(random.choice(letters) if random.random() < MISHEARD else letter for letter in said)
+    return transcribing(_told_as(misheard), text.text, text.language, usually_first(ASK_SAID, random))
+
+
+def _told_as(words: str) -> Part:
+    return Part("audio", codes=hearing().cut(words), codec=HEARD)
 
 
 def point(random: Random) -> Conversation:
@@ -247,8 +282,8 @@ def several(maker: Maker, most: int) -> Maker:
 
 MAKERS: Mapping[str, Maker] = {
     "names": names, "read": read, "about": about, "apart": apart, "scenes": several(scene, SCENES),
-    "speech": several(clip, CLIPS), "say": several(say, CLIPS), "point": several(point, SCENES),
-    "series": several(series, SERIES),
+    "speech": several(clip, CLIPS), "say": several(say, CLIPS), "write": several(write, CLIPS),
+    "point": several(point, SCENES), "series": several(series, SERIES),
 }  # fmt: skip
 
 
@@ -257,7 +292,7 @@ def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
 
 
 def grown(start: str) -> Grown:
-    codecs = [JoinedCodec(words_codec(), seeing(), SEEN), BOXES, trained_codec(HEARD)]
+    codecs = [JoinedCodec(words_codec(), seeing(), SEEN), BOXES, hearing()]
     return grow(start or smol_base(), [] if start else codecs, "adapter", lora_rank=8)
 
 
@@ -267,9 +302,8 @@ def with_series(start: str) -> Grown:
 
 def export(model: Grown, out: Path) -> Path:
     """Rows, adapter and codecs in half precision; what hears is taken from packages, as the base is."""
-    whole, hearing = model.fold(), trained_codec(HEARD)
-    assert isinstance(hearing, SpelledCodec)
-    whole.senses = replace(whole.senses.replaced(without_ear(hearing)), sampling=SURELY)
+    whole = model.fold()
+    whole.senses = replace(whole.senses.replaced(without_ear(hearing())), sampling=SURELY)
     whole.save_rows(out, dtype=torch.float16)
     with_card(out, Path(__file__).with_name("smol_card.md"))
     with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:
@@ -284,6 +318,7 @@ SMOL = Plan(
         Stage(shares=SHARES, minutes=30, conversations=4_500),
         Stage(shares=WRITTEN_SHARES, minutes=16, conversations=1_200, cooldown=0.7, note="More of what is written."),
         Stage(shares=HEARD_SHARES, minutes=8, conversations=700, cooldown=1.0, note="More of what is heard."),
+        Stage(shares=COPIED_SHARES, minutes=65, conversations=1_200, cooldown=1.0, note="More of what is copied."),
     ],
     grown=grown,
     conversations=conversations,

@@ -20,6 +20,7 @@ from recipes.pictograms.concepts import Concept, Concepts, load_pictures
 from recipes.pictograms.phrases import definite, phrase
 from recipes.smol.base import smol_base
 
+from sensorium.device import format_of
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Base
 
@@ -109,7 +110,7 @@ def questions(shown: Sequence[Concept], count: int) -> Iterator[Said]:
 @torch.inference_mode()
 def spoken(base: Base, asked: Sequence[str], tokens: int, warmth: float, seed: int = 0) -> list[str]:
     """What the base says to each."""
-    tokenizer, lm = base.tokenizer, base.lm.to(torch.bfloat16)
+    tokenizer, lm = base.tokenizer, base.lm.to(format_of("auto", base.lm.device))
     tokenizer.padding_side, tokenizer.pad_token = "left", tokenizer.pad_token or tokenizer.eos_token
     torch.manual_seed(seed)
     found: list[str] = []

@@ -21,7 +21,7 @@ from sensorium.codecs import Codec
 from sensorium.files import atomic_file
 from sensorium.types import Conversation, InputError, Message, Part, Signal
 
-SAVED_EVERY = 500
+SAVED_EVERY = 100
 PACE = (0.85, 1.18)
 """How many times as long what is read may take in training."""
 MISHEARD = 0.03

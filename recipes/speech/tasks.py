@@ -128,7 +128,7 @@ def clip_part(clip: Clip) -> Part:
 def write(spoken: Spoken, random: Random) -> Conversation:
     """What is said, written down; now and then its language too."""
     clip = random.choice(spoken.clips)
-    turns = [(_usually_first(ASK_SAID, random), transcript(clip))]
+    turns = [(usually_first(ASK_SAID, random), transcript(clip))]
     if random.random() < 0.1:
         turns.append((random.choice(ASK_LANGUAGE), LANGUAGE_WORDS[clip.lang]))
     return _about(clip_part(clip), turns)
@@ -137,7 +137,7 @@ def write(spoken: Spoken, random: Random) -> Conversation:
 def name(spoken: Spoken, random: Random) -> Conversation:
     """Which thing a phrase is about, said as a picture's name is said; then what was said."""
     clip = _chosen(spoken.named, random, spoken)
-    turns = [(_usually_first(ASK_NAMED, random), _named(spoken, clip))]
+    turns = [(usually_first(ASK_NAMED, random), _named(spoken, clip))]
     if random.random() < 0.4:
         turns.append((WHAT_IS_SAID, transcript(clip)))
     return _about(clip_part(clip), turns)
@@ -146,7 +146,7 @@ def name(spoken: Spoken, random: Random) -> Conversation:
 def say(spoken: Spoken, random: Random) -> Conversation:
     """Words said aloud, always in one voice."""
     clip = _chosen(spoken.own, random, spoken)
-    return saying(clip.text, clip_part(clip), _usually_first(ASK_SAY, random))
+    return saying(clip.text, clip_part(clip), usually_first(ASK_SAY, random))
 
 
 def translate(spoken: Spoken, random: Random) -> Conversation:
@@ -196,9 +196,9 @@ def asked_about(picture: Part, question: Part, label: str) -> Conversation:
     return Conversation((as_message("user", [picture, question]), as_message("assistant", phrase(label))))
 
 
-def transcribing(part: Part, text: str, language: str = "en") -> Conversation:
-    """The usual way to ask what is said, and the answer."""
-    return _about(part, [(WHAT_IS_SAID, normalised(text, language))])
+def transcribing(part: Part, text: str, language: str = "en", question: str = WHAT_IS_SAID) -> Conversation:
+    """The question what is said, in its usual form, and the answer."""
+    return _about(part, [(question, normalised(text, language))])
 
 
 def answering(part: Part, clip: Clip) -> Conversation:
@@ -215,6 +215,11 @@ def saying(words: str, sound: Part | None = None, request: str = SAY) -> Convers
     """A request to say words, and the sound where it is known."""
     asked = as_message("user", request.format(words=" ".join(words.split())))
     return Conversation((asked, as_message("assistant", [sound])) if sound else (asked,))
+
+
+def usually_first(forms: Sequence[str], random: Random) -> str:
+    """A form of a question, mostly the usual one."""
+    return forms[0] if random.random() < USUAL_SHARE else random.choice(forms)
 
 
 def transcript(clip: Clip) -> str:
@@ -256,7 +261,3 @@ def _chosen(pool: Sequence[Clip], random: Random, spoken: Spoken) -> Clip:
     if not pool:
         raise InputError("no training clip of this kind exists yet; make more with `python -m recipes speech data`")
     return random.choice(pool)
-
-
-def _usually_first(forms: Sequence[str], random: Random) -> str:
-    return forms[0] if random.random() < USUAL_SHARE else random.choice(forms)
