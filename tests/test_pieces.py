@@ -33,9 +33,16 @@ def test_words_fall_into_the_tokens_of_the_llm(text):
 
 def test_few_pieces_are_those_that_texts_need_most():
     tokenizer = learn_tokenizer(TEXTS, 400)
-    merges = merges_of(tokenizer, ["the north"] * 9 + ["end"], SIGNS, len(pieces_of(SIGNS, [])) + 4)
+    merges = merges_of(tokenizer, ["the north"] * 9 + ["end"], SIGNS, len(pieces_of(SIGNS, [])) + 2)
     assert cut("the", merges) == [" the"] and cut("end", merges) != [" end"]
     assert "".join(cut("the mother", merges)) == " the mother"
+
+
+def test_without_texts_they_are_the_first_ones_of_the_llm():
+    tokenizer = learn_tokenizer(TEXTS, 400)
+    few, all_ = (merges_of(tokenizer, [], SIGNS, codes) for codes in (80, 400))
+    assert few == all_[: len(few)] and len(pieces_of(SIGNS, few)) == 80
+    assert cut("the", few) == [" the"]
 
 
 def test_a_piece_with_a_space_put_before_it_whole_begins_with_its_first_sign():

@@ -140,3 +140,11 @@ def test_signs_are_found_where_they_are_heard():
     assert slots.tolist() == [1, 3.5, 5]
     frames = durations(slots, 2, 14)
     assert frames.tolist() == [0, 6, 4, 4, 0] and frames.sum() == 14
+
+
+def test_the_same_codec_in_the_tokens_of_an_llm(letters):
+    tokenizer = tiny_base().tokenizer
+    own = letters.in_tokens_of(tokenizer, codes=120)
+    assert len(own.pieces) <= 120 and own.pieces != letters.pieces
+    assert own.spell([own.cut("the cat")]) == ["the cat"]
+    assert (own.facts.name, own.facts.max_frames) == (letters.facts.name, letters.facts.max_frames)

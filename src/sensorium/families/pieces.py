@@ -76,7 +76,7 @@ def learn_merges(texts: Iterable[str], signs: str, codes: int) -> Merges:
 
 
 def merges_of(tokenizer: Any, texts: Iterable[str], signs: str, codes: int) -> Merges:
-    """Pairs of an LLM's tokenizer, in its order, that make the pieces which texts need most.
+    """Pairs of an LLM's tokenizer, in its order, that make the pieces which texts need most, and then its first ones.
 
     Args:
         tokenizer: of transformers, a fast one that encodes by pairs of bytes or of signs.
@@ -93,8 +93,9 @@ def merges_of(tokenizer: Any, texts: Iterable[str], signs: str, codes: int) -> M
         used.update(cutter.cut(text))
     parts = {left + right: (left, right) for left, right in reversed(merges)}
     kept = set(pieces_of(signs, []))
-    for code, _ in used.most_common():
-        needed = _with_parts(pieces[code], parts) - kept
+    wanted = [*(pieces[code] for code, _ in used.most_common()), *pieces]
+    for piece in wanted:
+        needed = _with_parts(piece, parts) - kept
         if len(kept) + len(needed) <= codes:
             kept |= needed
     return [(left, right) for left, right in merges if parts[left + right] == (left, right) and left + right in kept]

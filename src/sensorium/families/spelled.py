@@ -153,8 +153,8 @@ class SpelledCodec(Codec):
         voice = learned_aloud(config, self._lessons(media, config), told, learning)
         return self._but(voice=(config, voice))
 
-    def in_tokens_of(self, tokenizer: Any, texts: Iterable[str], codes: int = CODES) -> SpelledCodec:
-        """The same codec with pieces that are tokens of an LLM, those that texts need most.
+    def in_tokens_of(self, tokenizer: Any, texts: Iterable[str] = (), codes: int = CODES) -> SpelledCodec:
+        """The same codec with pieces that are tokens of an LLM, those that texts need most, then the LLM's first ones.
 
         Args:
             tokenizer: of transformers.
