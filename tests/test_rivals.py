@@ -119,7 +119,10 @@ def test_each_way_learns_names_of_pictures_and_is_found_again(make, gallery, les
     assert 0 < known.peak_gb < 64
     assert known.text == ("identical" if make is connector else "none")
     if make is connector:
-        assert results.value("name, held-out family, written freely", "it").hits == 4
+        written, freely = "name, held-out family, written freely", Results(say=lambda line: None)
+        assert results.value(written, "it").hits == 4
+        measure(freely, {"it": rival}, gallery, shown, ranked=False)
+        assert [freely.value(written, condition).hits for condition in ("it", "it, another's medium")] == [4, 0]
     row = table({"it": known}).splitlines()[-1]
     assert f"| {known.trained:,} |" in row
 

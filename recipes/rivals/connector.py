@@ -7,6 +7,9 @@ is not used: its vision tower must be a model registered with `AutoModel` that t
 patches, which our encoder, eight codes without a place, is not; what would remain of it is the MLP and the line that
 puts vectors in the place of tokens.
 
+Before it learns through the language model it is brought near: a picture's vectors are to be the rows of the tokens of
+its answer, which costs no forward pass of the language model. Rows of codes start at words as well.
+
 Legend: B examples, T ids, V places of a picture, C channels of the encoder, H width of the language model.
 """
 
@@ -78,6 +81,32 @@ class Connector(Rival):
         learn = learn_BT[:, 1:]
         logits = OutputHead(self.language_model).full(hidden_BTH[:, :-1][learn])
         return {"answer": F.cross_entropy(logits, ids_BT[:, 1:][learn])}
+
+    def near_terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """How far a picture's vectors are from the rows of its answer's tokens, in spreads of all rows.
+
+        Behind the answer stand spaces.
+        """
+        targets_BV = torch.stack([self._tokens_of(self.answers[number]) for number in batch["answer"].tolist()])
+        rows_BVH = self.language_model.get_input_embeddings()(targets_BV.to(self.device))
+        return {"rows": F.mse_loss(self.seen(batch["x"]), rows_BVH) / self._spread}
+
+    @cached_property
+    def _spread(self) -> Tensor:
+        return self.language_model.get_input_embeddings().weight.float().var()
+
+    @cached_property
+    def _tokens_of(self) -> Any:
+        """An answer to the ids (V,) of its tokens, cut or filled with spaces to the places of a picture."""
+
+        @lru_cache(maxsize=2**16)
+        def tokens(answer: str) -> Tensor:
+            ids = self._senses.tokenizer(f" {answer}", add_special_tokens=False)["input_ids"]
+            space = self._senses.tokenizer(" ", add_special_tokens=False)["input_ids"]
+            places = self.tokens["image"]
+            return torch.tensor((ids + space * places)[:places])
+
+        return tokens
 
     @cached_property
     def _lesson(self) -> Any:

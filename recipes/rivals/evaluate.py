@@ -31,6 +31,9 @@ def evaluate(
     ways: Annotated[list[str] | None, Argument(help=f"Some of {', '.join(WAYS)}; all that are trained.")] = None,
     beside: Annotated[list[str] | None, Option(help="Models of Sensorium that are asked the same.")] = None,
     pictures: Annotated[int, Option(help="Pictures to name.")] = 500,
+    ranked: Annotated[
+        bool, Option(help="Rank all names by likelihood, too, which is slow for large language models.")
+    ] = True,
     seed: int = 0,
     out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/rivals"),
 ) -> None:
@@ -45,7 +48,7 @@ def evaluate(
     gallery, results = Gallery(), Results(notes={"pictures": pictures, "seed": seed})
     models: dict[str, Any] = {name: load(name).to(device_of("auto")) for name in names}
     models |= {name: sensorium.load(name) for name in beside or ()}
-    measure(results, models, gallery, gallery.held_out(pictures, seed))
+    measure(results, models, gallery, gallery.held_out(pictures, seed), ranked)
     if "shared-series" in models:
         series_report(results, "shared-series", models["shared-series"])
     known = {name: facts(home() / name) for name in names}
@@ -54,17 +57,28 @@ def evaluate(
     results.save(out)
 
 
-def measure(results: Results, models: Mapping[str, Any], gallery: Gallery, shown: Sequence[Picture]) -> None:
-    """Every model on the same pictures with its controls, and every two of them against each other."""
+def measure(
+    results: Results, models: Mapping[str, Any], gallery: Gallery, shown: Sequence[Picture], ranked: bool = True
+) -> None:
+    """Every model on the same pictures with its controls, and every two of them against each other.
+
+    Args:
+        ranked: whether language models rank the names, too, or only write them.
+    """
     names = [phrase(concept.label) for concept in gallery.concepts.emoji]
     results.notes["names in the choice"] = len(names)
     task = naming_task("name, held-out family", gallery, shown, Among(names))
     near = [list(map(phrase, found)) for found in gallery.nearest(shown)]
     verdicts = {"nearest neighbour on pixels": task.compare("nearest neighbour on pixels", near, results)}
+    freely = replace(task, name=f"{task.name}, written freely", scorer=Written())
     for name, model in models.items():
-        verdicts[name] = with_controls(task, name, model, results)
-        if hasattr(model, "chat"):
-            replace(task, name=f"{task.name}, written freely", scorer=Written(), condition=name).run(model, results)
+        writes = hasattr(model, "chat")
+        if ranked or not writes:
+            verdicts[name] = with_controls(task, name, model, results)
+            if writes:
+                replace(freely, condition=name).run(model, results)
+        else:
+            verdicts[name] = with_controls(freely, name, model, results)
     for one, other in combinations(verdicts, 2):
         results.notes[f"{one} against {other}"] = against(verdicts[one], verdicts[other])
 
