@@ -129,6 +129,14 @@ def test_codes_that_never_come_keep_to_their_words(common, least, most):
     assert least <= right_N[1::2].float().mean() <= most
 
 
+def test_rows_about_words_go_on_from_any_rows():
+    part = CodebookRows.about_words(torch.randn(62, 32), output=True)
+    rows_NH = torch.randn(62, 32)
+    part.start_at(rows_NH)
+    torch.testing.assert_close(part().detach(), rows_NH)
+    assert [name for name, _ in part.named_parameters()] == ["shared"]
+
+
 def test_a_codec_that_only_reads_stays_silent_through_one_row():
     grown = grow(tiny_base("llama"), CODECS)
     layout = grown.vocabulary.layout("toy-read")

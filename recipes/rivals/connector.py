@@ -7,8 +7,8 @@ is not used: its vision tower must be a model registered with `AutoModel` that t
 patches, which our encoder, eight codes without a place, is not; what would remain of it is the MLP and the line that
 puts vectors in the place of tokens.
 
-Before it learns through the language model it is brought near: a picture's vectors are to be the rows of the tokens of
-its answer, which costs no forward pass of the language model. Rows of codes start at words as well.
+Before it learns through the language model it is brought near: a picture's vectors are to point to the rows of the
+tokens of its answer, which costs no forward pass of the language model. Rows of codes start at words as well.
 
 Legend: B examples, T ids, V places of a picture, C channels of the encoder, H width of the language model.
 """
@@ -36,6 +36,8 @@ from sensorium.senses import Senses
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, as_message
 
 MARKERS = 2
+SHARPNESS = 20.0
+"""Of what a picture's vectors tell before the language model reads them."""
 
 
 class Connector(Rival):
@@ -83,17 +85,24 @@ class Connector(Rival):
         return {"answer": F.cross_entropy(logits, ids_BT[:, 1:][learn])}
 
     def near_terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """How far a picture's vectors are from the rows of its answer's tokens, in spreads of all rows.
-
-        Behind the answer stand spaces.
-        """
+        """A picture's vectors tell the tokens of its answer, behind which stand spaces, among those of all answers, and
+        are as long as their rows."""
         targets_BV = torch.stack([self._tokens_of(self.answers[number]) for number in batch["answer"].tolist()])
-        rows_BVH = self.language_model.get_input_embeddings()(targets_BV.to(self.device))
-        return {"rows": F.mse_loss(self.seen(batch["x"]), rows_BVH) / self._spread}
+        ids_N = self._known_N.to(self.device)
+        rows_NH = self.language_model.get_input_embeddings()(ids_N).float()
+        mean_H, seen_BVH = rows_NH.mean(0), self.seen(batch["x"]).float()
+        logits_BVN = SHARPNESS * F.normalize(seen_BVH - mean_H, dim=-1) @ F.normalize(rows_NH - mean_H, dim=-1).T
+        places_BV = torch.searchsorted(ids_N, targets_BV.to(self.device))
+        lengths = (seen_BVH - mean_H).norm(dim=-1) / (rows_NH - mean_H).norm(dim=-1)[places_BV]
+        return {
+            "tokens": F.cross_entropy(logits_BVN.flatten(0, 1), places_BV.flatten()),
+            "length": (lengths - 1).square().mean(),
+        }
 
     @cached_property
-    def _spread(self) -> Tensor:
-        return self.language_model.get_input_embeddings().weight.float().var()
+    def _known_N(self) -> Tensor:
+        """Ids of the tokens of all answers, in order."""
+        return torch.cat([self._tokens_of(answer) for answer in self.answers]).unique()
 
     @cached_property
     def _tokens_of(self) -> Any:

@@ -34,7 +34,7 @@ from sensorium.types import InputError
 
 TEXT_TOKENS = 2000
 FACTS = "facts.json"
-NEAR, NEAR_BATCH = 0.15, 64
+NEAR, NEAR_BATCH = 0.3, 64
 """Share of a connector's time in which it is brought near the rows of words, and pictures at a time in it."""
 
 

@@ -37,6 +37,7 @@ class CodebookRows(nn.Module):
         super().__init__()
         self.size = len(features_NF) if free_NH is None and features_NF is not None else len(free_NH)
         self.register_parameter("free", None if free_NH is None else nn.Parameter(free_NH))
+        self.register_buffer("fixed", None, persistent=False)
         if features_NF is None:
             self.register_buffer("features", None)
             self.register_parameter("shared", None)
@@ -74,17 +75,20 @@ class CodebookRows(nn.Module):
     def forward(self) -> Tensor:
         if self.shared is None:
             return self.free
-        rows_NH = self.features @ self.shared
-        return rows_NH if self.free is None else self.free + rows_NH
+        rows_NH, apart = self.features @ self.shared, self.fixed if self.free is None else self.free
+        return rows_NH if apart is None else rows_NH + apart
 
     @torch.no_grad()
     def start_at(self, rows_NH: Tensor) -> None:
-        """Begin at these rows: the shared parts explain what they can, the free table holds the rest."""
+        """Begin at these rows: the shared parts explain what they can, the free table holds the rest; without one the rest
+        stays as it is."""
         if self.shared is not None:
             self.shared.copy_(torch.linalg.pinv(self.features) @ rows_NH)
             rows_NH = rows_NH - self.features @ self.shared
         if self.free is not None:
             self.free.copy_(rows_NH)
+        else:
+            self.fixed = rows_NH.clone()
 
 
 class SideRows(nn.Module):
