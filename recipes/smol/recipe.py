@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from recipes.smol.curve import evaluate
 from recipes.smol.model import SMOL, SMOL_SERIES
 from recipes.smol.talk import answers
 
@@ -22,4 +23,5 @@ RECIPE = Recipe(
     about="A pretrained LLM, its weights as they are, that reads pictures, speech and series, points, and speaks.",
     data=data,
     models={SMOL.name: SMOL, SMOL_SERIES.name: SMOL_SERIES},
+    evaluate=evaluate,
 )
