@@ -48,15 +48,15 @@ class Saying:
 
     @torch.inference_mode()
     def _say(self, words: Sequence[str], ended: bool) -> np.ndarray:
-        found = [self.sound.add(mel_MN) for mel_MN in self._spectra(words, ended)]
-        return np.concatenate([*found, self.sound.rest() if ended else np.zeros(0, np.float32)])
+        found = [self.sound.add(mel_MN, last) for mel_MN, last in self._spectra(words, ended)]
+        return np.concatenate([np.zeros(0, np.float32), *found])
 
-    def _spectra(self, words: Sequence[str], ended: bool) -> Iterator[Tensor]:
-        """(M, N) of every few words that are settled."""
+    def _spectra(self, words: Sequence[str], ended: bool) -> Iterator[tuple[Tensor, bool]]:
+        """(M, N) of every few words that are settled, and whether they are the last."""
         while True:
             stop = self.said + (TOGETHER if self.said else FIRST)
             if stop + AHEAD > len(words):
-                if not ended or (self.said >= len(words) and self.said):
+                if not ended:
                     return
                 stop = len(words)
             start = max(self.said - BEHIND, 0)
@@ -66,7 +66,7 @@ class Saying:
             before, own = len(" ".join(words[start : self.said])), len(" ".join(words[start:stop]))
             last = stop >= len(words)
             first = ends[before + 2] if self.said else 0
-            yield mel_BMN[0, :, first : ends[-1] if last else ends[own + 2]]
+            yield mel_BMN[0, :, first : ends[-1] if last else ends[own + 2]], last
             self.said = stop
             if last:
                 return
@@ -81,16 +81,11 @@ class Sounding:
         self.known_S = torch.zeros(0)
         """Of the frames that are kept, as far as they were given."""
 
-    def add(self, mel_MN: Tensor) -> np.ndarray:
-        """(S,) samples that no further frame changes much."""
+    def add(self, mel_MN: Tensor, last: bool) -> np.ndarray:
+        """(S,) samples that no further frame changes much; all that are left, if these are the last frames."""
         self.mel_MN = torch.cat([self.mel_MN, mel_MN], dim=1)
-        return self._until(self.mel_MN.shape[1] - self.spectra.window // self.spectra.hop)
-
-    def rest(self) -> np.ndarray:
-        return self._until(self.mel_MN.shape[1])
-
-    def _until(self, frames: int) -> np.ndarray:
         hop, given = self.spectra.hop, len(self.known_S)
+        frames = self.mel_MN.shape[1] - (0 if last else self.spectra.window // hop)
         if frames * hop <= given:
             return np.zeros(0, np.float32)
         sound_S = self.spectra.griffin_lim(self.mel_MN[None], ROUNDS, self.known_S)[0][: frames * hop]

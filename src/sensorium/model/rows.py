@@ -80,7 +80,7 @@ class CodebookRows(nn.Module):
 
     @torch.no_grad()
     def start_at(self, rows_NH: Tensor) -> None:
-        """Begin at these rows: the shared parts explain what they can, the free table holds the rest; without one the rest
+        """Begin at these rows: the shared parts explain what they can, the free table holds the rest; without one it
         stays as it is."""
         if self.shared is not None:
             self.shared.copy_(torch.linalg.pinv(self.features) @ rows_NH)
