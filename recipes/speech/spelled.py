@@ -50,8 +50,7 @@ def pronounced(clips: Iterable[Clip]) -> Iterator[tuple[str, str]]:
 def without_ear(codec: SpelledCodec) -> SpelledCodec:
     """The same codec, small: the encoder that it hears by is taken from installed packages."""
     hearing: Any = codec.hearing
-    own = {"voice": codec.voice, "letters": codec.letters}
-    return SpelledCodec(hearing.without_ear(EAR), codec.merges, codec.facts.name, codec.facts.max_frames, **own)
+    return codec.but(hearing=hearing.without_ear(EAR))
 
 
 def keep(codec: SpelledCodec, place: Path = KEPT) -> None:

@@ -151,7 +151,7 @@ class SpelledCodec(Codec):
         config = AloudConfig(letters="".join(dict.fromkeys(PAUSE + signs)), rate_hz=rate_hz, **names)
         told = [(in_signs(text, signs), said) for text, said in pronounced]
         voice = learned_aloud(config, self._lessons(media, config), told, learning)
-        return self._but(voice=(config, voice))
+        return self.but(voice=(config, voice))
 
     def in_tokens_of(self, tokenizer: Any, texts: Iterable[str] = (), codes: int = CODES) -> SpelledCodec:
         """The same codec with pieces that are tokens of an LLM, those that texts need most, then the LLM's first ones.
@@ -164,11 +164,19 @@ class SpelledCodec(Codec):
             InputError: the tokenizer does not encode by pairs.
         """
         signs = self.hearing.settings.signs
-        return self._but(merges=merges_of(tokenizer, (in_signs(text, signs) for text in texts), signs, codes))
+        return self.but(merges=merges_of(tokenizer, (in_signs(text, signs) for text in texts), signs, codes))
 
-    def _but(self, **changed: Any) -> SpelledCodec:
-        own = {"name": self.facts.name, "most": self.facts.max_frames, "voice": self.voice, "letters": self.letters}
-        return SpelledCodec(**{"hearing": self.hearing, "merges": self.merges} | own | changed)
+    def but(self, **changed: Any) -> SpelledCodec:
+        """The same codec with other arguments of the class."""
+        own: dict[str, Any] = {
+            "hearing": self.hearing,
+            "merges": self.merges,
+            "name": self.facts.name,
+            "most": self.facts.max_frames,
+            "voice": self.voice,
+            "letters": self.letters,
+        }
+        return SpelledCodec(**own | changed)
 
     def _lessons(self, media: Media, config: AloudConfig) -> Iterator[Lesson]:
         """Sounds whose text can be found in them."""

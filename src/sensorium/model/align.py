@@ -90,14 +90,14 @@ class _Even(nn.Module):
         total, width = 0, grown.embedding.weight.shape[1]
         for layout in layouts:
             for book, part in enumerate(grown.embedding.rows.of(layout.name)[1:]):
-                features: Any = part.features if part.shared is not None else torch.zeros(len(part.free), 0)
+                features: Any = part.features if part.shared is not None else torch.zeros(part.size, 0)
                 self.written.append(part)
                 self.features.append(features.cpu())
-                self.free.append(torch.zeros(len(part.free), width))
+                self.free.append(torch.zeros(part.size, width))
                 self.shared.append(0.05 * torch.randn(features.shape[1], width, generator=random))
                 first = layout.range(book)[0]
-                self._place[first : first + len(part.free)] = total + np.arange(len(part.free))
-                total += len(part.free)
+                self._place[first : first + part.size] = total + np.arange(part.size)
+                total += part.size
 
     def places(self, ids: np.ndarray) -> np.ndarray:
         """Which rows a medium's ids are."""
@@ -157,7 +157,7 @@ def start_at_places(grown: Grown, hidden_NH: Tensor, targets_N: Tensor, codecs: 
 
 def _log_shares(part: CodebookRows, codes_N: Tensor) -> Tensor:
     """(codes,) logarithm of how often each code comes, by its features where it has some that say what it has."""
-    counts = torch.bincount(codes_N, minlength=len(part.free)).float()
+    counts = torch.bincount(codes_N, minlength=part.size).float()
     features: Any = part.features
     if features is None or not ((features == 0) | (features == 1)).all():
         return torch.log_softmax(torch.log(counts + 1), 0)

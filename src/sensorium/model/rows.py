@@ -33,9 +33,13 @@ class CodebookRows(nn.Module):
         scale: spread of the shared parts, drawn at random.
     """
 
+    free: nn.Parameter | None
+
     def __init__(self, features_NF: Tensor | None, free_NH: Tensor | None, hidden: int, scale: float = 0.0):
         super().__init__()
-        self.size = len(features_NF) if free_NH is None and features_NF is not None else len(free_NH)
+        table = free_NH if features_NF is None else features_NF
+        assert table is not None, "rows have features, a free table, or both"
+        self.size = len(table)
         self.register_parameter("free", None if free_NH is None else nn.Parameter(free_NH))
         self.register_buffer("fixed", None, persistent=False)
         if features_NF is None:
