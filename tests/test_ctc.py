@@ -29,7 +29,7 @@ def words(count: int, seed: int) -> list[str]:
 
 
 def train(net, sample, loss, **how):
-    train_codec(net, sample, loss, CodecTraining(minutes=1, steps=700, **how | {"batch": 12}), say=lambda line: None)
+    train_codec(net, sample, loss, CodecTraining(minutes=5, steps=700, **how | {"batch": 12}), say=lambda line: None)
 
 
 @pytest.fixture(scope="module")

@@ -71,9 +71,7 @@ def test_no_target_crosses_a_document_and_positions_restart(lengths, seed):
 @given(many_lengths)
 def test_rows_are_few(lengths):
     rows = len(pack(make_samples(lengths), ROW).ids)
-    assert rows <= max(1, np.ceil(sum(lengths) / ROW * 11 / 9 + 1)), (
-        "best fit decreasing needs at most 11/9 of the best"
-    )
+    assert rows <= max(1, np.ceil(2 * sum(lengths) / ROW)), "no two rows would fit into one"
 
 
 def test_packing_fills_rows_and_is_quick():
