@@ -28,8 +28,8 @@ def words(count: int, seed: int) -> list[str]:
     return ["".join(rng.choice(list(PITCHES), rng.integers(3, 7))) for _ in range(count)]
 
 
-def train(net, sample, loss, **how):
-    train_codec(net, sample, loss, CodecTraining(minutes=5, steps=700, **how | {"batch": 12}), say=lambda line: None)
+def train(net, sample, loss, steps=700, **how):
+    train_codec(net, sample, loss, CodecTraining(minutes=5, steps=steps, **how | {"batch": 12}), say=lambda line: None)
 
 
 @pytest.fixture(scope="module")

@@ -69,9 +69,29 @@ def test_no_target_crosses_a_document_and_positions_restart(lengths, seed):
 
 @settings(deadline=None)
 @given(many_lengths)
+def test_no_two_rows_would_fit_into_one(lengths):
+    rows = len(pack(make_samples(lengths), ROW).ids)
+    assert rows <= max(1, np.ceil(2 * sum(lengths) / ROW))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, ROW), min_size=1, max_size=9))
 def test_rows_are_few(lengths):
     rows = len(pack(make_samples(lengths), ROW).ids)
-    assert rows <= max(1, np.ceil(2 * sum(lengths) / ROW)), "no two rows would fit into one"
+    assert rows <= fewest(lengths) * 11 / 9 + 1, "best fit decreasing needs at most 11/9 of the best"
+
+
+def fewest(lengths: list[int]) -> int:
+    """Rows that are needed, by trying: of every subset the fewest, and how full the last of them is at least."""
+    best = {0: (1, 0)}
+    for subset in range(1, 2 ** len(lengths)):
+        ways = []
+        for place, length in enumerate(lengths):
+            if subset >> place & 1:
+                rows, full = best[subset - (1 << place)]
+                ways.append((rows, full + length) if full + length <= ROW else (rows + 1, length))
+        best[subset] = min(ways)
+    return best[2 ** len(lengths) - 1][0]
 
 
 def test_packing_fills_rows_and_is_quick():

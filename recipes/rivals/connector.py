@@ -50,6 +50,7 @@ class Connector(Rival):
     """
 
     batch = 16
+    near = 0.3
 
     def __init__(self, lessons: Lessons, codec: SemanticCodec, base: Base, hidden: int = 1024):
         super().__init__(lessons, [codec.net, base.lm])

@@ -28,11 +28,13 @@ class Rival(nn.Module, ABC):
         frozen: networks that never train; they are changed in place, to take no gradient.
 
     Attributes:
+        near: share of its time in which it first learns by `near_terms`.
         frozen: beside the module's own state, so that no checkpoint holds them and no mode changes them.
         tokens: places that a medium takes beside words, by modality; 0 where it is one vector apart from them.
     """
 
     batch: ClassVar[int] = 128
+    near: ClassVar[float] = 0.0
     lr: ClassVar[float] = 1e-3
     tokens: Mapping[str, int]
 
@@ -59,6 +61,10 @@ class Rival(nn.Module, ABC):
     @abstractmethod
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Named means over a batch of lessons, whose sum is minimised."""
+
+    def near_terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """As `terms`, of what is learned first and costs less."""
+        return self.terms(batch)
 
     @abstractmethod
     def rank(

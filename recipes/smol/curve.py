@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from recipes.smol.model import SMOL, hearing
+from recipes.smol.model import SMOL, hearing, texts
 from recipes.speech.errors import normalised
 from recipes.speech.tasks import saying
-from recipes.speech.texts import Text, Texts, texts_of
+from recipes.speech.texts import Text, texts_of
 from typer import Argument, Option
 
 from sensorium.engines import generate
@@ -21,8 +21,8 @@ from sensorium.evaluate import Share
 from sensorium.files import atomic_file
 from sensorium.generate import Assistant
 from sensorium.model import Grown
+from sensorium.recipe.stages import trained
 from sensorium.training import checkpoint
-from sensorium.training.loop import AVERAGE
 
 MOST_CODES = 48
 
@@ -35,11 +35,11 @@ def evaluate(
 ) -> None:
     """Words said right to the letter at checkpoints of a stage."""
     grown, rows = SMOL.body(stage), []
-    texts = list(texts_of(Texts.fetched(), count, "test", "said"))
+    asked = list(texts_of(texts(), count, "test", "said"))
     for place in sorted(checkpoints):
         found = checkpoint.load(place)
-        grown.load_train_state({name: one for name, one in found.weights.items() if not name.startswith(AVERAGE)})
-        share = Share(right(grown, texts), count)
+        grown.load_train_state(trained(found))
+        share = Share(right(grown, asked), count)
         low, high = share.interval
         rows.append({"tokens": found.state["tokens"], "share": share.value, "n": count, "lower": low, "upper": high})
         print(f"{found.state['tokens']} tokens: {share}", flush=True)
@@ -48,14 +48,15 @@ def evaluate(
         path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
-def right(grown: Grown, texts: Sequence[Text]) -> int:
+def right(grown: Grown, asked: Sequence[Text]) -> int:
     """How many of the texts are said as they are written."""
     folded = grown.fold()
     model = Assistant(folded.lm, folded.senses, base_name=folded.base_name)
     model.has_adapter = folded.has_adapter
+    model.eval()
     count = 0
-    for text in texts:
-        turn = model.eval().turn(saying(text.text), "audio", temperature=0.0, max_tokens=MOST_CODES)
+    for text in asked:
+        turn = model.turn(saying(text.text), "audio", temperature=0.0, max_tokens=MOST_CODES)
         (made,) = generate(model.engine, [turn])
         codes = [part.codes for part in model.stream.parse(made.ids) if part.codes is not None]
         count += hearing().spell(codes) == hearing().spell([hearing().cut(normalised(text.text, text.language))])

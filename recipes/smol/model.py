@@ -36,20 +36,20 @@ from recipes.scenes.episodes import STILL, WRITTEN, Making
 from recipes.scenes.episodes import makers as scenes
 from recipes.scenes.model import BOXES
 from recipes.sensors.series import media
-from recipes.smol.base import smol_base
+from recipes.smol.base import smol_base, smol_tokenizer
 from recipes.smol.talk import ABOUT, Said, answers
 from recipes.speech.coded import Coded, encode
 from recipes.speech.errors import normalised
 from recipes.speech.model import makers as spoken
 from recipes.speech.model import trained_codec, trained_on
-from recipes.speech.sources import CREDITS, EMOJI_NAMES
+from recipes.speech.sources import CREDITS
 from recipes.speech.spelled import WORDS as HEARD
 from recipes.speech.spelled import without_ear
 from recipes.speech.tasks import ASK_SAID, ASK_SAY, Spoken, saying, transcribing, usually_first
-from recipes.speech.texts import Texts, emoji_names, texts_of
+from recipes.speech.texts import Texts, texts_of
 from recipes.speech.words import REPLIES
 
-from sensorium.data.fetch import attribution, fetch
+from sensorium.data.fetch import attribution
 from sensorium.data.views import Numbered, Views, remembered
 from sensorium.device import computing
 from sensorium.families.joined import JoinedCodec
@@ -163,7 +163,7 @@ def hearing() -> SpelledCodec:
     """What hears and says, in tokens of the base."""
     codec: Any = trained_codec(HEARD)
     counted = texts_of(texts(), COUNTED, "train", "pieces")
-    return codec.in_tokens_of(smol_base().tokenizer, (normalised(one.text, one.language) for one in counted), TOKENS)
+    return codec.in_tokens_of(smol_tokenizer(), (normalised(one.text, one.language) for one in counted), TOKENS)
 
 
 @cache
@@ -201,7 +201,7 @@ def scene(random: Random) -> Conversation:
 
 @cache
 def _spoken() -> Mapping[str, Maker]:
-    return spoken(Spoken(heard().known(trained_on()), emoji_names(fetch(EMOJI_NAMES)), any_voice=True))
+    return spoken(Spoken(heard().known(trained_on()), texts().names, any_voice=True))
 
 
 def clip(random: Random) -> Conversation:

@@ -29,9 +29,10 @@ from sensorium.families.loudness import LOUDNESSES, unit_loud, whole_frames
 from sensorium.families.mel_net import MelNet
 from sensorium.families.net_codec import NetCodec, later, level_features, settle
 from sensorium.families.pool import Pool
+from sensorium.families.sound_stream import SoundStream
 from sensorium.families.spectra import FLOOR, Spectra
 from sensorium.modalities import Wish, modality
-from sensorium.types import InputError, Signal
+from sensorium.types import Signal
 
 WINDOW = 64
 """Frames of codes of a sound that are trained on at once."""
@@ -249,18 +250,13 @@ def apart(ours_BFN: Tensor, theirs_BFN: Tensor) -> Tensor:
     return converged + ((ours_BFN + FLOOR).log() - (theirs_BFN + FLOOR).log()).abs().mean()
 
 
-class _MelStream(CodecStream):
+class _MelStream(SoundStream):
     """Gives the sound of a frame when the next frame is there: the head and the inverse transform look ahead so far."""
 
     def __init__(self, codec: MelCodec) -> None:
+        super().__init__(codec)
         self.codec, self.given = codec, 0
         self.codes = np.zeros(0, np.int64)
-
-    def push(self, signal: Signal) -> np.ndarray:
-        raise InputError(f"codec {self.codec.facts.name!r} hears a sound as a whole; give it in one piece")
-
-    def finish(self) -> np.ndarray:
-        raise InputError(f"codec {self.codec.facts.name!r} hears a sound as a whole; give it in one piece")
 
     def pull(self, codes: np.ndarray) -> Signal | None:
         self.codes = np.concatenate([self.codes, codes])

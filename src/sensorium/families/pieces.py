@@ -19,6 +19,8 @@ FIRST = 0xF0000
 """Added to the first letter of a word for `tokenizers`, whose pieces have no space: a plane of private use."""
 SPACE, BLOCK = " ", "\N{LOWER ONE EIGHTH BLOCK}"
 """A space, and how SentencePiece writes it."""
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+"""Where bytes are no sign."""
 Piece = Annotated[str, Range(1, 64)]
 Merges = Annotated[list[tuple[Piece, Piece]], Range(0, 2**16)]
 
@@ -91,14 +93,14 @@ def merges_of(tokenizer: Any, texts: Iterable[str], signs: str, codes: int) -> M
     cutter, used = Cutter(pieces, merges), Counter[int]()
     for text in texts:
         used.update(cutter.cut(text))
-    parts = {left + right: (left, right) for left, right in reversed(merges)}
+    parts = {left + right: (left, right) for left, right in merges}
     kept = set(pieces_of(signs, []))
     wanted = [*(pieces[code] for code, _ in used.most_common()), *pieces]
     for piece in wanted:
         needed = _with_parts(piece, parts) - kept
         if len(kept) + len(needed) <= codes:
             kept |= needed
-    return [(left, right) for left, right in merges if parts[left + right] == (left, right) and left + right in kept]
+    return [(left, right) for left, right in merges if left + right in kept]
 
 
 def _pairs(tokenizer: Any) -> list[tuple[str, str]]:
@@ -110,24 +112,16 @@ def _pairs(tokenizer: Any) -> list[tuple[str, str]]:
     pairs = [one.split(" ") if isinstance(one, str) else one for one in model["merges"]]
     if "ByteLevel" not in json.dumps([told.get("pre_tokenizer"), told.get("decoder")]):
         return [(left.replace(BLOCK, SPACE), right.replace(BLOCK, SPACE)) for left, right in pairs]
-    signs = _bytes_of_signs()
-    found = [tuple(_text(piece, signs) for piece in pair) for pair in pairs]
+    found = [(_said(left), _said(right)) for left, right in pairs]
     return [(left, right) for left, right in found if left and right]
 
 
-def _bytes_of_signs() -> Mapping[str, int]:
-    """The byte that stands behind each sign of a tokenizer of bytes: itself where it can be printed."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    rest = [byte for byte in range(256) if byte not in plain]
-    return {chr(byte): byte for byte in plain} | {chr(256 + place): byte for place, byte in enumerate(rest)}
+def _said(piece: str) -> str:
+    """What a piece of a tokenizer of bytes says; "" where it is no whole signs."""
+    from tokenizers import decoders
 
-
-def _text(piece: str, signs: Mapping[str, int]) -> str:
-    """What bytes say; "" where they are no whole signs."""
-    try:
-        return bytes(signs[sign] for sign in piece).decode()
-    except (KeyError, UnicodeDecodeError):
-        return ""
+    text = decoders.ByteLevel().decode([piece])
+    return "" if REPLACEMENT in text else text
 
 
 def _in_signs_alone(pairs: Iterable[tuple[str, str]], signs: str) -> Merges:
@@ -135,26 +129,22 @@ def _in_signs_alone(pairs: Iterable[tuple[str, str]], signs: str) -> Merges:
 
     Where a tokenizer puts a space before a piece that is whole, the piece is merged anew behind its first sign.
     """
-    known, found = dict.fromkeys(pieces_of(signs, [])), dict[str, tuple[str, str]]()
-    merges: Merges = []
-
-    def add(left: str, right: str) -> None:
-        merges.append((left, right))
-        known[left + right] = None
-        found.setdefault(left + right, (left, right))
+    made: dict[str, tuple[str, str]] = dict.fromkeys(pieces_of(signs, []), ("", ""))
 
     def begin(piece: str) -> None:
-        if SPACE + piece not in known:
-            left, right = found[piece]
+        if SPACE + piece not in made:
+            left, right = made[piece]
             begin(left)
-            add(SPACE + left, right)
+            made[SPACE + left + right] = (SPACE + left, right)
 
     for left, right in pairs:
-        if left == SPACE and right in known and not right.startswith(SPACE):
+        if right not in made or right.startswith(SPACE):
+            continue
+        if left == SPACE:
             begin(right)
-        elif left in known and right in known and not right.startswith(SPACE) and (left, right) not in merges[-1:]:
-            add(left, right)
-    return merges
+        elif left in made:
+            made.setdefault(left + right, (left, right))
+    return [pair for pair in made.values() if pair[0]]
 
 
 def _with_parts(piece: str, parts: Mapping[str, tuple[str, str]]) -> set[str]:

@@ -29,6 +29,7 @@ from sensorium.families.loudness import whole_frames
 from sensorium.families.net_codec import restored, rounded, stored
 from sensorium.families.pieces import Cutter, Merges, in_signs, learn_merges, merges_of, pieces_of
 from sensorium.families.saying import Saying
+from sensorium.families.sound_stream import SoundStream
 from sensorium.types import InputError, Signal
 
 CODES = 2000
@@ -256,18 +257,13 @@ class SpelledCodec(Codec):
         return cls(hearing, settings.pop("merges", []), **settings, voice=spoken, letters=letters)
 
 
-class _SpelledStream(CodecStream):
+class _SpelledStream(SoundStream):
     """Gives the sound of words once the next ones stand."""
 
     def __init__(self, codec: SpelledCodec) -> None:
+        super().__init__(codec)
         assert codec.voice is not None
         self.codec, self.saying = codec, Saying(*codec.voice)
-
-    def push(self, signal: Signal) -> np.ndarray:
-        raise InputError(f"codec {self.codec.facts.name!r} hears a sound as a whole; give it in one piece")
-
-    def finish(self) -> np.ndarray:
-        raise InputError(f"codec {self.codec.facts.name!r} hears a sound as a whole; give it in one piece")
 
     def pull(self, codes: np.ndarray) -> Signal | None:
         return self._some(self.saying.add("".join(self.codec.pieces[code] for code in codes)))

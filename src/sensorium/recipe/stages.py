@@ -15,7 +15,7 @@ from sensorium.data import PackedLoader, TokenShards, write_shards
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Grown
 from sensorium.training import NextTokenLoss, TrainConfig, fit
-from sensorium.training.checkpoint import load_latest
+from sensorium.training.checkpoint import Checkpoint, load_latest
 from sensorium.training.loop import AVERAGE
 from sensorium.training.losses import Among
 from sensorium.types import Conversation, InputError
@@ -168,7 +168,7 @@ class Plan:
         found = load_latest(self.run_folder(number) / "checkpoints")
         if found is None:
             raise InputError(f"there is no checkpoint in {self.run_folder(number)}; train stage {number} first")
-        return {name: value for name, value in found.weights.items() if not name.startswith(AVERAGE)}
+        return trained(found)
 
     def write(self, out: Path | None = None, number: int | None = None, start: str = "") -> Path:
         """Export the model as it is after a stage, the last where none is named; the folder.
@@ -180,6 +180,11 @@ class Plan:
         grown = self.grown(start) if start else self.body(number)
         grown.load_train_state(self.weights_of(number))
         return self.export(grown, out or self.out)
+
+
+def trained(found: Checkpoint) -> dict[str, Any]:
+    """What trains, at a checkpoint; running averages of it are left out."""
+    return {name: value for name, value in found.weights.items() if not name.startswith(AVERAGE)}
 
 
 def fitting(weights: Mapping[str, Any], grown: Grown) -> dict[str, Any]:
