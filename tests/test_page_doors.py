@@ -135,7 +135,8 @@ def test_an_outside_modality_is_added_shown_sent_and_written(visit, server):
     say(page, "calmly")
     written = answers(page).get_by_role("img", name="Answer to “calmly”")
     written.locator("i").nth(5).wait_for()
-    assert written.locator("i").first.evaluate("bar => getComputedStyle(bar).backgroundColor") == "rgb(198, 79, 107)"
+    bars = "[...document.querySelectorAll('[aria-label=\"Answer to “calmly”\"] i')]"
+    until(page, f"{bars}.some(bar => getComputedStyle(bar).backgroundColor === 'rgb(198, 79, 107)')")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -79,7 +80,7 @@ def speaking_base() -> Base:
 
 def connector(lessons, codec, seed: int = 0) -> Any:
     torch.manual_seed(seed)
-    return Connector(lessons, codec, speaking_base(), hidden=64)
+    return Connector(lessons, codec, deepcopy(speaking_base()), hidden=64, lora_rank=2)
 
 
 def late(lessons, codec, seed: int = 0) -> Any:

@@ -2,15 +2,18 @@
 
 Encoder (of the codec `image-read`, before its quantiser) and language model are frozen; the MLP, of two layers as in
 LLaVA 1.5 (arXiv:2310.03744), turns what is seen into vectors that stand where the tokens of the codec's codes would
-stand: the prompt and its length are those of a model that reads codes. `LlavaForConditionalGeneration` of transformers
+stand: the prompt and its length are those of a model that reads codes. As a grown model has, it has an adapter (LoRA),
+which is off where no picture is shown. `LlavaForConditionalGeneration` of transformers
 is not used: its vision tower must be a model registered with `AutoModel` that tells the hidden states of a grid of
 patches, which our encoder, eight codes without a place, is not; what would remain of it is the MLP and the line that
 puts vectors in the place of tokens.
 
 Before it learns through the language model it is brought near: a picture's vectors are to point to the rows of the
-tokens of its answer, which costs no forward pass of the language model. Rows of codes start at words as well.
+tokens of its answer, which costs no forward pass of the language model. Rows of codes start at words as well. Several
+pictures share a conversation, since the system prompt costs as much as one of them.
 
-Legend: B examples, T ids, V places of a picture, C channels of the encoder, H width of the language model.
+Legend: B pictures, K conversations, T ids, V places of a picture or of all of a conversation, C channels of the
+encoder, H width of the language model.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,13 +33,18 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from sensorium.engines import Scored, TorchEngine
+from sensorium.engines.adapter import Adapter
 from sensorium.engines.output_head import OutputHead
 from sensorium.families.semantic import SemanticCodec
 from sensorium.model import Base
+from sensorium.model.fold import add_adapter
+from sensorium.model.grow import ADAPTER
 from sensorium.senses import Senses
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, as_message
 
 MARKERS = 2
+TURNS = 8
+"""Pictures in a conversation that is learned from."""
 SHARPNESS = 20.0
 """Of what a picture's vectors tell before the language model reads them."""
 
@@ -47,13 +56,18 @@ class Connector(Rival):
         codec: whose encoder sees.
         base: the language model with its tokenizer.
         hidden: width of the MLP.
+        lora_rank: of the adapter.
     """
 
-    batch = 16
+    batch = 4 * TURNS
     near = 0.3
 
-    def __init__(self, lessons: Lessons, codec: SemanticCodec, base: Base, hidden: int = 1024):
+    def __init__(self, lessons: Lessons, codec: SemanticCodec, base: Base, hidden: int = 1024, lora_rank: int = 8):
         super().__init__(lessons, [codec.net, base.lm])
+        add_adapter(base.lm, ADAPTER, lora_rank)
+        adapter = [(name, one) for name, one in base.lm.named_parameters() if "lora_" in name]
+        base.lm.requires_grad_(False)
+        self.adapter = nn.ParameterList(one.requires_grad_(True) for _, one in adapter)
         self.codec = codec
         text_size, width = base.lm.get_input_embeddings().weight.shape
         self._senses = Senses.of(base.tokenizer, text_size, [codec])
@@ -76,14 +90,16 @@ class Connector(Rival):
 
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         pairs = zip(batch["question"].tolist(), batch["answer"].tolist(), strict=True)
-        rows = [self._lesson(self.questions[question], self.answers[answer]) for question, answer in pairs]
+        asked = [(self.questions[question], self.answers[answer]) for question, answer in pairs]
+        turns = min(TURNS, len(asked))
+        rows = [self._lesson(asked[at : at + turns]) for at in range(0, len(asked), turns)]
         padded = (pad_sequence(list(part), batch_first=True) for part in zip(*rows, strict=True))
-        ids_BT, learn_BT, there_BT = (part.to(self.device) for part in padded)
-        inputs_BTH = self._placed(ids_BT, self.seen(batch["x"]))
-        hidden_BTH = self.language_model.base_model(inputs_embeds=inputs_BTH, attention_mask=there_BT).last_hidden_state
-        learn = learn_BT[:, 1:]
-        logits = OutputHead(self.language_model).full(hidden_BTH[:, :-1][learn])
-        return {"answer": F.cross_entropy(logits, ids_BT[:, 1:][learn])}
+        ids_KT, learn_KT, there_KT = (part.to(self.device) for part in padded)
+        inputs_KTH = self._placed(ids_KT, self.seen(batch["x"]).unflatten(0, (-1, turns)).flatten(1, 2))
+        hidden_KTH = self.language_model.base_model(inputs_embeds=inputs_KTH, attention_mask=there_KT).last_hidden_state
+        learn = learn_KT[:, 1:]
+        logits = OutputHead(self.language_model).full(hidden_KTH[:, :-1][learn])
+        return {"answer": F.cross_entropy(logits, ids_KT[:, 1:][learn])}
 
     def near_terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """A picture's vectors tell the tokens of its answer, behind which stand spaces, among those of all answers, and
@@ -118,17 +134,14 @@ class Connector(Rival):
 
         return tokens
 
-    @cached_property
-    def _lesson(self) -> Any:
-        """(question, answer) to ids (T,), which of them are learned, and ones for those that are there."""
-
-        @lru_cache(maxsize=2**16)
-        def lesson(question: str, answer: str) -> tuple[Tensor, Tensor, Tensor]:
-            shown = as_message("user", [Part("image"), question])
-            ids, learn = self._read(Conversation((shown, as_message("assistant", answer))))
-            return torch.tensor(ids), torch.tensor(learn), torch.ones(len(ids), dtype=torch.long)
-
-        return lesson
+    def _lesson(self, asked: Sequence[tuple[str, str]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Questions with answers, a picture each, to ids (T,), which are learned, and ones for those that are there."""
+        turns = [
+            (as_message("user", [Part("image"), question]), as_message("assistant", answer))
+            for question, answer in asked
+        ]
+        ids, learn = self._read(Conversation(tuple(chain.from_iterable(turns))))
+        return torch.tensor(ids), torch.tensor(learn), torch.ones(len(ids), dtype=torch.long)
 
     def _read(self, conversation: Conversation, reply: bool = False) -> tuple[list[int], list[bool]]:
         """Ids as a model that reads codes has them, but -1, -2, ... for those of the picture; and what is learned."""
@@ -152,7 +165,7 @@ class Connector(Rival):
         """(B, T, H) inputs: vectors of a picture for ids below zero, rows of the language model for the others.
 
         Args:
-            seen_BVH: of a picture for each row, or of one for all.
+            seen_BVH: of the pictures of each row, or of one for all.
         """
         places_BTH = (-1 - ids_BT).clamp(min=0)[..., None].expand(-1, -1, seen_BVH.shape[-1])
         seen_BTH = seen_BVH.expand(len(ids_BT), -1, -1).gather(1, places_BTH)
@@ -181,9 +194,10 @@ class Connector(Rival):
     ) -> list[Scored]:
         """See `Rival.rank`; the score is the log-probability in nats."""
         _, part = asked(conversation)
+        on = part is not None if adapter is None else adapter
         with self._showing(part):
             return TorchEngine(self.language_model).best(
-                self._read(conversation, True)[0], list(map(self._spelled, answers)), wanted
+                self._read(conversation, True)[0], list(map(self._spelled, answers)), wanted, on
             )
 
     @cached_property
@@ -192,7 +206,7 @@ class Connector(Rival):
 
         @lru_cache(maxsize=2**16)
         def ids_of(answer: str) -> list[int]:
-            ids, learn, _ = self._lesson("?", answer)
+            ids, learn, _ = self._lesson([("?", answer)])
             return ids[learn].tolist()
 
         return ids_of
@@ -211,8 +225,9 @@ class Connector(Rival):
         stops = list(self._senses.stream.stop_ids)
         with self._showing(part) as seen_1VH:
             inputs = self._placed(ids_1T, seen_1VH)
-        ids = self.language_model.generate(
-            inputs_embeds=inputs, attention_mask=torch.ones_like(ids_1T), do_sample=False, max_new_tokens=max_tokens,
-            eos_token_id=stops, pad_token_id=stops[0],
-        )[0].tolist()  # fmt: skip
+        with Adapter(self.language_model).switched(part is not None):
+            ids = self.language_model.generate(
+                inputs_embeds=inputs, attention_mask=torch.ones_like(ids_1T), do_sample=False,
+                max_new_tokens=max_tokens, eos_token_id=stops, pad_token_id=stops[0],
+            )[0].tolist()  # fmt: skip
         return Reply((Part(TEXT, self._senses.tokenizer.decode(ids, skip_special_tokens=True)),), tuple(ids))

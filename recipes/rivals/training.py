@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,14 +22,16 @@ from recipes.rivals.series import SeriesBeside
 from recipes.rivals.shared import Shared
 from recipes.sensors.sets import SETS, half
 from recipes.smol.base import smol_base
+from torch import Tensor
 
+from sensorium.device import device_of, format_of
 from sensorium.files import atomic_file, cache_dir
 from sensorium.learning.training import trained_net
 from sensorium.model import load_base
-from sensorium.model.base import fingerprint
 from sensorium.model.fresh import kept_tokenizer
 from sensorium.recipe import Learner
 from sensorium.training import Drawn, Terms, TrainConfig, fit
+from sensorium.training.frozen import held_in
 from sensorium.training.trainee import NetTrainee
 from sensorium.types import InputError
 
@@ -138,35 +141,49 @@ def taught(
         minutes=None if steps else (1 - rival.near) * minutes, max_steps=steps, lr=rival.lr, schedule="linear",
         warmup=0.05, betas=(0.9, 0.98),
     )  # fmt: skip
-    lm = rival.language_model
-    before = None if lm is None else fingerprint(lm)
-    seconds = 0.0
-    if rival.near:
-        first = replace(config, minutes=None if steps else rival.near * minutes)
-        terms = Terms(lambda net, batch: net.near_terms(batch))
-        nearer = fit(rival, Drawn(lessons.sample, NEAR_BATCH), first, place / "near", terms)
-        print(nearer)
-        seconds = nearer.seconds
-    result = fit(rival, Drawn(lessons.sample, rival.batch), config, place, Terms(lambda net, batch: net.terms(batch)))
-    print(result)
-    device = rival.device
+    before, seconds = frozen_weights(rival), 0.0
+    device = device_of("auto")
+    with ExitStack() as stack:
+        for part in rival.frozen:
+            stack.enter_context(held_in(format_of(config.dtype, device), part))
+        if rival.near:
+            first = replace(config, minutes=None if steps else rival.near * minutes)
+            terms = Terms(lambda net, batch: net.near_terms(batch))
+            nearer = fit(rival, Drawn(lessons.sample, NEAR_BATCH), first, place / "near", terms)
+            print(nearer)
+            seconds = nearer.seconds
+        terms = Terms(lambda net, batch: net.terms(batch))
+        result = fit(rival, Drawn(lessons.sample, rival.batch), config, place, terms)
+        print(result)
     rival.eval().to("cpu")
     known = Trained(
         base=base,
         trained=sum(one.numel() for one in rival.parameters()),
-        frozen=sum(one.numel() for part in rival.frozen for one in part.parameters()),
+        frozen=sum(one.numel() for one in frozen_parameters(rival)),
         steps=result.steps,
         batch=rival.batch,
         minutes=(seconds + result.seconds) / 60,
         peak_gb=peak_gb(device),
         device=device.type,
         tokens=rival.tokens,
-        text="none" if lm is None else "identical" if fingerprint(lm) == before else "changed",
+        text="none" if rival.language_model is None else "identical" if frozen_weights(rival) == before else "changed",
         learned=digest(lessons),
     )
     with atomic_file(place / FACTS) as path:
         path.write_text(json.dumps(asdict(known), indent=2) + "\n", encoding="utf-8")
     return known
+
+
+def frozen_parameters(rival: Rival) -> list[Tensor]:
+    return [one for part in rival.frozen for one in part.parameters() if not one.requires_grad]
+
+
+def frozen_weights(rival: Rival) -> str:
+    """A digest of all that must not change."""
+    digest = hashlib.sha256()
+    for one in frozen_parameters(rival):
+        digest.update(one.detach().cpu().contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def facts(place: Path) -> Trained:

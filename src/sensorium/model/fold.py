@@ -28,7 +28,8 @@ def add_adapter(lm: Any, name: str, rank: int) -> None:
     """Put trainable LoRA matrices on every linear layer but the output head, in PEFT's format."""
     from peft import LoraConfig
 
-    skip = {id(lm.get_output_embeddings().base)}
+    head = lm.get_output_embeddings()
+    skip = {id(getattr(head, "base", head))}
     kinds = (nn.Linear, *_conv1d())
     found = {n: module for n, module in lm.named_modules() if isinstance(module, kinds) and id(module) not in skip}
     turned = all(isinstance(module, _conv1d()) for module in found.values())
