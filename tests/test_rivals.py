@@ -8,18 +8,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from recipes.pictograms.concepts import Gallery
 from recipes.rivals import training
 from recipes.rivals.connector import Connector
 from recipes.rivals.evaluate import measure, table
 from recipes.rivals.late import Late
-from recipes.rivals.lessons import PictureLessons
+from recipes.rivals.lessons import PictureLessons, Together
 from recipes.rivals.series import SeriesBeside, fitted, told
 from recipes.rivals.shared import Shared
+from recipes.rivals.speech import SpeechBeside, cut, frames
 from recipes.rivals.training import Trained, facts, restored, taught
 from recipes.sensors.sets import SETS, Example
 from recipes.sensors.tasks import naming
+from recipes.speech.clips import Clip
+from recipes.speech.tasks import transcribing
 from test_pictograms_evaluate import make_table
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
@@ -164,7 +168,7 @@ def test_a_shared_encoder_learns_series_beside_pictures(lessons, codec, tmp_path
         values = (slope + 0.1 * rng.normal(size=(100, 6))).astype(np.float32)
         return Example(source, "train", number, values, source.classes[number % 2])
 
-    both = SeriesBeside(lessons, [example(number) for number in range(8)])
+    both = Together(lessons, {"series": SeriesBeside([example(number) for number in range(8)])})
     rival = shared(both, codec)
     quick(rival, both, tmp_path)
     right = 0
@@ -174,6 +178,31 @@ def test_a_shared_encoder_learns_series_beside_pictures(lessons, codec, tmp_path
         right += source.classes[best[0].index] == one.answer
     assert right == 8
     assert rival.tokens == {"image": 64, "series": 32}
+
+
+def test_a_shared_encoder_learns_speech_beside_pictures(lessons, codec, tmp_path):
+    said = {"low": 300, "high": 2000}
+    for name, pitch_hz in said.items():
+        sine = np.sin(2 * np.pi * pitch_hz * np.arange(8000) / 16000).astype(np.float32)
+        sine[:3000] = 0
+        soundfile.write(tmp_path / f"{name}.wav", sine, 16000)
+    facts = {"part": "train", "split": "train", "lang": "en", "voice": "kumo", "phonemes": ""}
+    clips = [Clip(path=f"{name}.wav", text=name, **facts) for name in said]
+    both = Together(lessons, {"audio": SpeechBeside(clips, tmp_path)})
+    rival = shared(both, codec)
+    quick(rival, both, tmp_path / "run")
+    for name in said:
+        talk = transcribing(Part("audio", str(tmp_path / f"{name}.wav")), name)
+        best = rival.rank(Conversation(talk.messages[:1]), list(said), 1)
+        assert list(said)[best[0].index] == name
+    assert rival.tokens == {"image": 64, "audio": 64}
+
+
+def test_windows_of_speech_are_as_many_whatever_its_length():
+    for seconds in (0.02, 1, 9):
+        windows = cut(frames(Signal(np.random.default_rng(0).normal(size=(int(seconds * 16000), 1)), 16000.0)))
+        assert windows.shape == (64, 640)
+        assert windows.isfinite().all()
 
 
 def test_series_are_fitted_whatever_their_length_and_channels():

@@ -60,7 +60,7 @@ class Connector(Rival):
     """
 
     batch = 4 * TURNS
-    near = 0.3
+    near = 0.1
 
     def __init__(self, lessons: Lessons, codec: SemanticCodec, base: Base, hidden: int = 1024, lora_rank: int = 8):
         super().__init__(lessons, [codec.net, base.lm])

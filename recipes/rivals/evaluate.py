@@ -19,6 +19,7 @@ from recipes.pictograms.phrases import phrase
 from recipes.rivals.training import FACTS, WAYS, Trained, facts, home, load
 from recipes.sensors.sets import SETS, half
 from recipes.sensors.tasks import naming as series_naming
+from recipes.speech.hearing import choosing
 from typer import Argument, Option
 
 from sensorium.device import device_of
@@ -49,8 +50,11 @@ def evaluate(
     models: dict[str, Any] = {name: load(name).to(device_of("auto")) for name in names}
     models |= {name: sensorium.load(name) for name in beside or ()}
     measure(results, models, gallery, gallery.held_out(pictures, seed), ranked)
-    if "shared-series" in models:
-        series_report(results, "shared-series", models["shared-series"])
+    for name, model in models.items():
+        if "series" in getattr(model, "tokens", {}):
+            series_report(results, name, model)
+        if "audio" in getattr(model, "tokens", {}):
+            choosing(model, results, seed)
     known = {name: facts(home() / name) for name in names}
     with atomic_file(out / "facts.md") as path:
         path.write_text(table(known), encoding="utf-8")

@@ -6,7 +6,9 @@ as its reading codec saw them.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -31,6 +33,23 @@ class Lessons(Protocol):
     answers: tuple[str, ...]
 
     def sample(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]: ...
+
+
+class Beside(Protocol):
+    """Media of another modality, cut into windows, with what is told of each: its question and the answer."""
+
+    texts: tuple[str, ...]
+    places: int
+    numbers: int
+    """Windows of a medium, and how much there is in each."""
+
+    def sample(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
+        """(B, T, P) windows, and the numbers (B,) of what is told."""
+        ...
+
+    def windows(self, data: Any) -> Tensor:
+        """(T, P) of one medium, whatever its modality opens."""
+        ...
 
 
 class PictureLessons:
@@ -61,6 +80,30 @@ class PictureLessons:
         ask_name_B, ask_kind_B = _form(rng, size, forms), forms + _form(rng, size, len(ASK_CATEGORY))
         question_B, answer_B = torch.where(of_kind_B, ask_kind_B, ask_name_B), torch.where(of_kind_B, kind_B, name_B)
         return {"x": batch["x"], "question": question_B, "answer": answer_B}
+
+
+class Together:
+    """Lessons on pictures with as many media of each other modality beside them.
+
+    Args:
+        pictures: whose questions and answers these are.
+        others: by modality.
+
+    Attributes:
+        texts: what is told of the other media.
+    """
+
+    def __init__(self, pictures: Lessons, others: Mapping[str, Beside]):
+        self.questions, self.answers, self.others = pictures.questions, pictures.answers, others
+        self.texts = tuple(chain.from_iterable(one.texts for one in others.values()))
+        self._pictures = pictures
+
+    def sample(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
+        """As of pictures, with windows (B, T, P) under the name of each modality and the numbers of what is told."""
+        batch = self._pictures.sample(rng, size)
+        for name, media in self.others.items():
+            batch[name], batch[f"{name} told"] = media.sample(rng, size)
+        return batch
 
 
 def _form(rng: np.random.Generator, size: int, forms: int) -> Tensor:

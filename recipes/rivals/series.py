@@ -4,15 +4,48 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from recipes.rivals.lessons import Lessons
 from recipes.sensors.sets import Example
 from recipes.sensors.tasks import changed
 from torch import Tensor
 
-SAMPLES, CHANNELS = 512, 12
+from sensorium.modalities import modality
+
+SAMPLES, CHANNELS, WINDOW = 512, 12, 16
+
+
+class SeriesBeside:
+    """Series of every set equally often; see `recipes.rivals.lessons.Beside`.
+
+    Args:
+        examples: series that may be trained on.
+    """
+
+    places, numbers = SAMPLES // WINDOW, WINDOW * CHANNELS
+
+    def __init__(self, examples: Sequence[Example]):
+        self.texts = tuple(dict.fromkeys(map(told, examples)))
+        self._examples = examples
+        at = {text: number for number, text in enumerate(self.texts)}
+        self._told = torch.tensor([at[told(one)] for one in examples])
+        counts = Counter(one.source.name for one in examples)
+        self._odds = np.array([1 / (len(counts) * counts[one.source.name]) for one in examples])
+
+    def sample(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
+        chosen = rng.choice(len(self._examples), size, p=self._odds)
+        fits = [windows(changed(self._examples[number].values, rng)) for number in chosen]
+        return torch.stack(fits), self._told[chosen]
+
+    def windows(self, data: Any) -> Tensor:
+        return windows(modality("series").open(data).array)
+
+
+def windows(values: np.ndarray) -> Tensor:
+    """(32, 192): 16 samples of all channels each."""
+    return torch.from_numpy(fitted(values)).unflatten(0, (-1, WINDOW)).flatten(1)
 
 
 def fitted(values: np.ndarray) -> np.ndarray:
@@ -31,30 +64,3 @@ def fitted(values: np.ndarray) -> np.ndarray:
 def told(example: Example) -> str:
     """What is said of a series: the question of its set, and the answer."""
     return f"{example.source.question} {example.answer}"
-
-
-class SeriesBeside:
-    """Lessons on pictures with as many series beside them, of every set equally many.
-
-    Args:
-        pictures: whose questions and answers these are.
-        examples: series that may be trained on.
-
-    Attributes:
-        texts: what is told of series.
-    """
-
-    def __init__(self, pictures: Lessons, examples: Sequence[Example]):
-        self.questions, self.answers = pictures.questions, pictures.answers
-        self.texts = tuple(dict.fromkeys(map(told, examples)))
-        self._pictures, self._examples = pictures, examples
-        self._at = {text: number for number, text in enumerate(self.texts)}
-        counts = Counter(one.source.name for one in examples)
-        self._odds = np.array([1 / (len(counts) * counts[one.source.name]) for one in examples])
-
-    def sample(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
-        """As of pictures, with ``series`` (B, 512, 12) and the number ``text`` (B,) of what is told of each."""
-        chosen = [self._examples[number] for number in rng.choice(len(self._examples), size, p=self._odds)]
-        series = torch.from_numpy(np.stack([fitted(changed(one.values, rng)) for one in chosen]))
-        text = torch.tensor([self._at[told(one)] for one in chosen])
-        return self._pictures.sample(rng, size) | {"series": series, "text": text}

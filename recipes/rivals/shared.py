@@ -1,9 +1,10 @@
-"""One transformer for patches of pictures, windows of series and tokens of texts, each with an entrance of its own.
+"""One transformer for patches of pictures, windows of other media and tokens of texts, each with its own entrance.
 
 As in VATT (Akbari et al. 2021, arXiv:2104.11178) one encoder reads every modality: pictures as patches of pixels (ViT,
-arXiv:2010.11929), series as windows of samples. A medium is drawn to what is said of it and pushed from what is said of
-the others in the batch, as in CLIP (arXiv:2103.00020), and named by the nearest text. What is said is the question with
-its answer, so that one space holds names, categories and whatever else is asked.
+arXiv:2010.11929), series as windows of samples, speech as windows of its spectra. A medium is drawn to what is said of
+it and pushed from what is said of the others in the batch, as in CLIP (arXiv:2103.00020), and named by the nearest
+text. What is said is the question with its answer, so that one space holds names, categories and whatever else is
+asked.
 
 Legend: B media, T places, P numbers of a patch, H width, N texts.
 """
@@ -16,15 +17,13 @@ from typing import Any
 import torch
 from recipes.rivals.lessons import Lessons
 from recipes.rivals.rival import SIDE_PX, Rival, asked, best, pixels, spelled
-from recipes.rivals.series import CHANNELS, SAMPLES, fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sensorium.engines import Scored
-from sensorium.modalities import modality
 from sensorium.types import Conversation, Part
 
-PATCH_PX, WINDOW, WORDS = 8, 16, 32
+PATCH_PX, WORDS = 8, 32
 SHARPEST = 100.0
 
 
@@ -43,7 +42,7 @@ class Entrance(nn.Module):
 
 
 class Shared(Rival):
-    """The encoder, trained on pictures, and on series where the lessons bring some.
+    """The encoder, trained on pictures, and on the media beside them where the lessons bring some.
 
     Args:
         tokenizer: a fast Hugging Face tokenizer.
@@ -54,9 +53,9 @@ class Shared(Rival):
 
     def __init__(self, lessons: Lessons, tokenizer: Any, width: int = 256, layers: int = 6, heads: int = 8):
         super().__init__(lessons)
-        self.tokenizer, self.texts = tokenizer, getattr(lessons, "texts", ())
-        self.tokens = {"image": (SIDE_PX // PATCH_PX) ** 2} | ({"series": SAMPLES // WINDOW} if self.texts else {})
-        sizes = {"image": 3 * PATCH_PX**2, "series": WINDOW * CHANNELS}
+        self.tokenizer, self.others = tokenizer, getattr(lessons, "others", {})
+        self.tokens = {"image": (SIDE_PX // PATCH_PX) ** 2} | {name: one.places for name, one in self.others.items()}
+        sizes = {"image": 3 * PATCH_PX**2} | {name: one.numbers for name, one in self.others.items()}
         entrances = {one: Entrance(nn.Linear(sizes[one], width), count, width) for one, count in self.tokens.items()}
         words = Entrance(nn.Embedding(len(tokenizer), width), WORDS, width)
         self.entrances = nn.ModuleDict(entrances | {"text": words})
@@ -88,9 +87,10 @@ class Shared(Rival):
         asked_of = zip(batch["question"].tolist(), batch["answer"].tolist(), strict=True)
         texts = [f"{self.questions[question]} {self.answers[answer]}" for question, answer in asked_of]
         found = {"image": self._contrast(self("image", patches_of(batch["x"])), texts, batch["answer"])}
-        if "series" in batch:
-            texts = [self.texts[number] for number in batch["text"].tolist()]
-            found["series"] = self._contrast(self("series", windows_of(batch["series"])), texts, batch["text"])
+        for name, media in self.others.items():
+            told_B = batch[f"{name} told"]
+            texts = [media.texts[number] for number in told_B.tolist()]
+            found[name] = self._contrast(self(name, batch[name]), texts, told_B)
         return found
 
     def _contrast(self, media_BH: Tensor, texts: Sequence[str], same_B: Tensor) -> Tensor:
@@ -118,15 +118,9 @@ class Shared(Rival):
             return self("text", torch.zeros(1, 0, dtype=torch.long, device=self.device))
         if part.modality == "image":
             return self("image", patches_of(pixels(part, self.device)))
-        series = torch.from_numpy(fitted(modality(part.modality).open(part.data).array))
-        return self(part.modality, windows_of(series[None].to(self.device)))
+        return self(part.modality, self.others[part.modality].windows(part.data)[None].to(self.device))
 
 
 def patches_of(x_B3SS: Tensor) -> Tensor:
     """(B, 64, 192): squares of 8 x 8 px, row by row."""
     return F.unfold(x_B3SS, PATCH_PX, stride=PATCH_PX).transpose(1, 2)
-
-
-def windows_of(series_BSC: Tensor) -> Tensor:
-    """(B, 32, 192): 16 samples of all channels each."""
-    return series_BSC.unflatten(1, (-1, WINDOW)).flatten(2)

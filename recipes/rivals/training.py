@@ -16,12 +16,15 @@ from recipes.pictograms.concepts import Gallery
 from recipes.pictograms.reading import reading_codec
 from recipes.rivals.connector import Connector
 from recipes.rivals.late import Late
-from recipes.rivals.lessons import Lessons, PictureLessons
+from recipes.rivals.lessons import Lessons, PictureLessons, Together
 from recipes.rivals.rival import Rival
 from recipes.rivals.series import SeriesBeside
 from recipes.rivals.shared import Shared
+from recipes.rivals.speech import SpeechBeside
 from recipes.sensors.sets import SETS, half
 from recipes.smol.base import smol_base
+from recipes.speech.clips import folder
+from recipes.speech.model import trained_on
 from torch import Tensor
 
 from sensorium.device import device_of, format_of
@@ -78,8 +81,9 @@ def pictures() -> PictureLessons:
 
 
 @cache
-def pictures_and_series() -> SeriesBeside:
-    return SeriesBeside(pictures(), [one for source in SETS for one in half(source.name, "train")])
+def everything() -> Together:
+    series = SeriesBeside([one for source in SETS for one in half(source.name, "train")])
+    return Together(pictures(), {"series": series, "audio": SpeechBeside(trained_on(), folder())})
 
 
 def tokenizer(lessons: Lessons, name: str) -> Any:
@@ -92,8 +96,8 @@ def connector(lessons: Lessons, base: str) -> Rival:
     return Connector(lessons, reading_codec(), load_base(base) if base else smol_base())
 
 
-def shared(lessons: Lessons, base: str, name: str = "shared") -> Rival:
-    return Shared(lessons, tokenizer(lessons, name))
+def shared(lessons: Lessons, base: str) -> Rival:
+    return Shared(lessons, tokenizer(lessons, "shared"))
 
 
 def late(lessons: Lessons, base: str) -> Rival:
@@ -102,8 +106,7 @@ def late(lessons: Lessons, base: str) -> Rival:
 
 WAYS: Mapping[str, tuple[Callable[[Lessons, str], Rival], Callable[[], Lessons]]] = {
     "connector": (connector, pictures),
-    "shared": (shared, pictures),
-    "shared-series": (lambda lessons, base: shared(lessons, base, "shared-series"), pictures_and_series),
+    "shared": (shared, everything),
     "late": (late, pictures),
 }
 """How each is made, from lessons and the name of a language model, and what it learns from."""
