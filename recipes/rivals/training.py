@@ -139,6 +139,9 @@ def taught(
 
     Args:
         steps: instead of the minutes, so that it can be repeated exactly.
+
+    Raises:
+        InputError: a signal asked to stop before all of it had begun.
     """
     config = TrainConfig(
         minutes=None if steps else (1 - rival.near) * minutes, max_steps=steps, lr=rival.lr, schedule="linear",
@@ -154,6 +157,8 @@ def taught(
             terms = Terms(lambda net, batch: net.near_terms(batch))
             nearer = fit(rival, Drawn(lessons.sample, NEAR_BATCH), first, place / "near", terms)
             print(nearer)
+            if nearer.stopped == "signal":
+                raise InputError("stopped before the end; the same command goes on from here")
             seconds = nearer.seconds
         terms = Terms(lambda net, batch: net.terms(batch))
         result = fit(rival, Drawn(lessons.sample, rival.batch), config, place, terms)

@@ -13,6 +13,7 @@ from recipes.scenes.codec import SIDE_PX
 from recipes.scenes.episodes import Making
 from recipes.scenes.questions import BOXES
 from recipes.scenes.tasks import KINDS, answers, tasks
+from recipes.scenes.thoughts import KINDS as THOUGHTS
 from typer import Option
 
 from sensorium.data.table import Side
@@ -29,18 +30,35 @@ def evaluate(
     model: str,
     count: Annotated[int, Option(help="Questions of a kind.")] = 200,
     side: Annotated[str, Option(help="test (combinations held out) or train.")] = "test",
+    thinking: Annotated[bool, Option(help="Only with the request to think first, what can be thought about.")] = False,
     out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/scenes"),
 ) -> None:
     """Names, colours, numbers, relations and places, with and without the picture."""
     import sensorium
 
-    measure(sensorium.load(model), "train" if side == "train" else "test", count).save(out, f"stills_{side}")
+    asked_of, name = sensorium.load(model), f"stills_{'train' if side == 'train' else 'test'}"
+    if thinking:
+        think(asked_of, "train" if side == "train" else "test", count).save(out, f"{name}_thinking")
+    else:
+        measure(asked_of, "train" if side == "train" else "test", count).save(out, name)
+
+
+def think(model: Any, side: Side, count: int) -> Results:
+    """The same questions as `measure` asks, thought about first, beside another's picture."""
+    results = Results(notes={"side": side, "questions": count})
+    for task in tasks(_making(side), count, kinds=THOUGHTS, thinking=True):
+        task.run(model, results)
+        task.wrong(OTHER).run(model, results)
+    return results
+
+
+def _making(side: Side) -> Making:
+    return Making(side=side, side_px=SIDE_PX, atlas=Atlas())
 
 
 def measure(model: Any, side: Side, count: int) -> Results:
     """See `evaluate`."""
-    results = Results(notes={"side": side, "questions": count})
-    making = Making(side=side, side_px=SIDE_PX, atlas=Atlas())
+    results, making = Results(notes={"side": side, "questions": count}), _making(side)
     for task in tasks(making, count, kinds=KINDS):
         kind = task.name.removeprefix("stills: ")
         if kind == "locate":

@@ -7,8 +7,8 @@ even denied there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
 import numpy as np
@@ -29,12 +29,18 @@ FORMS = (("name",), ("colour", "name"), ("material", "name"), ("colour", "materi
 
 @dataclass(frozen=True)
 class Turn:
-    """A question of a kind, its parts in order, the answer, and the numbers of the things that one must look at."""
+    """A question of a kind, its parts in order, and the answer.
+
+    Args:
+        about: numbers of the things that one must look at.
+        wanted: what is looked for or counted, by aspect.
+    """
 
     kind: str
     question: tuple[str | Part, ...]
     answer: str | Part
     about: tuple[int, ...] = ()
+    wanted: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,12 @@ class Asked:
 
 def describe(asked: Asked) -> Turn:
     """All things, as one reads: row by row, from left to right; any order would have to be guessed."""
-    things = listed([described(thing) for thing in sorted(asked.facts.things, key=lambda one: _row_by_row(one.box))])
+    things = listed([described(thing) for thing in sorted(asked.facts.things, key=lambda one: row_by_row(one.box))])
     return Turn("describe", (asked.random.choice(("What do you see?", "Describe the picture.")),), f"{things}")
 
 
-def _row_by_row(box: Box | None) -> tuple[float, float]:
+def row_by_row(box: Box | None) -> tuple[float, float]:
+    """What things are sorted by to be told as one reads."""
     assert box is not None
     return (box[1] + box[3]) // (2 * ROW_PX), box[0] + box[2]
 
@@ -100,7 +107,7 @@ def count(asked: Asked, wanted: dict[str, str]) -> Turn:
     number = asked.facts.count(wanted)
     assert number is not None
     about = tuple(asked.facts.which(wanted))
-    return Turn("count", (f"How many {plural(phrase(wanted))} are there?",), NUMBERS[number], about)
+    return Turn("count", (f"How many {plural(phrase(wanted))} are there?",), NUMBERS[number], about, wanted)
 
 
 def total(asked: Asked) -> Turn:
@@ -115,7 +122,7 @@ def exists(asked: Asked) -> Turn | None:
     if random.random() < 0.5:
         number = random.randrange(len(facts.things))
         wanted = values(facts.things[number], random.choice(forms))
-        return Turn("exists", (f"Is there {a(phrase(wanted))}?",), "yes", (number,))
+        return Turn("exists", (f"Is there {a(phrase(wanted))}?",), "yes", (number,), wanted)
     for _ in range(20):
         one, two = (values(random.choice(facts.things), ("name", "colour", "material")) for _ in range(2))
         mixed = one | {aspect: value for aspect, value in two.items() if random.random() < 0.5 and aspect in one}
@@ -123,7 +130,7 @@ def exists(asked: Asked) -> Turn | None:
         said = mixed if random.random() < 0.5 else asked.other_look()
         wanted = {aspect: said[aspect] for aspect in form if said.get(aspect)}
         if wanted and not facts.which(wanted) and asked.may_say(list(wanted.values())):
-            return Turn("exists", (f"Is there {a(phrase(wanted))}?",), "no")
+            return Turn("exists", (f"Is there {a(phrase(wanted))}?",), "no", (), wanted)
     return None
 
 
@@ -207,7 +214,7 @@ def locate(asked: Asked) -> Turn | None:
     thing = asked.random.choice(asked.facts.things)
     wanted = values(thing, asked.random.choice((("name",), ("colour",), ("colour", "name"))))
     found = asked.facts.which(wanted) if wanted else []
-    numbers = sorted(found, key=lambda number: _row_by_row(asked.facts.things[number].box))
+    numbers = sorted(found, key=lambda number: row_by_row(asked.facts.things[number].box))
     if not numbers:
         return None
     words = phrase(wanted)

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from recipes.scenes import thoughts
 from recipes.scenes.episodes import MOVING, Episode, Making, episode
 from recipes.scenes.facts import look_of
 from recipes.scenes.happenings import STAYS, seconds
@@ -22,7 +23,7 @@ from recipes.scenes.sample import MOST, STEP_S
 from recipes.scenes.scene import DIRECTIONS, MOTIONS, SIZES
 from recipes.scenes.words import NUMBERS
 
-from sensorium.evaluate import Among, Measured, Task
+from sensorium.evaluate import Among, Concluded, Measured, Task
 from sensorium.evaluate.scorers import Scorer
 from sensorium.modalities import modality
 from sensorium.types import Conversation, Message
@@ -45,21 +46,29 @@ def answers(kind: str, making: Making) -> Sequence[str]:
     return known.get(kind, YES_NO)
 
 
-def tasks(making: Making, count: int, seed: int = 0, kinds: Sequence[str] = (*KINDS, *HAPPENINGS)) -> list[Task]:
-    """A task of ``count`` questions for each kind, each about a scene of its own."""
-    return [_task(kind, making, count, seed) for kind in kinds]
+def tasks(
+    making: Making, count: int, seed: int = 0, kinds: Sequence[str] = (*KINDS, *HAPPENINGS), thinking: bool = False
+) -> list[Task]:
+    """A task of ``count`` questions for each kind, each about a scene of its own.
+
+    Args:
+        thinking: the same questions with the request to think first, for kinds of `recipes.scenes.thoughts` alone.
+    """
+    return [_task(kind, making, count, seed, thinking) for kind in kinds]
 
 
-def _task(kind: str, making: Making, count: int, seed: int) -> Task:
+def _task(kind: str, making: Making, count: int, seed: int, thinking: bool) -> Task:
     random, known = Random(f"{seed}:{kind}"), answers(kind, making)
     found: list[Conversation] = []
     while len(found) < count:
         made = episode(kind, random, making)
         due = known is not YES_NO or made.turns[0].answer == YES_NO[len(found) % 2]
         if due and (making.side == "train" or _is_new(made, making)):
-            found.append(_alone(made, making))
+            found.append(_alone(thoughts.thought_about(made) if thinking else made, making))
     scorer: Scorer = Among(known, ks=(1,)) if known else Measured(overlap, "IoU")
     name = f"{'clips' if kind in MOVING else 'stills'}: {kind}"
+    if thinking:
+        name, scorer = f"{name}, thinking", Concluded(thoughts.MARK)
     return Task(name=name, conversations=found, scorer=scorer)
 
 

@@ -32,9 +32,10 @@ from recipes.pictograms.nano import READER as SEEN
 from recipes.pictograms.words import words_codec
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.codec import SIDE_PX, trained
-from recipes.scenes.episodes import STILL, WRITTEN, Making
+from recipes.scenes.episodes import STILL, WRITTEN, Making, episode
 from recipes.scenes.episodes import makers as scenes
 from recipes.scenes.model import BOXES
+from recipes.scenes.thoughts import thought_about
 from recipes.sensors.series import media
 from recipes.smol.base import smol_base, smol_tokenizer
 from recipes.smol.talk import ABOUT, Said, answers
@@ -71,6 +72,7 @@ NOTHING = -1
 SURE = 0.5
 """Chance from which a thing is held to be there, see `ThingsConfig`."""
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
+THOUGHT = {"relation": 2.0, "where": 1.5, "count": 1.5, "total": 0.5, "exists": 1.0}
 POINTED = ("locate", "locate", "point")
 SPOKEN = {
     "write": 0.42,
@@ -105,6 +107,10 @@ HEARD_SHARES: Mapping[str, float] = {
 COPIED_SHARES: Mapping[str, float] = {
     "speech": 0.26, "say": 0.24, "write": 0.1, "names": 0.14, "about": 0.05, "apart": 0.07, "scenes": 0.09,
     "point": 0.05,
+}  # fmt: skip
+THOUGHT_SHARES: Mapping[str, float] = {
+    "think": 0.42, "scenes": 0.1, "point": 0.06, "names": 0.12, "about": 0.04, "apart": 0.08, "speech": 0.1,
+    "say": 0.08,
 }  # fmt: skip
 TOKENS, COUNTED = 4000, 20_000
 """Tokens of the base that speech is told in, and texts by which they are chosen."""
@@ -190,8 +196,13 @@ def read(random: Random) -> Conversation:
 
 
 @cache
+def _making() -> Making:
+    return Making(side="train", side_px=SIDE_PX, atlas=Atlas())
+
+
+@cache
 def _scenes() -> Mapping[str, Maker]:
-    return scenes(Making(side="train", side_px=SIDE_PX, atlas=Atlas()))
+    return scenes(_making())
 
 
 def scene(random: Random) -> Conversation:
@@ -227,6 +238,13 @@ def write(random: Random) -> Conversation:
 
 def _told_as(words: str) -> Part:
     return Part("audio", codes=hearing().cut(words), codec=HEARD)
+
+
+def think(random: Random) -> Conversation:
+    """A scene, and questions that are thought about before they are answered."""
+    kind = random.choices(list(THOUGHT), list(THOUGHT.values()))[0]
+    made = thought_about(episode(kind, random, _making()))
+    return made.conversation(made.rendered(_making().atlas))
 
 
 def point(random: Random) -> Conversation:
@@ -283,7 +301,7 @@ def several(maker: Maker, most: int) -> Maker:
 MAKERS: Mapping[str, Maker] = {
     "names": names, "read": read, "about": about, "apart": apart, "scenes": several(scene, SCENES),
     "speech": several(clip, CLIPS), "say": several(say, CLIPS), "write": several(write, CLIPS),
-    "point": several(point, SCENES), "series": several(series, SERIES),
+    "point": several(point, SCENES), "think": several(think, SCENES), "series": several(series, SERIES),
 }  # fmt: skip
 
 
@@ -319,6 +337,7 @@ SMOL = Plan(
         Stage(shares=WRITTEN_SHARES, minutes=16, conversations=1_200, cooldown=0.7, note="More of what is written."),
         Stage(shares=HEARD_SHARES, minutes=8, conversations=700, cooldown=1.0, note="More of what is heard."),
         Stage(shares=COPIED_SHARES, minutes=65, conversations=1_200, cooldown=1.0, note="More of what is copied."),
+        Stage(shares=THOUGHT_SHARES, minutes=45, conversations=3_600, cooldown=0.6, note="Thinking before answering."),
     ],
     grown=grown,
     conversations=conversations,

@@ -6,7 +6,7 @@ from sensorium.evaluate.judge import Classifier, Judge, attempted, distinctness,
 from sensorium.evaluate.logs import read_log
 from sensorium.evaluate.marks import Mark, Run, chance_of, rate_of
 from sensorium.evaluate.results import Results
-from sensorium.evaluate.scorers import Among, Measured, Scorer, Verdict, Written
+from sensorium.evaluate.scorers import Among, Concluded, Measured, Scorer, Verdict, Written
 from sensorium.evaluate.task import Task
 from sensorium.evaluate.values import Gap, Mean, Paired, Share, paired, top
 
@@ -14,6 +14,7 @@ __all__ = [
     "Among",
     "Classifier",
     "Comparison",
+    "Concluded",
     "Gap",
     "Judge",
     "Mark",

@@ -89,6 +89,30 @@ class Written(Scorer):
 
 
 @dataclass(frozen=True)
+class Concluded(Scorer):
+    """The answer is written freely, and what follows its last ``mark`` is judged, as in a chain of thought.
+
+    Right when it is the very text that follows the mark in the right answer; without a mark it is wrong.
+    """
+
+    mark: str
+    max_tokens: int = 200
+
+    def judge(self, model: Any, conversations: Sequence[Conversation]) -> list[Verdict]:
+        verdicts = []
+        for prompt, truth in map(asked, conversations):
+            written = model.chat(prompt, want=TEXT, temperature=0, max_tokens=self.max_tokens).text
+            verdicts.append(Verdict.of([self._end(written)], self._end(truth.text)))
+        return verdicts
+
+    def _end(self, text: str) -> str:
+        return text.rpartition(self.mark)[2].strip() if self.mark in text else ""
+
+    def values(self, verdicts: Sequence[Verdict]) -> list[tuple[str, Value]]:
+        return [("", top([verdict.value for verdict in verdicts], 1))]
+
+
+@dataclass(frozen=True)
 class Measured(Scorer):
     """A number for each answer, for instance the error of a forecast.
 

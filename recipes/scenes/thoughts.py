@@ -1,0 +1,81 @@
+"""Thinking before answering: what one looks at is written out, from the facts, and the answer ends it.
+
+A multimodal chain of thought (Zhang et al. 2023, arXiv:2302.00923) that names places, as in Shikra (Chen et al. 2023,
+arXiv:2306.15195): who compares two things says first where they lie, in the words of numbers that the codec `things`
+tells them in; who counts goes through all things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from recipes.scenes.episodes import Episode
+from recipes.scenes.questions import Turn, row_by_row
+from recipes.scenes.words import described
+
+from sensorium.data.facts import Facts, Thing
+from sensorium.families.numbers import in_words
+
+ASK = "Think first."
+MARK = "Answer:"
+ACROSS, DOWN = 0, 1
+KINDS = ("exists", "relation", "where", "count", "total")
+
+
+def thinking(turn: Turn, facts: Facts) -> Turn:
+    """The same question, with the request to think, and an answer that ends in the old one.
+
+    Args:
+        turn: of one of `KINDS`.
+    """
+    about = [facts.things[number] for number in turn.about]
+    if turn.kind in ("relation", "where"):
+        thought = compared(about, _axes(turn))
+    else:
+        thought = gone_through(facts.things, facts.which(turn.wanted))
+    question = (*turn.question[:-1], f"{turn.question[-1]} {ASK}")
+    return replace(turn, question=question, answer=f"{thought}. {MARK} {turn.answer}")
+
+
+def thought_about(made: Episode) -> Episode:
+    """With all its questions of `KINDS` thought about."""
+    turns = (thinking(turn, made.facts) if turn.kind in KINDS else turn for turn in made.turns)
+    return replace(made, turns=tuple(turns))
+
+
+def _axes(turn: Turn) -> Sequence[int]:
+    """Along which two things are compared: both where it is asked where one lies."""
+    if turn.kind == "where":
+        return (ACROSS, DOWN)
+    asked = str(turn.question[-1])
+    return (ACROSS,) if " left of " in asked or " right of " in asked else (DOWN,)
+
+
+def compared(things: Sequence[Thing], axes: Sequence[int]) -> str:
+    """ "Across: red star eight to twenty, blue ring forty to fifty. Down: ..." """
+    said = []
+    for axis in axes:
+        spans = [f"{_name(thing)} {_along(thing, axis)}" for thing in things]
+        said.append(f"{('Across', 'Down')[axis]}: {', '.join(spans)}")
+    return ". ".join(said)
+
+
+def gone_through(things: Sequence[Thing], wanted: Sequence[int]) -> str:
+    """ "red star: one, blue ring: no, red ring: two", as one reads; "nothing" where there is none."""
+    order = sorted(range(len(things)), key=lambda number: row_by_row(things[number].box))
+    met, said = 0, []
+    for number in order:
+        met += number in wanted
+        said.append(f"{_name(things[number])}: {in_words(met) if number in wanted else 'no'}")
+    return ", ".join(said) or "nothing"
+
+
+def _name(thing: Thing) -> str:
+    """ "striped red star"."""
+    return described(thing, size=False).split(" ", 1)[1]
+
+
+def _along(thing: Thing, axis: int) -> str:
+    assert thing.box is not None
+    return f"{in_words(round(thing.box[axis]))} to {in_words(round(thing.box[axis + 2]))}"

@@ -1,0 +1,95 @@
+"""Thoughts about scenes: the answer follows from what is written before it, and only what ends a text is judged."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+from recipes.scenes.atlas import Atlas
+from recipes.scenes.episodes import Making, episode
+from recipes.scenes.tasks import tasks
+from recipes.scenes.thoughts import ASK, KINDS, MARK, thought_about
+
+from sensorium.evaluate import Concluded, Results
+from sensorium.families.numbers import in_words
+from sensorium.types import Conversation, as_message
+
+NUMBER_OF = {in_words(number): number for number in range(65)}
+SPAN = re.compile(r"([a-z ]+?) ((?:[a-z]+ty )?[a-z]+) to ((?:[a-z]+ty )?[a-z]+)$")
+TIMES = 60
+
+
+@pytest.fixture(scope="module")
+def making() -> Making:
+    return Making(side="train", side_px=64, more=0, atlas=Atlas())
+
+
+def spans(said: str) -> list[tuple[int, int]]:
+    """From where to where the two things of "red star eight to twenty, blue ring forty to fifty" reach."""
+    found = [SPAN.fullmatch(one) for one in said.split(", ")]
+    assert all(found), said
+    return [(NUMBER_OF[one[2]], NUMBER_OF[one[3]]) for one in found if one]
+
+
+def concluded(kind: str, question: str, thought: str) -> str:
+    """What somebody answers who reads the thought alone and never saw the picture."""
+    if kind in ("relation", "where"):
+        gaps = []
+        for part in thought.split(". "):
+            axis, said = part.split(": ")
+            one, other = spans(said)
+            gaps += [(other[0] - one[1], axis, True), (one[0] - other[1], axis, False)]
+        gap, axis, before = max(gaps)
+        assert gap > 1
+        if kind == "where":
+            return {"Across": ("right", "left"), "Down": ("below", "above")}[axis][before]
+        return "yes" if before == (" left of " in question or " above " in question) else "no"
+    counts = [one.rsplit(": ", 1)[1] for one in thought.split(", ")] if thought != "nothing" else []
+    met = [one for one in counts if one != "no"]
+    assert met == [in_words(number + 1) for number in range(len(met))]
+    if kind == "exists":
+        return "yes" if met else "no"
+    return met[-1] if met else "none"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_answer_follows_from_the_thought(kind, making):
+    for number in range(TIMES):
+        plain = episode(kind, Random(number), making)
+        turn, before = thought_about(plain).turns[0], plain.turns[0]
+        question, (thought, answer) = str(turn.question[-1]), str(turn.answer).split(f". {MARK} ")
+        assert question == f"{before.question[-1]} {ASK}"
+        assert answer == before.answer == concluded(kind, question, thought)
+
+
+def test_what_is_not_thought_about_stays_as_it_is(making):
+    made = episode("colour", Random(0), making)
+    assert thought_about(made) == made
+
+
+def test_only_what_ends_a_text_is_judged(making):
+    (task,) = tasks(making, 6, kinds=["count"], thinking=True)
+    assert task.scorer == Concluded(MARK)
+
+    def saying(change):
+        def chat(prompt, **how):
+            right = next(one.messages[1].text for one in task.conversations if one.messages[:1] == prompt.messages)
+            return SimpleNamespace(text=change(right))
+
+        return SimpleNamespace(chat=chat)
+
+    def right(model) -> int:
+        return sum(verdict.right for verdict in task.run(model, Results(say=lambda line: None)))
+
+    assert right(saying(lambda text: text)) == 6
+    assert right(saying(lambda text: f"I do not know. Answer: none. Or rather {MARK} {text.split(MARK)[1]}")) == 6
+    assert right(saying(lambda text: text.split(MARK)[1])) == 0
+    assert right(saying(lambda text: f"{text} or so")) == 0
+
+
+def test_no_mark_is_no_answer():
+    talk = Conversation((as_message("user", "Well?"), as_message("assistant", "red: no. Answer: none")))
+    model = SimpleNamespace(chat=lambda prompt, **how: SimpleNamespace(text="none"))
+    assert [one.right for one in Concluded("Answer:").judge(model, [talk])] == [False]
