@@ -12,6 +12,7 @@ from recipes.motion.clips import FRAMES, RATE_HZ, SIDE_PX, done
 from recipes.motion.moved import atlas_of
 from recipes.motion.questions import conversation, of_moved
 from recipes.motion.tasks import ANSWERS, tasks
+from recipes.motion.thoughts import KINDS as THOUGHTS
 from recipes.scenes.atlas import Atlas
 from typer import Argument, Option
 
@@ -26,13 +27,21 @@ def evaluate(
     count: Annotated[int, Option(help="Questions of a kind.")] = 200,
     clips: Annotated[int, Option(help="Clips to write; 0 for none.")] = 50,
     side: Annotated[str, Option(help="test (combinations held out) or train.")] = "test",
+    drawings: Annotated[bool, Option(help="Also drawings that move, where their table was made.")] = True,
+    thinking: Annotated[bool, Option(help="Also with the request to think first.")] = False,
     out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/motion"),
 ) -> None:
     """Direction and time of motion with and without the clip, and clips written from words."""
     import sensorium
 
     asked: Side = "train" if side == "train" else "test"
-    measure(sensorium.load(model), asked, atlas_of(asked), count, clips).save(out)
+    atlas, loaded = atlas_of(asked, None if drawings else False), sensorium.load(model)
+    results = measure(loaded, asked, atlas, count, clips)
+    if thinking:
+        for task in tasks(asked, atlas, count, kinds=THOUGHTS, thinking=True):
+            task.run(loaded, results)
+            task.wrong().run(loaded, results)
+    results.save(out)
 
 
 def measure(model: Any, side: Side, atlas: Atlas, count: int, clips: int) -> Results:

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from recipes.motion import thoughts
 from recipes.motion.clips import DURATION_S, done
 from recipes.motion.held_out import pair_side
 from recipes.motion.makers import Episode, episode
+from recipes.motion.questions import conversation
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.happenings import STAYS, seconds
 from recipes.scenes.sample import STEP_S
 from recipes.scenes.scene import DIRECTIONS, MOTIONS
 
 from sensorium.data.table import Side
-from sensorium.evaluate import Among, Task
+from sensorium.evaluate import Among, Concluded, Task
 from sensorium.types import Conversation
 
 YES_NO = ("yes", "no")
@@ -32,19 +34,28 @@ ANSWERS = {
 }
 
 
-def tasks(side: Side, atlas: Atlas, count: int, seed: int = 0, kinds: Sequence[str] = tuple(ANSWERS)) -> list[Task]:
-    """A task of ``count`` questions for each kind, each about a clip of its own."""
-    return [_task(kind, side, atlas, count, seed) for kind in kinds]
+def tasks(
+    side: Side, atlas: Atlas, count: int, seed: int = 0, kinds: Sequence[str] = tuple(ANSWERS), thinking: bool = False
+) -> list[Task]:
+    """A task of ``count`` questions for each kind, each about a clip of its own.
+
+    Args:
+        thinking: the same questions with the request to think first, for kinds of `recipes.motion.thoughts` alone.
+    """
+    return [_task(kind, side, atlas, count, seed, thinking) for kind in kinds]
 
 
-def _task(kind: str, side: Side, atlas: Atlas, count: int, seed: int) -> Task:
+def _task(kind: str, side: Side, atlas: Atlas, count: int, seed: int, thinking: bool) -> Task:
     random = Random(f"{seed}:{kind}")
     found: list[Conversation] = []
     while len(found) < count:
         made = episode(kind, random, side, atlas, more=0)
         due = kind != "does" or made.talks[0].answer == YES_NO[len(found) % 2]
         if due and (side == "train" or _is_new(made, side)):
-            found.append(made.conversation)
+            talks = thoughts.thought_about(made.talks, made.clip.facts) if thinking else made.talks
+            found.append(conversation(made.clip, talks))
+    if thinking:
+        return Task(name=f"{kind}, thinking", conversations=found, scorer=Concluded(thoughts.MARK))
     return Task(name=kind, conversations=found, scorer=Among(ANSWERS[kind], ks=(1,)))
 
 

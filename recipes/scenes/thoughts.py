@@ -14,7 +14,7 @@ from recipes.scenes.episodes import Episode
 from recipes.scenes.questions import Turn, row_by_row
 from recipes.scenes.words import described
 
-from sensorium.data.facts import Facts, Thing
+from sensorium.data.facts import Box, Facts, Thing
 from sensorium.families.numbers import in_words
 
 ASK = "Think first."
@@ -56,7 +56,7 @@ def compared(things: Sequence[Thing], axes: Sequence[int]) -> str:
     """ "Across: red star eight to twenty, blue ring forty to fifty. Down: ..." """
     said = []
     for axis in axes:
-        spans = [f"{_name(thing)} {_along(thing, axis)}" for thing in things]
+        spans = [f"{named(thing)} {along(thing.box, axis)}" for thing in things]
         said.append(f"{('Across', 'Down')[axis]}: {', '.join(spans)}")
     return ". ".join(said)
 
@@ -67,15 +67,16 @@ def gone_through(things: Sequence[Thing], wanted: Sequence[int]) -> str:
     met, said = 0, []
     for number in order:
         met += number in wanted
-        said.append(f"{_name(things[number])}: {in_words(met) if number in wanted else 'no'}")
+        said.append(f"{named(things[number])}: {in_words(met) if number in wanted else 'no'}")
     return ", ".join(said) or "nothing"
 
 
-def _name(thing: Thing) -> str:
+def named(thing: Thing) -> str:
     """ "striped red star"."""
     return described(thing, size=False).split(" ", 1)[1]
 
 
-def _along(thing: Thing, axis: int) -> str:
-    assert thing.box is not None
-    return f"{in_words(round(thing.box[axis]))} to {in_words(round(thing.box[axis + 2]))}"
+def along(box: Box | None, axis: int) -> str:
+    """ "eight to twenty"."""
+    assert box is not None
+    return f"{in_words(round(box[axis]))} to {in_words(round(box[axis + 2]))}"

@@ -24,6 +24,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from recipes.motion.makers import episode as clips
+from recipes.motion.questions import conversation as clip_talk
+from recipes.motion.thoughts import thought_about as thought_about_clip
 from recipes.pictograms import tasks as pictures
 from recipes.pictograms.codec import kept
 from recipes.pictograms.concepts import Concepts, load_pictures, load_pixels
@@ -56,6 +59,7 @@ from sensorium.device import computing
 from sensorium.families.joined import JoinedCodec
 from sensorium.families.spelled import SpelledCodec
 from sensorium.families.things import ThingsCodec
+from sensorium.families.tracks import TracksCodec
 from sensorium.files import cache_dir
 from sensorium.model import Grown, Model, grow
 from sensorium.recipe import Maker, Plan, Stage
@@ -72,6 +76,9 @@ NOTHING = -1
 SURE = 0.5
 """Chance from which a thing is held to be there, see `ThingsConfig`."""
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
+WATCHED = {"acts": 2.0, "direction": 2.0, "who": 1.0, "when": 1.5, "until": 1.0, "does": 1.5, "happens": 1.0}
+THINKING = 0.6
+"""Share of the clips that are thought about."""
 THOUGHT = {"relation": 2.0, "where": 1.5, "count": 1.5, "total": 0.5, "exists": 1.0}
 POINTED = ("locate", "locate", "point")
 SPOKEN = {
@@ -109,8 +116,8 @@ COPIED_SHARES: Mapping[str, float] = {
     "point": 0.05,
 }  # fmt: skip
 THOUGHT_SHARES: Mapping[str, float] = {
-    "think": 0.42, "scenes": 0.1, "point": 0.06, "names": 0.12, "about": 0.04, "apart": 0.08, "speech": 0.1,
-    "say": 0.08,
+    "think": 0.3, "watch": 0.2, "scenes": 0.08, "point": 0.06, "names": 0.1, "about": 0.04, "apart": 0.06,
+    "speech": 0.1, "say": 0.06,
 }  # fmt: skip
 TOKENS, COUNTED = 4000, 20_000
 """Tokens of the base that speech is told in, and texts by which they are chosen."""
@@ -127,6 +134,11 @@ def seeing() -> ThingsCodec:
     """What tells things, which is to be surer of them: pictograms show few."""
     codec: Any = trained()
     return ThingsCodec(replace(codec.settings, threshold=SURE), codec.net)
+
+
+@cache
+def watching() -> TracksCodec:
+    return TracksCodec(seeing())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +228,7 @@ def _spoken() -> Mapping[str, Maker]:
 
 
 def clip(random: Random) -> Conversation:
-    """A clip, and what is asked of it; or words to say. It does not claim that it draws."""
+    """A clip of speech, and what is asked of it; or words to say. It does not claim that it draws."""
     made = _spoken()[random.choices(list(SPOKEN), list(SPOKEN.values()))[0]](random)
     return clip(random) if made.messages[-1].text in CLAIMS else heard().fill(made, random)
 
@@ -245,6 +257,13 @@ def think(random: Random) -> Conversation:
     kind = random.choices(list(THOUGHT), list(THOUGHT.values()))[0]
     made = thought_about(episode(kind, random, _making()))
     return made.conversation(made.rendered(_making().atlas))
+
+
+def watch(random: Random) -> Conversation:
+    """A clip, and what is asked of it, thought about first or not."""
+    made = clips(random.choices(list(WATCHED), list(WATCHED.values()))[0], random, "train", _making().atlas, more=2)
+    talks = thought_about_clip(made.talks, made.clip.facts) if random.random() < THINKING else made.talks
+    return clip_talk(made.clip, talks)
 
 
 def point(random: Random) -> Conversation:
@@ -301,7 +320,8 @@ def several(maker: Maker, most: int) -> Maker:
 MAKERS: Mapping[str, Maker] = {
     "names": names, "read": read, "about": about, "apart": apart, "scenes": several(scene, SCENES),
     "speech": several(clip, CLIPS), "say": several(say, CLIPS), "write": several(write, CLIPS),
-    "point": several(point, SCENES), "think": several(think, SCENES), "series": several(series, SERIES),
+    "point": several(point, SCENES), "think": several(think, SCENES),
+    "watch": several(watch, SCENES), "series": several(series, SERIES),
 }  # fmt: skip
 
 
@@ -310,8 +330,16 @@ def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
 
 
 def grown(start: str) -> Grown:
-    codecs = [JoinedCodec(words_codec(), seeing(), SEEN), BOXES, hearing()]
-    return grow(start or smol_base(), [] if start else codecs, "adapter", lora_rank=8)
+    """From the base, or from a smol that may lack codecs that came later."""
+    if not start:
+        return grow(
+            smol_base(),
+            [JoinedCodec(words_codec(), seeing(), SEEN), BOXES, hearing(), watching()],
+            "adapter",
+            lora_rank=8,
+        )
+    model = Model.load(start)
+    return grow(model, [one for one in (watching(),) if one.facts.name not in model.codecs], "adapter")
 
 
 def with_series(start: str) -> Grown:

@@ -175,13 +175,14 @@ class ThingsCodec(NetCodec):
     def codes(self, things: Sequence[Found]) -> np.ndarray:
         """Codes of things, put into the order in which one reads."""
         shape = self.settings
-        frames = [[*(one.values[name] for name in shape.values), *self._levels(one.box)] for one in things]
-        return self.layout.join([], np.array(sorted(frames, key=self._as_read), np.int64))
+        frames = [[*(one.values[name] for name in shape.values), *self.levels(one.box)] for one in things]
+        return self.layout.join([], np.array(sorted(frames, key=self.as_read), np.int64))
 
-    def _levels(self, box: Sequence[float]) -> list[int]:
+    def levels(self, box: Sequence[float]) -> list[int]:
+        """Codes of the sides of a box in px."""
         return [round(side / self.settings.step_px) for side in box]
 
-    def _as_read(self, frame: Sequence[int]) -> tuple[float, ...]:
+    def as_read(self, frame: Sequence[int]) -> tuple[float, ...]:
         """What frames are sorted by: the row of the middle, then how far right it is."""
         x0, y0, x1, y1 = frame[-len(SIDES) :]
         row = (y0 + y1) / 2 * self.settings.step_px * self.settings.rows // self.settings.size_px

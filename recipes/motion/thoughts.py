@@ -1,0 +1,40 @@
+"""Thinking about a clip before answering: where what is asked about is first and last, and when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from recipes.motion.questions import Talk
+from recipes.scenes.thoughts import ACROSS, ASK, DOWN, MARK, along, named
+
+from sensorium.data.facts import Facts
+from sensorium.families.numbers import in_words
+
+KINDS = ("acts", "direction", "does")
+
+
+def thought_about(talks: Sequence[Talk], facts: Facts) -> tuple[Talk, ...]:
+    """With all those of `KINDS` thought about."""
+    return tuple(thinking(talk, facts) if talk.kind in KINDS else talk for talk in talks)
+
+
+def thinking(talk: Talk, facts: Facts) -> Talk:
+    """The same question, with the request to think, and an answer that ends in the old one."""
+    (number,) = talk.about
+    return replace(talk, said=f"{talk.said} {ASK}", answer=f"{followed(facts, number)}. {MARK} {talk.answer}")
+
+
+def followed(facts: Facts, number: int) -> str:
+    """ "red star: across eight to twenty, then forty to fifty; down ...; seen zero to two; changes 0.5 to one"."""
+    thing, end_s = facts.things[number], facts.medium.duration_s
+    first, last, seen = thing.box, thing.box, (0.0, end_s)
+    if thing.track:
+        (start_s, *_), (until_s, x0, y0, x1, y1) = thing.track[0], thing.track[-1]
+        last, seen = (x0, y0, x1, y1), (start_s, min(until_s + 1 / facts.medium.rate_hz, end_s))
+    changes = next(((one.start_s, one.end_s) for one in facts.events if one.subject == number), (seen[0], seen[0]))
+    places = [f"{('across', 'down')[axis]} {along(first, axis)}, then {along(last, axis)}" for axis in (ACROSS, DOWN)]
+    times = [
+        f"{what} {in_words(begin)} to {in_words(end)}" for what, (begin, end) in (("seen", seen), ("changes", changes))
+    ]
+    return f"{named(thing)}: {'; '.join(places + times)}"

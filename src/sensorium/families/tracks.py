@@ -1,0 +1,196 @@
+"""The `tracks` family: a clip to the list of things in it, where each was first and last, and when it was so.
+
+Things are found moment by moment by a codec of the family `things` and followed by detection (SORT, Bewley et al. 2016,
+arXiv:1602.00763, without its filter: moments are close). A frame of codes is a thing: what the picture codec tells of
+it, as most moments have it; the sides of its first box and of its last; then four times: from when and until when it is
+seen, and from when and until when its box changes. Every code has words. How a thing gets from its first box to its
+last is lost, and so is what turns in place without changing its box; the codec only reads.
+
+Legend: N moments, T things, C codes of a thing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from sensorium.checked import NAME, RATE_HZ, Range, checked
+from sensorium.codecs import Codec, Facts
+from sensorium.families import scaling
+from sensorium.families.inner import built, no_more, told
+from sensorium.families.numbers import in_words
+from sensorium.families.things import SIDES, Found, ThingsCodec
+from sensorium.modalities import Wish
+from sensorium.types import InputError, Signal
+
+TIMES = 4
+FARTHEST = 0.25
+"""That a thing comes from one moment to the next, as a share of the picture's side."""
+LOST = 3
+"""Moments for which a thing may not be found and is still the same."""
+SEEN = 2
+"""Moments in which a thing must be found to be one."""
+STILL = 1
+"""Levels by which a side may change while a thing stays where it is."""
+Most = Annotated[int, Range(2, 2**12)]
+
+
+@dataclass
+class Track:
+    """A thing as it was found, moment by moment."""
+
+    moments: list[int] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+
+    def add(self, moment: int, one: Found) -> None:
+        self.moments.append(moment)
+        self.found.append(one)
+
+    def likeness(self, moment: int, one: Found, side_px: int) -> float:
+        """How well a thing that is found goes on from here; below 0 where it cannot be."""
+        before = self.found[-1]
+        far = max(abs(_middle(one, axis) - _middle(before, axis)) for axis in (0, 1)) / side_px
+        if far > FARTHEST * (moment - self.moments[-1]):
+            return -1.0
+        alike = sum(one.values[name] == value for name, value in before.values.items())
+        return alike / len(before.values) + 1 - far
+
+
+class TracksCodec(Codec):
+    """Clips to the things they hold, and what becomes of them.
+
+    Args:
+        picture: what finds things in a picture.
+        name: of the codec among those of a model.
+        rate_hz: moments a second.
+        most_moments: of the longest clip.
+
+    Raises:
+        InputError: the picture codec is of another family.
+    """
+
+    family: ClassVar[str] = "tracks"
+    suits: ClassVar[tuple[str, ...]] = ("video",)
+    uses: ClassVar[tuple[str, ...]] = ("read",)
+
+    def __init__(
+        self, picture: Codec, name: NAME = "video-read", rate_hz: RATE_HZ = 8.0, most_moments: Most = 64
+    ) -> None:
+        if not isinstance(picture, ThingsCodec):
+            raise InputError(f"clips are followed through a codec of the family 'things', not {picture.family!r}")
+        self.picture, self.rate_hz, self.most_moments = picture, float(rate_hz), int(most_moments)
+        sizes = picture.facts.codebook_sizes
+        self.facts = Facts(
+            name=name,
+            modality="video",
+            codebook_sizes=(*sizes, *[picture.settings.bins] * len(SIDES), *[self.most_moments + 1] * TIMES),
+            max_frames=picture.settings.most,
+            min_frames=0,
+            use="read",
+            wish=Wish(rate_hz=self.rate_hz, channels=3, size=picture.facts.wish.size),
+        )
+
+    def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
+        """Clips to codes; of an unknown rate each frame is a moment.
+
+        Raises:
+            InputError: a clip lasts too long.
+        """
+        return [self.codes(self.tracks(signal)) for signal in self.fitted(signals)]
+
+    def tracks(self, clip: Signal) -> list[Track]:
+        """The things of a clip, the longest seen first, before they are made codes."""
+        if len(clip.array) > self.most_moments:
+            raise InputError(
+                f"the clip has {len(clip.array)} moments at {self.rate_hz:g} a second, more than the "
+                f"{self.most_moments} of {self.facts.name!r}; cut it"
+            )
+        found: list[Track] = []
+        for moment, things in enumerate(self.picture.find([Signal(frame) for frame in clip.array])):
+            left = list(things)
+            alive = [track for track in found if moment - track.moments[-1] <= LOST]
+            while left and alive:
+                side_px = self.picture.settings.size_px
+                pairs = [(track.likeness(moment, one, side_px), track, one) for track in alive for one in left]
+                likeness, track, one = max(pairs, key=lambda pair: pair[0])
+                if likeness < 0:
+                    break
+                track.add(moment, one)
+                alive.remove(track)
+                left.remove(one)
+            for one in left:
+                found.append(Track())
+                found[-1].add(moment, one)
+        kept = [track for track in found if len(track.moments) >= min(SEEN, len(clip.array))]
+        return sorted(kept, key=lambda track: -len(track.moments))[: self.picture.settings.most]
+
+    def codes(self, tracks: Sequence[Track]) -> np.ndarray:
+        """Codes of things, put into the order in which one reads the places where they are first."""
+        told = self.picture.facts.codebooks
+        frames = sorted(map(self._frame, tracks), key=lambda frame: self.picture.as_read(frame[:told]))
+        return self.layout.join([], np.array(frames, np.int64))
+
+    def _frame(self, track: Track) -> list[int]:
+        shape, moments = self.picture.settings, track.moments
+        values = [_most_often([one.values[name] for one in track.found]) for name in shape.values]
+        boxes_N4 = np.array([self.picture.levels(one.box) for one in track.found])
+        from_first, from_last = (np.abs(boxes_N4 - boxes_N4[place]).max(1) > STILL for place in (0, -1))
+        begins = ends = moments[0]
+        if from_first.any() or from_last.any():
+            other = int(from_first.argmax()) if from_first.any() else 1
+            begins = moments[max(other - 1, 0)]
+            last = len(moments) - 1 - int(from_last[::-1].argmax()) if from_last.any() else other
+            ends = moments[min(last + 1, len(moments) - 1)]
+        times = [moments[0], moments[-1] + 1, begins, max(begins, ends)]
+        return [*values, *boxes_N4[0].tolist(), *boxes_N4[-1].tolist(), *times]
+
+    def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
+        """Not possible: a list of things is not how they look; InputError."""
+        raise self.only_reads(codes)
+
+    def words(self, codebook: int) -> Sequence[str]:
+        """Those of the picture codec; of sides px, of times seconds."""
+        if codebook < self.picture.facts.codebooks:
+            return self.picture.words(codebook)
+        if codebook < self.facts.codebooks - TIMES:
+            return self.picture.words(codebook - len(SIDES))
+        return [in_words(moment / self.rate_hz) for moment in range(self.most_moments + 1)]
+
+    def features(self, codebook: int) -> np.ndarray | None:
+        """Smooth bumps along a side and along time; values have nothing in common."""
+        if codebook < len(self.picture.settings.values):
+            return None
+        return scaling.bumps(self.facts.codebook_sizes[codebook])
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "name": self.facts.name,
+            "rate_hz": self.rate_hz,
+            "most_moments": self.most_moments,
+            "picture": told(self.picture),
+        }
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Those of the picture codec."""
+        return self.picture.tensors()
+
+    @classmethod
+    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> TracksCodec:
+        given = dict(checked(config, Mapping[str, Any], "config"))
+        picture = built(given.pop("picture", None), "picture", cls, tensors)
+        hints = {"name": NAME, "rate_hz": RATE_HZ, "most_moments": Most}
+        no_more(given, set(hints), cls)
+        settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
+        return cls(picture, **settings)
+
+
+def _middle(one: Found, axis: int) -> float:
+    return (one.box[axis] + one.box[axis + 2]) / 2
+
+
+def _most_often(values: Sequence[int]) -> int:
+    return Counter(values).most_common(1)[0][0]

@@ -1,0 +1,71 @@
+"""Thoughts about clips: the answer follows from what is written before it."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+import numpy as np
+import pytest
+from recipes.motion.makers import episode
+from recipes.motion.tasks import tasks
+from recipes.motion.thoughts import KINDS, thought_about
+from recipes.scenes.atlas import Atlas
+from recipes.scenes.scene import DIRECTIONS
+from recipes.scenes.thoughts import ASK, MARK
+
+from sensorium.evaluate import Concluded
+from sensorium.families.numbers import in_words
+
+NUMBERS = {in_words(number): number for number in (*range(65), *np.arange(0, 2, 0.25).tolist())}
+SPAN = "((?:[a-z]+ty )?[a-z0-9.]+) to ((?:[a-z]+ty )?[a-z0-9.]+)"
+THOUGHT = re.compile(f".*: across {SPAN}, then {SPAN}; down {SPAN}, then {SPAN}; seen {SPAN}; changes {SPAN}")
+
+
+def doing(thought: str) -> str:
+    """What a thing does, to somebody who reads the thought alone."""
+    found = THOUGHT.fullmatch(thought)
+    assert found, thought
+    x0, x1, to_x0, to_x1, y0, y1, to_y0, to_y1, seen, until, begins, ends = (NUMBERS[one] for one in found.groups())
+    wider, higher = (to_x1 - to_x0) - (x1 - x0), (to_y1 - to_y0) - (y1 - y0)
+    right, down = to_x0 + to_x1 - x0 - x1, to_y0 + to_y1 - y0 - y1
+    if seen or until < 2:
+        return "appears" if seen else "vanishes"
+    if begins == ends:
+        return "stays"
+    if max(abs(right), abs(down)) > 6:
+        if abs(right) > abs(down):
+            return "moves right" if right > 0 else "moves left"
+        return "moves down" if down > 0 else "moves up"
+    return "grows" if wider > 1 and higher > 1 else "shrinks" if wider < -1 and higher < -1 else "turns"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_answer_follows_from_the_thought(kind):
+    right = 0
+    for number in range(60):
+        made = episode(kind, Random(number), "train", Atlas(), more=0)
+        (talk,) = thought_about(made.talks, made.clip.facts)
+        (before,) = made.talks
+        assert talk.said == f"{before.said} {ASK}"
+        thought, answer = talk.answer.split(f". {MARK} ")
+        assert answer == before.answer
+        does = doing(thought)
+        said = before.said.removesuffix("?")
+        right += {
+            "acts": before.answer in (f"It {does}.", f"It {does} as it is."),
+            "direction": before.answer in DIRECTIONS and f"moves {before.answer}" == does,
+            "does": (before.answer == "yes") == said.endswith(does.replace("s ", " ", 1) if " " in does else does[:-1]),
+        }[kind]
+    assert right >= 54, "but for things that turn, whose boxes may grow"
+
+
+def test_other_questions_stay_as_they_are():
+    made = episode("when", Random(0), "train", Atlas(), more=0)
+    assert thought_about(made.talks, made.clip.facts) == made.talks
+
+
+def test_tasks_are_judged_by_what_ends_them():
+    (task,) = tasks("test", Atlas(), 3, kinds=["direction"], thinking=True)
+    assert task.name == "direction, thinking" and task.scorer == Concluded(MARK)
+    assert all(one.messages[0].text.endswith(ASK) for one in task.conversations)
