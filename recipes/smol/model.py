@@ -1,9 +1,9 @@
-"""smol: SmolLM2-135M-Instruct with its weights frozen, taught to read pictures and speech, to point, and to speak.
+"""smol: SmolLM2-135M-Instruct with its weights frozen, taught to read pictures, clips and speech, to point and speak.
 
 ``python -m recipes smol train smol``, ``... export smol``: rows, adapter and codecs go into the package, the base
 stays apart (`recipes.smol.base`). Every code that it reads is a word, or a number, so that its rows start at
 embeddings that the base knows: a picture is what its names are likeliest to be (`recipes.pictograms.words`) and a
-list of what lies where (`recipes.scenes.codec`), speech is what is spelled (`recipes.speech.spelled`), in tokens of the
+list of what lies where (`recipes.scenes.codec`), a clip is a list of what was first and last where, speech is what is spelled (`recipes.speech.spelled`), in tokens of the
 base: to write down what it hears, and to say what is written, it copies. All senses are taught in one mixture, since an
 adapter that learns one after another forgets the first, and with them what the base itself says in words
 (`recipes.smol.talk`), since one that learns names alone forgets to talk.
