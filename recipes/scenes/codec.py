@@ -13,7 +13,7 @@ Legend: B pictures, D channels, S sides of pictures, T things.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import get_args
@@ -21,6 +21,7 @@ from typing import get_args
 import numpy as np
 import torch
 from recipes.scenes.atlas import Atlas
+from recipes.scenes.episodes import Making
 from recipes.scenes.facts import facts_of
 from recipes.scenes.materials import MATERIALS
 from recipes.scenes.palette import COLOURS
@@ -56,6 +57,12 @@ MIXED = 0.25
 MISTAKEN, OFF = 0.1, 0.15
 """Shares of materials and of sides that are told wrongly where codes are made of facts; sides by a px."""
 KEPT = Path(__file__).with_name("weights") / SHAPE.name
+
+
+@cache
+def making(side: Side = "train") -> Making:
+    """Stills of shapes, as large as the codec sees them."""
+    return Making(side=side, side_px=SIDE_PX, atlas=Atlas())
 
 
 def scenes(side: Side, count: int, seed: int = 0) -> Iterator[tuple[np.ndarray, Facts]]:

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from recipes.scenes.atlas import Atlas
-from recipes.scenes.codec import SIDE_PX
-from recipes.scenes.episodes import Making
+from recipes.scenes.codec import making
 from recipes.scenes.questions import BOXES
 from recipes.scenes.tasks import KINDS, answers, tasks
 from recipes.scenes.thoughts import KINDS as THOUGHTS
@@ -36,30 +34,24 @@ def evaluate(
     """Names, colours, numbers, relations and places, with and without the picture."""
     import sensorium
 
-    asked_of, name = sensorium.load(model), f"stills_{'train' if side == 'train' else 'test'}"
-    if thinking:
-        think(asked_of, "train" if side == "train" else "test", count).save(out, f"{name}_thinking")
-    else:
-        measure(asked_of, "train" if side == "train" else "test", count).save(out, name)
+    asked_side: Side = "train" if side == "train" else "test"
+    ask, ending = (think, "_thinking") if thinking else (measure, "")
+    ask(sensorium.load(model), asked_side, count).save(out, f"stills_{asked_side}{ending}")
 
 
 def think(model: Any, side: Side, count: int) -> Results:
     """The same questions as `measure` asks, thought about first, beside another's picture."""
     results = Results(notes={"side": side, "questions": count})
-    for task in tasks(_making(side), count, kinds=THOUGHTS, thinking=True):
+    for task in tasks(making(side), count, kinds=THOUGHTS, thinking=True):
         task.run(model, results)
         task.wrong(OTHER).run(model, results)
     return results
 
 
-def _making(side: Side) -> Making:
-    return Making(side=side, side_px=SIDE_PX, atlas=Atlas())
-
-
 def measure(model: Any, side: Side, count: int) -> Results:
     """See `evaluate`."""
-    results, making = Results(notes={"side": side, "questions": count}), _making(side)
-    for task in tasks(making, count, kinds=KINDS):
+    results, asked_of = Results(notes={"side": side, "questions": count}), making(side)
+    for task in tasks(asked_of, count, kinds=KINDS):
         kind = task.name.removeprefix("stills: ")
         if kind == "locate":
             for view in (task, task.blind(BLIND)):
@@ -68,7 +60,7 @@ def measure(model: Any, side: Side, count: int) -> Results:
         seen, blind, _ = (view.run(model, results) for view in (task, task.blind(BLIND), task.wrong(OTHER)))
         difference = paired([one.right for one in seen], [one.right for one in blind])
         results.notes[f"{task.name}: with the picture against without"] = difference.to_json()
-        results.notes[f"{task.name}: chance"] = round(1 / len(answers(kind, making)), 4)
+        results.notes[f"{task.name}: chance"] = round(1 / len(answers(kind, asked_of)), 4)
     return results
 
 

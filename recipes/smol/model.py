@@ -1,12 +1,12 @@
 """smol: SmolLM2-135M-Instruct with its weights frozen, taught to read pictures, clips and speech, to point and speak.
 
-``python -m recipes smol train smol``, ``... export smol``: rows, adapter and codecs go into the package, the base
-stays apart (`recipes.smol.base`). Every code that it reads is a word, or a number, so that its rows start at
-embeddings that the base knows: a picture is what its names are likeliest to be (`recipes.pictograms.words`) and a
-list of what lies where (`recipes.scenes.codec`), a clip is a list of what was first and last where, speech is what is spelled (`recipes.speech.spelled`), in tokens of the
-base: to write down what it hears, and to say what is written, it copies. All senses are taught in one mixture, since an
-adapter that learns one after another forgets the first, and with them what the base itself says in words
-(`recipes.smol.talk`), since one that learns names alone forgets to talk.
+``python -m recipes smol train smol``, ``... export smol``: rows, adapter and codecs go into the package, the base stays
+apart (`recipes.smol.base`). Every code that it reads is a word, or a number, so that its rows start at embeddings that
+the base knows: a picture is what its names are likeliest to be (`recipes.pictograms.words`) and a list of what lies
+where (`recipes.scenes.codec`), a clip is a list of what was first and last where, speech is what is spelled
+(`recipes.speech.spelled`), in tokens of the base: to write down what it hears, and to say what is written, it copies.
+All senses are taught in one mixture, since an adapter that learns one after another forgets the first, and with them
+what the base itself says in words (`recipes.smol.talk`), since one that learns names alone forgets to talk.
 
 ``... train smol-series`` goes on to a fourth sense, series, with all others in the mixture. It is not shipped: the sets
 are fetched to learn from, not to be passed on.
@@ -33,9 +33,8 @@ from recipes.pictograms.concepts import Concepts, load_pictures, load_pixels
 from recipes.pictograms.nano import NOISE, PACKAGE, with_card
 from recipes.pictograms.nano import READER as SEEN
 from recipes.pictograms.words import words_codec
-from recipes.scenes.atlas import Atlas
-from recipes.scenes.codec import SIDE_PX, trained
-from recipes.scenes.episodes import STILL, WRITTEN, Making, episode
+from recipes.scenes.codec import making, trained
+from recipes.scenes.episodes import STILL, WRITTEN, episode
 from recipes.scenes.episodes import makers as scenes
 from recipes.scenes.model import BOXES
 from recipes.scenes.thoughts import thought_about
@@ -208,13 +207,8 @@ def read(random: Random) -> Conversation:
 
 
 @cache
-def _making() -> Making:
-    return Making(side="train", side_px=SIDE_PX, atlas=Atlas())
-
-
-@cache
 def _scenes() -> Mapping[str, Maker]:
-    return scenes(_making())
+    return scenes(making())
 
 
 def scene(random: Random) -> Conversation:
@@ -255,13 +249,13 @@ def _told_as(words: str) -> Part:
 def think(random: Random) -> Conversation:
     """A scene, and questions that are thought about before they are answered."""
     kind = random.choices(list(THOUGHT), list(THOUGHT.values()))[0]
-    made = thought_about(episode(kind, random, _making()))
-    return made.conversation(made.rendered(_making().atlas))
+    made = thought_about(episode(kind, random, making()))
+    return made.conversation(made.rendered(making().atlas))
 
 
 def watch(random: Random) -> Conversation:
     """A clip, and what is asked of it, thought about first or not."""
-    made = clips(random.choices(list(WATCHED), list(WATCHED.values()))[0], random, "train", _making().atlas, more=2)
+    made = clips(random.choices(list(WATCHED), list(WATCHED.values()))[0], random, "train", making().atlas, more=2)
     talks = thought_about_clip(made.talks, made.clip.facts) if random.random() < THINKING else made.talks
     return clip_talk(made.clip, talks)
 
