@@ -8,11 +8,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from recipes.smol import model, talk
+from recipes.scenes.codec import making
+from recipes.scenes.tasks import tasks
+from recipes.smol import curve, model, talk
 from toys import tiny_base
 
 from sensorium.evaluate.instructions import instructions, plain_prompts
-from sensorium.types import Conversation, Part, as_message
+from sensorium.types import Conversation, InputError, Part, as_message
 
 SHOWN = [SimpleNamespace(label=label) for label in ("cat", "red apple")]
 
@@ -74,3 +76,19 @@ def test_what_is_said_apart_comes_after_a_medium_in_the_words_of_the_base(said):
     assert answers == {"It purrs.", "Once there was a sea."}
     noticed = {talk.messages[0].text for talk in made}
     assert "What is this?" in noticed and noticed & {shown for shown, _ in model.NOTICED}
+
+
+def test_a_point_of_the_curve_of_thinking_is_how_many_conclusions_are_right():
+    known = [one for task in tasks(making("test"), 3, kinds=curve.THOUGHT, thinking=True) for one in task.conversations]
+
+    def chat(prompt, **how):
+        (right,) = (one for one in known if one.messages[:-1] == prompt.messages)
+        return SimpleNamespace(text=right.messages[-1].text)
+
+    assert curve.thought(SimpleNamespace(chat=chat), 7) == 7
+    assert curve.thought(SimpleNamespace(chat=lambda prompt, **how: SimpleNamespace(text="one")), 7) == 0
+
+
+def test_a_curve_of_something_else_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no measure 'drawn'; there are said, thought"):
+        curve.evaluate([tmp_path], measure="drawn")
