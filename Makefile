@@ -3,6 +3,7 @@ PYTHON ?= python3
 TORCH ?= auto# auto, cpu or gpu: which build of torch to install
 MODEL ?=# which model the demo talks with: nano where none is named, or smol
 ARGS ?=
+JOBS ?= 2# processes of the default tests
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -32,7 +33,7 @@ types: install-dev
 	$(BIN)/ty check --exit-zero-on-warning
 
 fast: install-dev
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
 slow: install-dev
 	$(BIN)/pytest -m "slow and not gpu" --timeout=900

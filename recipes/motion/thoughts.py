@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from recipes.motion.questions import Talk
+from recipes.motion.questions import AT_ONCE, Talk
 from recipes.scenes.thoughts import ACROSS, ASK, DOWN, MARK, along, named
 
 from sensorium.data.facts import Facts
@@ -32,7 +32,8 @@ def followed(facts: Facts, number: int) -> str:
     if thing.track:
         (start_s, *_), (until_s, x0, y0, x1, y1) = thing.track[0], thing.track[-1]
         last, seen = (x0, y0, x1, y1), (start_s, min(until_s + 1 / facts.medium.rate_hz, end_s))
-    changes = next(((one.start_s, one.end_s) for one in facts.events if one.subject == number), (seen[0], seen[0]))
+    changing = [one for one in facts.events if one.subject == number and one.what not in AT_ONCE]
+    changes = next(((one.start_s, one.end_s) for one in changing), (seen[0], seen[0]))
     places = [f"{('across', 'down')[axis]} {along(first, axis)}, then {along(last, axis)}" for axis in (ACROSS, DOWN)]
     times = [
         f"{what} {in_words(begin)} to {in_words(end)}" for what, (begin, end) in (("seen", seen), ("changes", changes))

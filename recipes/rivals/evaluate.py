@@ -7,6 +7,7 @@ neighbour on pixels.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -89,7 +90,10 @@ def measure(
 
 def with_controls(task: Task, name: str, model: Any, results: Results) -> list[Verdict]:
     """The verdicts on a model; rows of the same questions without the medium and with another's are added too."""
+    started = time.perf_counter()
     seen = replace(task, condition=name).run(model, results)
+    seconds = (time.perf_counter() - started) / len(task.conversations)
+    results.notes[f"{task.name}: {name}, seconds a question"] = round(seconds, 3)
     blind = task.blind(f"{name}, no medium").run(model, results)
     task.wrong(f"{name}, another's medium").run(model, results)
     results.notes[f"{task.name}: {name} with the medium against without"] = against(seen, blind)

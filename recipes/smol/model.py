@@ -8,8 +8,8 @@ where (`recipes.scenes.codec`), a clip is a list of what was first and last wher
 All senses are taught in one mixture, since an adapter that learns one after another forgets the first, and with them
 what the base itself says in words (`recipes.smol.talk`), since one that learns names alone forgets to talk.
 
-``... train smol-series`` goes on to a fourth sense, series, with all others in the mixture. It is not shipped: the sets
-are fetched to learn from, not to be passed on.
+``... train smol-series`` goes on to a further sense, series, with all others in the mixture. It is not shipped: the
+sets are fetched to learn from, not to be passed on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from recipes.motion.makers import episode as clips
+from recipes.motion.makers import episode as moving
 from recipes.motion.questions import conversation as clip_talk
 from recipes.motion.thoughts import thought_about as thought_about_clip
 from recipes.pictograms import tasks as pictures
@@ -137,7 +137,7 @@ def seeing() -> ThingsCodec:
 
 @cache
 def watching() -> TracksCodec:
-    return TracksCodec(seeing())
+    return TracksCodec(trained())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,9 +255,9 @@ def think(random: Random) -> Conversation:
 
 def watch(random: Random) -> Conversation:
     """A clip, and what is asked of it, thought about first or not."""
-    made = clips(random.choices(list(WATCHED), list(WATCHED.values()))[0], random, "train", making().atlas, more=2)
-    talks = thought_about_clip(made.talks, made.clip.facts) if random.random() < THINKING else made.talks
-    return clip_talk(made.clip, talks)
+    made = moving(random.choices(list(WATCHED), list(WATCHED.values()))[0], random, "train", making().atlas, more=2)
+    talks = [talk for talk in made.talks if talk.kind in WATCHED]
+    return clip_talk(made.clip, thought_about_clip(talks, made.clip.facts) if random.random() < THINKING else talks)
 
 
 def point(random: Random) -> Conversation:
@@ -373,7 +373,7 @@ SMOL = Plan(
 SMOL_SERIES = Plan(
     name="smol-series",
     folder=str(HOME / "series"),
-    stages=[Stage(shares={**SHARES, "series": 0.6}, minutes=20, conversations=3_000, start="smol")],
+    stages=[Stage(shares={**THOUGHT_SHARES, "series": 0.6}, minutes=20, conversations=3_000, start="smol")],
     grown=with_series,
     conversations=conversations,
     config=replace(CONFIG, cooldown=0.7),

@@ -30,8 +30,10 @@ from sensorium.types import InputError, Signal
 TIMES = 4
 FARTHEST = 0.25
 """That a thing comes from one moment to the next, as a share of the picture's side."""
-LOST = 3
+LOST = 2
 """Moments for which a thing may not be found and is still the same."""
+ALIKE = 0.5
+"""Share of its values beyond which a thing that lies elsewhere is the same; where it lay its values may change."""
 SEEN = 2
 """Moments in which a thing must be found to be one."""
 STILL = 1
@@ -54,10 +56,14 @@ class Track:
         """How well a thing that is found goes on from here; below 0 where it cannot be."""
         before = self.found[-1]
         far = max(abs(_middle(one, axis) - _middle(before, axis)) for axis in (0, 1)) / side_px
-        if far > FARTHEST * (moment - self.moments[-1]):
+        alike = sum(one.values[name] == value for name, value in before.values.items()) / len(before.values)
+        meet = all(
+            max(a, b) < min(c, d)
+            for a, b, c, d in zip(one.box[:2], before.box[:2], one.box[2:], before.box[2:], strict=True)
+        )
+        if far > FARTHEST * (moment - self.moments[-1]) or (alike <= ALIKE and not meet):
             return -1.0
-        alike = sum(one.values[name] == value for name, value in before.values.items())
-        return alike / len(before.values) + 1 - far
+        return alike + 1 - far
 
 
 class TracksCodec(Codec):
@@ -112,7 +118,7 @@ class TracksCodec(Codec):
         found: list[Track] = []
         for moment, things in enumerate(self.picture.find([Signal(frame) for frame in clip.array])):
             left = list(things)
-            alive = [track for track in found if moment - track.moments[-1] <= LOST]
+            alive = [track for track in found if moment - track.moments[-1] <= LOST + 1]
             while left and alive:
                 side_px = self.picture.settings.size_px
                 pairs = [(track.likeness(moment, one, side_px), track, one) for track in alive for one in left]
@@ -130,8 +136,8 @@ class TracksCodec(Codec):
 
     def codes(self, tracks: Sequence[Track]) -> np.ndarray:
         """Codes of things, put into the order in which one reads the places where they are first."""
-        told = self.picture.facts.codebooks
-        frames = sorted(map(self._frame, tracks), key=lambda frame: self.picture.as_read(frame[:told]))
+        first = slice(self.picture.facts.codebooks)
+        frames = sorted(map(self._frame, tracks), key=lambda frame: self.picture.as_read(frame[first]))
         return self.layout.join([], np.array(frames, np.int64))
 
     def _frame(self, track: Track) -> list[int]:
