@@ -68,5 +68,5 @@ def test_other_questions_stay_as_they_are():
 
 def test_tasks_are_judged_by_what_ends_them():
     (task,) = tasks("test", Atlas(), 3, kinds=["direction"], thinking=True)
-    assert task.name == "direction, thinking" and task.scorer == Concluded(MARK)
+    assert task.name == "direction, thinking" and task.scorer == Concluded(mark=MARK)
     assert all(one.messages[0].text.endswith(ASK) for one in task.conversations)

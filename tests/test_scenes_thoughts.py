@@ -14,7 +14,7 @@ from recipes.scenes.thoughts import ASK, KINDS, MARK, thought_about
 
 from sensorium.evaluate import Concluded, Results
 from sensorium.families.numbers import in_words
-from sensorium.types import Conversation, as_message
+from sensorium.types import Conversation, InputError, as_message
 
 NUMBER_OF = {in_words(number): number for number in range(65)}
 SPAN = re.compile(r"([a-z ]+?) ((?:[a-z]+ty )?[a-z]+) to ((?:[a-z]+ty )?[a-z]+)$")
@@ -71,7 +71,7 @@ def test_what_is_not_thought_about_stays_as_it_is(making):
 
 def test_only_what_ends_a_text_is_judged(making):
     (task,) = tasks(making, 6, kinds=["count"], thinking=True)
-    assert task.scorer == Concluded(MARK)
+    assert task.scorer == Concluded(mark=MARK)
 
     def saying(change):
         def chat(prompt, **how):
@@ -92,4 +92,12 @@ def test_only_what_ends_a_text_is_judged(making):
 def test_no_mark_is_no_answer():
     talk = Conversation((as_message("user", "Well?"), as_message("assistant", "red: no. Answer: none")))
     model = SimpleNamespace(chat=lambda prompt, **how: SimpleNamespace(text="none"))
-    assert [one.right for one in Concluded("Answer:").judge(model, [talk])] == [False]
+    assert [one.right for one in Concluded().judge(model, [talk])] == [False]
+    told = Conversation((as_message("user", "Well?"), as_message("assistant", "none")))
+    with pytest.raises(InputError, match="has no 'Answer:'"):
+        Concluded().judge(model, [told])
+
+
+def test_what_is_not_thought_about_is_not_asked(making):
+    with pytest.raises(InputError, match="nothing is thought about 'colour'"):
+        tasks(making, 1, kinds=["count", "colour"], thinking=True)

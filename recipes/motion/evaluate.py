@@ -28,7 +28,7 @@ def evaluate(
     clips: Annotated[int, Option(help="Clips to write; 0 for none.")] = 50,
     side: Annotated[str, Option(help="test (combinations held out) or train.")] = "test",
     drawings: Annotated[bool, Option(help="Also drawings that move, where their table was made.")] = True,
-    thinking: Annotated[bool, Option(help="Also with the request to think first.")] = False,
+    thinking: Annotated[bool, Option(help="Only with the request to think first, what can be thought about.")] = False,
     out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/motion"),
 ) -> None:
     """Direction and time of motion with and without the clip, and clips written from words."""
@@ -36,12 +36,19 @@ def evaluate(
 
     asked: Side = "train" if side == "train" else "test"
     atlas, loaded = atlas_of(asked, None if drawings else False), sensorium.load(model)
-    results = measure(loaded, asked, atlas, count, clips)
     if thinking:
-        for task in tasks(asked, atlas, count, kinds=THOUGHTS, thinking=True):
-            task.run(loaded, results)
-            task.wrong().run(loaded, results)
-    results.save(out)
+        think(loaded, asked, atlas, count).save(out, "thinking")
+    else:
+        measure(loaded, asked, atlas, count, clips).save(out)
+
+
+def think(model: Any, side: Side, atlas: Atlas, count: int) -> Results:
+    """The same questions as `measure` asks, thought about first and answered freely, beside another's clip."""
+    results = Results(notes={"side": side, "questions": count})
+    for task in tasks(side, atlas, count, kinds=THOUGHTS, thinking=True):
+        task.run(model, results)
+        task.wrong().run(model, results)
+    return results
 
 
 def measure(model: Any, side: Side, atlas: Atlas, count: int, clips: int) -> Results:

@@ -20,7 +20,7 @@ from recipes.scenes.scene import DIRECTIONS, MOTIONS
 
 from sensorium.data.table import Side
 from sensorium.evaluate import Among, Concluded, Task
-from sensorium.types import Conversation
+from sensorium.types import Conversation, InputError
 
 YES_NO = ("yes", "no")
 TIMES = tuple(seconds(step * STEP_S) for step in range(round(DURATION_S / STEP_S)))
@@ -41,7 +41,12 @@ def tasks(
 
     Args:
         thinking: the same questions with the request to think first, for kinds of `recipes.motion.thoughts` alone.
+
+    Raises:
+        InputError: a kind is not thought about.
     """
+    if thinking and (others := set(kinds) - set(thoughts.KINDS)):
+        raise InputError(f"nothing is thought about {min(others)!r}; there are {', '.join(thoughts.KINDS)}")
     return [_task(kind, side, atlas, count, seed, thinking) for kind in kinds]
 
 
@@ -55,7 +60,7 @@ def _task(kind: str, side: Side, atlas: Atlas, count: int, seed: int, thinking: 
             talks = thoughts.thought_about(made.talks, made.clip.facts) if thinking else made.talks
             found.append(conversation(made.clip, talks))
     if thinking:
-        return Task(name=f"{kind}, thinking", conversations=found, scorer=Concluded(thoughts.MARK))
+        return Task(name=f"{kind}, thinking", conversations=found, scorer=Concluded(mark=thoughts.MARK))
     return Task(name=kind, conversations=found, scorer=Among(ANSWERS[kind], ks=(1,)))
 
 

@@ -3,7 +3,7 @@
 Encoder (of the codec `image-read`, before its quantiser) and language model are frozen; the MLP, of two layers as in
 LLaVA 1.5 (arXiv:2310.03744), turns what is seen into vectors that stand where the tokens of the codec's codes would
 stand: the prompt and its length are those of a model that reads codes. As a grown model has, it has an adapter (LoRA),
-which is off where no picture is shown. `LlavaForConditionalGeneration` of transformers
+which is off in words alone, unless it is asked for. `LlavaForConditionalGeneration` of transformers
 is not used: its vision tower must be a model registered with `AutoModel` that tells the hidden states of a grid of
 patches, which our encoder, eight codes without a place, is not; what would remain of it is the MLP and the line that
 puts vectors in the place of tokens.
@@ -90,9 +90,9 @@ class Connector(Rival):
 
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         pairs = zip(batch["question"].tolist(), batch["answer"].tolist(), strict=True)
-        asked = [(self.questions[question], self.answers[answer]) for question, answer in pairs]
-        turns = min(TURNS, len(asked))
-        rows = [self._lesson(asked[at : at + turns]) for at in range(0, len(asked), turns)]
+        told = [(self.questions[question], self.answers[answer]) for question, answer in pairs]
+        turns = min(TURNS, len(told))
+        rows = [self._lesson(told[at : at + turns]) for at in range(0, len(told), turns)]
         padded = (pad_sequence(list(part), batch_first=True) for part in zip(*rows, strict=True))
         ids_KT, learn_KT, there_KT = (part.to(self.device) for part in padded)
         inputs_KTH = self._placed(ids_KT, self.seen(batch["x"]).unflatten(0, (-1, turns)).flatten(1, 2))
@@ -134,11 +134,11 @@ class Connector(Rival):
 
         return tokens
 
-    def _lesson(self, asked: Sequence[tuple[str, str]]) -> tuple[Tensor, Tensor, Tensor]:
+    def _lesson(self, told: Sequence[tuple[str, str]]) -> tuple[Tensor, Tensor, Tensor]:
         """Questions with answers, a picture each, to ids (T,), which are learned, and ones for those that are there."""
         turns = [
             (as_message("user", [Part("image"), question]), as_message("assistant", answer))
-            for question, answer in asked
+            for question, answer in told
         ]
         ids, learn = self._read(Conversation(tuple(chain.from_iterable(turns))))
         return torch.tensor(ids), torch.tensor(learn), torch.ones(len(ids), dtype=torch.long)

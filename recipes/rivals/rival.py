@@ -73,7 +73,7 @@ class Rival(nn.Module, ABC):
         """The ``wanted`` best of given answers to a question about one medium or none, best first.
 
         Args:
-            adapter: as an `Assistant` is asked; there is none here.
+            adapter: whether that of a language model is on; None: where a medium is shown. Those without ignore it.
         """
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sensorium.engines import Scored
-from sensorium.types import Conversation, Part
+from sensorium.types import Conversation, InputError, Part
 
 PATCH_PX, WORDS = 8, 32
 SHARPEST = 100.0
@@ -118,6 +118,8 @@ class Shared(Rival):
             return self("text", torch.zeros(1, 0, dtype=torch.long, device=self.device))
         if part.modality == "image":
             return self("image", patches_of(pixels(part, self.device)))
+        if part.modality not in self.others:
+            raise InputError(f"this encoder learned {', '.join(self.tokens)} beside words, not {part.modality}")
         return self(part.modality, self.others[part.modality].windows(part.data)[None].to(self.device))
 
 

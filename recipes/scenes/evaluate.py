@@ -40,7 +40,7 @@ def evaluate(
 
 
 def think(model: Any, side: Side, count: int) -> Results:
-    """The same questions as `measure` asks, thought about first, beside another's picture."""
+    """The same questions as `measure` asks, thought about first and answered freely, beside another's picture."""
     results = Results(notes={"side": side, "questions": count})
     for task in tasks(making(side), count, kinds=THOUGHTS, thinking=True):
         task.run(model, results)

@@ -26,7 +26,7 @@ from recipes.scenes.words import NUMBERS
 from sensorium.evaluate import Among, Concluded, Measured, Task
 from sensorium.evaluate.scorers import Scorer
 from sensorium.modalities import modality
-from sensorium.types import Conversation, Message
+from sensorium.types import Conversation, InputError, Message
 
 YES_NO = ("yes", "no")
 KINDS = ("name", "colour", "material", "size", "exists", "is it", "relation", "where", "count", "total", "locate")
@@ -53,7 +53,12 @@ def tasks(
 
     Args:
         thinking: the same questions with the request to think first, for kinds of `recipes.scenes.thoughts` alone.
+
+    Raises:
+        InputError: a kind is not thought about.
     """
+    if thinking and (others := set(kinds) - set(thoughts.KINDS)):
+        raise InputError(f"nothing is thought about {min(others)!r}; there are {', '.join(thoughts.KINDS)}")
     return [_task(kind, making, count, seed, thinking) for kind in kinds]
 
 
@@ -68,7 +73,7 @@ def _task(kind: str, making: Making, count: int, seed: int, thinking: bool) -> T
     scorer: Scorer = Among(known, ks=(1,)) if known else Measured(overlap, "IoU")
     name = f"{'clips' if kind in MOVING else 'stills'}: {kind}"
     if thinking:
-        name, scorer = f"{name}, thinking", Concluded(thoughts.MARK)
+        name, scorer = f"{name}, thinking", Concluded(mark=thoughts.MARK)
     return Task(name=name, conversations=found, scorer=scorer)
 
 

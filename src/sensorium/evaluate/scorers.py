@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensorium.evaluate.values import MISS, Mean, Value, top
-from sensorium.types import TEXT, Conversation, Message
+from sensorium.types import TEXT, Conversation, InputError, Message
 
 
 @dataclass(frozen=True)
@@ -89,27 +89,27 @@ class Written(Scorer):
 
 
 @dataclass(frozen=True)
-class Concluded(Scorer):
+class Concluded(Written):
     """The answer is written freely, and what follows its last ``mark`` is judged, as in a chain of thought.
 
     Right when it is the very text that follows the mark in the right answer; without a mark it is wrong.
     """
 
-    mark: str
+    mark: str = "Answer:"
     max_tokens: int = 200
 
     def judge(self, model: Any, conversations: Sequence[Conversation]) -> list[Verdict]:
+        """See `Scorer.judge`; InputError where a right answer has no mark."""
         verdicts = []
         for prompt, truth in map(asked, conversations):
-            written = model.chat(prompt, want=TEXT, temperature=0, max_tokens=self.max_tokens).text
-            verdicts.append(Verdict.of([self._end(written)], self._end(truth.text)))
+            if self.mark not in truth.text:
+                raise InputError(f"the right answer {truth.text!r} has no {self.mark!r} before what is to be judged")
+            said = self._say(model, prompt)
+            verdicts.append(Verdict.of([self._end(said)] if self.mark in said else [], self._end(truth.text)))
         return verdicts
 
     def _end(self, text: str) -> str:
-        return text.rpartition(self.mark)[2].strip() if self.mark in text else ""
-
-    def values(self, verdicts: Sequence[Verdict]) -> list[tuple[str, Value]]:
-        return [("", top([verdict.value for verdict in verdicts], 1))]
+        return text.rpartition(self.mark)[2].strip()
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ most of the clip's. The clip cannot be had back; the codec only reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from sensorium.checked import NAME, RATE_HZ, Range, checked
+from sensorium.checked import NAME, RATE_HZ, Range
 from sensorium.codecs import Codec, CodecStream, Facts
 from sensorium.families import scaling
-from sensorium.families.inner import built, no_more, told
+from sensorium.families.inner import built_on, told
 from sensorium.modalities import Modality, Wish, modality
 from sensorium.modalities.shown import rows_shown
 from sensorium.types import InputError, Signal
@@ -133,12 +133,8 @@ class FramesCodec(Codec):
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> FramesCodec:
-        given = dict(checked(config, Mapping[str, Any], "config"))
-        picture = built(given.pop("picture", None), "picture", cls, tensors)
         hints = {"name": NAME, "rate_hz": RATE_HZ, "tick_s": TICK, "most_frames": Most}
-        no_more(given, set(hints), cls)
-        settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
-        return cls(picture, **settings)
+        return built_on(cls, "picture", config, tensors, hints)
 
 
 def _sizes(facts: Facts) -> tuple[int, ...]:

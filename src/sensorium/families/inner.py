@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from sensorium import plugins
 from sensorium.checked import NAME, checked
 from sensorium.codecs import Codec
 from sensorium.types import InputError
+
+Outer = TypeVar("Outer", bound=Codec)
 
 
 def told(codec: Codec) -> dict[str, Any]:
@@ -33,6 +35,22 @@ def built(said: Any, place: str, outside: type[Codec], tensors: Mapping[str, np.
     if issubclass(kind, outside):
         raise InputError(f"a codec of the family {outside.family!r} cannot hold another of its kind; give a plain one")
     return kind.build(inner.get("config"), dict(tensors))
+
+
+def built_on(
+    outside: type[Outer], place: str, config: Any, tensors: Mapping[str, np.ndarray], hints: Mapping[str, Any]
+) -> Outer:
+    """A codec that is made of another, its first argument, and of settings with these types.
+
+    Raises:
+        InputError: the config is wrong.
+    """
+    given = dict(checked(config, Mapping[str, Any], "config"))
+    inner = built(given.pop(place, None), place, outside, tensors)
+    no_more(given, set(hints), outside)
+    settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
+    make: Any = outside
+    return make(inner, **settings)
 
 
 def put_together(parts: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

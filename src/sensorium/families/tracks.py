@@ -12,16 +12,16 @@ Legend: N moments, T things, C codes of a thing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from sensorium.checked import NAME, RATE_HZ, Range, checked
+from sensorium.checked import NAME, RATE_HZ, Range
 from sensorium.codecs import Codec, Facts
 from sensorium.families import scaling
-from sensorium.families.inner import built, no_more, told
+from sensorium.families.inner import built_on, told
 from sensorium.families.numbers import in_words
 from sensorium.families.things import SIDES, Found, ThingsCodec
 from sensorium.modalities import Wish
@@ -106,15 +106,19 @@ class TracksCodec(Codec):
         Raises:
             InputError: a clip lasts too long.
         """
+        for signal in signals:
+            self._check_length(len(signal.array) * self.rate_hz / (signal.rate_hz or self.rate_hz))
         return [self.codes(self.tracks(signal)) for signal in self.fitted(signals)]
+
+    def _check_length(self, moments: float) -> None:
+        if moments > self.most_moments + 0.5:
+            raise InputError(
+                f"the clip has {moments:.0f} moments at {self.rate_hz:g} a second, more than the "
+                f"{self.most_moments} of {self.facts.name!r}; cut it"
+            )
 
     def tracks(self, clip: Signal) -> list[Track]:
         """The things of a clip, the longest seen first, before they are made codes."""
-        if len(clip.array) > self.most_moments:
-            raise InputError(
-                f"the clip has {len(clip.array)} moments at {self.rate_hz:g} a second, more than the "
-                f"{self.most_moments} of {self.facts.name!r}; cut it"
-            )
         found: list[Track] = []
         for moment, things in enumerate(self.picture.find([Signal(frame) for frame in clip.array])):
             left = list(things)
@@ -186,12 +190,7 @@ class TracksCodec(Codec):
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> TracksCodec:
-        given = dict(checked(config, Mapping[str, Any], "config"))
-        picture = built(given.pop("picture", None), "picture", cls, tensors)
-        hints = {"name": NAME, "rate_hz": RATE_HZ, "most_moments": Most}
-        no_more(given, set(hints), cls)
-        settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
-        return cls(picture, **settings)
+        return built_on(cls, "picture", config, tensors, {"name": NAME, "rate_hz": RATE_HZ, "most_moments": Most})
 
 
 def _middle(one: Found, axis: int) -> float:
