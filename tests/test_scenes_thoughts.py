@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.episodes import Making, episode
+from recipes.scenes.evaluate import thinks
 from recipes.scenes.tasks import tasks
 from recipes.scenes.thoughts import ASK, KINDS, MARK, thought_about
 
@@ -101,3 +102,14 @@ def test_no_mark_is_no_answer():
 def test_what_is_not_thought_about_is_not_asked(making):
     with pytest.raises(InputError, match="nothing is thought about 'colour'"):
         tasks(making, 1, kinds=["count", "colour"], thinking=True)
+
+
+def test_thinking_is_held_against_answers_at_once(making):
+    at_once, thought = (tasks(making, 4, kinds=["where"], thinking=first)[0] for first in (False, True))
+    right = {one.messages[0].text: one.messages[1].text for one in thought.conversations}
+    results = Results(say=lambda line: None)
+    model = SimpleNamespace(chat=lambda prompt, **how: SimpleNamespace(text=right.get(prompt.messages[0].text, "?")))
+    thinks(model, at_once, thought, results)
+    assert results.value("stills: where, thinking", "model").hits == 4
+    assert results.value("stills: where, at once", "model").hits == 0
+    assert results.notes["stills: where, thinking against at once"]["only_one"] == 4

@@ -14,6 +14,7 @@ from recipes.motion.questions import conversation, of_moved
 from recipes.motion.tasks import ANSWERS, tasks
 from recipes.motion.thoughts import KINDS as THOUGHTS
 from recipes.scenes.atlas import Atlas
+from recipes.scenes.evaluate import thinks
 from typer import Argument, Option
 
 from sensorium.data.table import Side
@@ -43,11 +44,11 @@ def evaluate(
 
 
 def think(model: Any, side: Side, atlas: Atlas, count: int) -> Results:
-    """The same questions as `measure` asks, thought about first and answered freely, beside another's clip."""
+    """What can be thought about, answered freely: at once, and after a thought."""
     results = Results(notes={"side": side, "questions": count})
-    for task in tasks(side, atlas, count, kinds=THOUGHTS, thinking=True):
-        task.run(model, results)
-        task.wrong().run(model, results)
+    for kind in THOUGHTS:
+        at_once, thought = (tasks(side, atlas, count, kinds=[kind], thinking=first)[0] for first in (False, True))
+        thinks(model, at_once, thought, results)
     return results
 
 

@@ -68,7 +68,7 @@ def cut(mel_TM: Tensor) -> Tensor:
 
 def changed(mel_TM: Tensor, rng: np.random.Generator) -> Tensor:
     """Moved behind a silence, with a stretch of time and some bands hidden."""
-    silence = mel_TM.new_full((rng.integers(MOVED + 1), mel_TM.shape[1]), float(mel_TM.min()))
+    silence = mel_TM.new_full((int(rng.integers(MOVED + 1)), mel_TM.shape[1]), float(mel_TM.min()))
     found_TM = torch.cat([silence, mel_TM])
     frame, band = rng.integers(len(found_TM)), rng.integers(SPECTRA.bands)
     found_TM[frame : frame + rng.integers(HIDDEN_FRAMES + 1)] = 0

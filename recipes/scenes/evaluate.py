@@ -15,7 +15,7 @@ from recipes.scenes.thoughts import KINDS as THOUGHTS
 from typer import Option
 
 from sensorium.data.table import Side
-from sensorium.evaluate import Mean, Results, Task, paired
+from sensorium.evaluate import Mean, Results, Task, Written, paired
 from sensorium.evaluate.marks import Mark
 from sensorium.evaluate.scorers import asked
 from sensorium.grounding.localisation import mean_average_precision
@@ -40,12 +40,21 @@ def evaluate(
 
 
 def think(model: Any, side: Side, count: int) -> Results:
-    """The same questions as `measure` asks, thought about first and answered freely, beside another's picture."""
+    """What can be thought about, answered freely: at once, and after a thought."""
     results = Results(notes={"side": side, "questions": count})
-    for task in tasks(making(side), count, kinds=THOUGHTS, thinking=True):
-        task.run(model, results)
-        task.wrong(OTHER).run(model, results)
+    for kind in THOUGHTS:
+        at_once, thought = (tasks(making(side), count, kinds=[kind], thinking=first)[0] for first in (False, True))
+        thinks(model, at_once, thought, results)
     return results
+
+
+def thinks(model: Any, at_once: Task, thought: Task, results: Results) -> None:
+    """The same questions in two ways, answered freely, and thought about beside another's medium."""
+    plain = replace(at_once, name=f"{at_once.name}, at once", scorer=Written()).run(model, results)
+    first = thought.run(model, results)
+    thought.wrong().run(model, results)
+    difference = paired([one.right for one in first], [one.right for one in plain])
+    results.notes[f"{thought.name} against at once"] = difference.to_json()
 
 
 def measure(model: Any, side: Side, count: int) -> Results:
