@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from random import Random
 
 import httpx
 import pytest
 from in_browser import answers, attach, chromium, file, say, until, visiting
+from recipes.motion.moved import moved
+from recipes.scenes.atlas import Atlas
 from serving import running
 from test_page_nano import symbol
+
+from sensorium.modalities import modality
+from sensorium.types import Signal
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,7 +31,13 @@ def said(page, number: int) -> str:
     return answers(page).nth(number).locator(".words").inner_text().strip()
 
 
-def test_it_chats_in_words_as_its_base_does_names_a_picture_and_hears_itself_speak():
+def star_that_moves_right() -> bytes:
+    clip = moved(Random(1), "train", Atlas())
+    assert [(event.what, event.direction) for event in clip.facts.events] == [("moves", "right")]
+    return modality("video").write(Signal(clip.frames, rate_hz=8.0), "image/gif")
+
+
+def test_it_chats_as_its_base_does_names_a_picture_hears_itself_speak_and_sees_what_moves():
     with (
         chromium() as browser,
         running({"smol": "smol", "nano": "nano"}) as server,
@@ -46,4 +58,7 @@ def test_it_chats_in_words_as_its_base_does_names_a_picture_and_hears_itself_spe
         attach(page, file("spoken.wav", spoken.content, "audio/wav"))
         say(page, "What is said?")
         assert "good morning" in said(page, 2), "it hears what it has said itself"
+        attach(page, file("star.gif", star_that_moves_right(), "image/gif"))
+        say(page, "Where does the star move? Think first.")
+        assert said(page, 3).endswith("Answer: right")
         assert page.locator(".problem").count() == 0

@@ -184,7 +184,7 @@ def test_a_shared_encoder_learns_series_beside_pictures(lessons, codec, tmp_path
         best = rival.rank(Conversation(talk.messages[:1]), list(source.classes[:2]), 1)
         right += source.classes[best[0].index] == one.answer
     assert right == 8
-    assert rival.tokens == {"image": 64, "series": 32}
+    assert rival.tokens == {"image": 16, "series": 32}
 
 
 def test_a_shared_encoder_learns_speech_beside_pictures(lessons, codec, tmp_path):
@@ -202,13 +202,13 @@ def test_a_shared_encoder_learns_speech_beside_pictures(lessons, codec, tmp_path
         talk = transcribing(Part("audio", str(tmp_path / f"{name}.wav")), name)
         best = rival.rank(Conversation(talk.messages[:1]), list(said), 1)
         assert list(said)[best[0].index] == name
-    assert rival.tokens == {"image": 64, "audio": 64}
+    assert rival.tokens == {"image": 16, "audio": 32}
 
 
 def test_windows_of_speech_are_as_many_whatever_its_length():
     for seconds in (0.02, 1, 9):
         windows = cut(frames(Signal(np.random.default_rng(0).normal(size=(int(seconds * 16000), 1)), 16000.0)))
-        assert windows.shape == (64, 640)
+        assert windows.shape == (32, 1280)
         assert windows.isfinite().all()
 
 

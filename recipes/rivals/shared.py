@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from sensorium.engines import Scored
 from sensorium.types import Conversation, InputError, Part
 
-PATCH_PX, WORDS = 8, 32
+PATCH_PX, WORDS = 16, 32
 SHARPEST = 100.0
 
 
@@ -49,9 +49,10 @@ class Shared(Rival):
         width, layers, heads: of the transformer.
     """
 
+    batch = 64
     lr = 5e-4
 
-    def __init__(self, lessons: Lessons, tokenizer: Any, width: int = 256, layers: int = 6, heads: int = 8):
+    def __init__(self, lessons: Lessons, tokenizer: Any, width: int = 256, layers: int = 4, heads: int = 8):
         super().__init__(lessons)
         self.tokenizer, self.others = tokenizer, getattr(lessons, "others", {})
         self.tokens = {"image": (SIDE_PX // PATCH_PX) ** 2} | {name: one.places for name, one in self.others.items()}
@@ -124,5 +125,5 @@ class Shared(Rival):
 
 
 def patches_of(x_B3SS: Tensor) -> Tensor:
-    """(B, 64, 192): squares of 8 x 8 px, row by row."""
+    """(B, 16, 768): squares of 16 x 16 px, row by row."""
     return F.unfold(x_B3SS, PATCH_PX, stride=PATCH_PX).transpose(1, 2)

@@ -20,7 +20,7 @@ from sensorium.families.spectra import Spectra
 from sensorium.types import Signal
 
 SPECTRA = Spectra()
-WINDOW, SECONDS = 8, 5.12
+WINDOW, SECONDS = 16, 5.12
 FRAMES = round(SECONDS * SPECTRA.rate_hz / SPECTRA.hop)
 MOVED, HIDDEN_FRAMES, HIDDEN_BANDS = 60, 40, 16
 """At most, in frames, frames, and bands."""
@@ -60,7 +60,7 @@ def frames(sound: Signal) -> Tensor:
 
 
 def cut(mel_TM: Tensor) -> Tensor:
-    """(64, 640): eight frames each, silence behind a short clip."""
+    """(32, 1280): sixteen frames each, silence behind a short clip."""
     filled_TM = mel_TM.new_full((FRAMES, SPECTRA.bands), float(mel_TM.min()))
     filled_TM[: len(mel_TM)] = mel_TM[:FRAMES]
     return filled_TM.unflatten(0, (-1, WINDOW)).flatten(1)
