@@ -20,7 +20,9 @@ from sensorium.families.numbers import in_words
 
 NUMBERS = {in_words(number): number for number in (*range(65), *np.arange(0, 2, 0.25).tolist())}
 SPAN = "((?:[a-z]+ty )?[a-z0-9.]+) to ((?:[a-z]+ty )?[a-z0-9.]+)"
-THOUGHT = re.compile(f".*: across {SPAN}, then {SPAN}; down {SPAN}, then {SPAN}; seen {SPAN}; changes {SPAN}")
+THOUGHT = re.compile(
+    f".*: across {SPAN}, then {SPAN}, [a-z]+; down {SPAN}, then {SPAN}, [a-z]+; seen {SPAN}; changes {SPAN}"
+)
 
 
 def doing(thought: str) -> str:
@@ -28,6 +30,7 @@ def doing(thought: str) -> str:
     found = THOUGHT.fullmatch(thought)
     assert found, thought
     x0, x1, to_x0, to_x1, y0, y1, to_y0, to_y1, seen, until, begins, ends = (NUMBERS[one] for one in found.groups())
+    told = [part.rsplit(", ", 1)[1] for part in thought.split("; ")[:2]]
     wider, higher = (to_x1 - to_x0) - (x1 - x0), (to_y1 - to_y0) - (y1 - y0)
     right, down = to_x0 + to_x1 - x0 - x1, to_y0 + to_y1 - y0 - y1
     if seen or until < 2:
@@ -35,9 +38,10 @@ def doing(thought: str) -> str:
     if begins == ends:
         return "stays"
     if max(abs(right), abs(down)) > 6:
-        if abs(right) > abs(down):
-            return "moves right" if right > 0 else "moves left"
-        return "moves down" if down > 0 else "moves up"
+        moves = ("right" if right > 0 else "left") if abs(right) > abs(down) else ("down" if down > 0 else "up")
+        assert sorted(told) == sorted([moves, "same"])
+        return f"moves {moves}"
+    assert ("grows" if wider > 1 and higher > 1 else "") == ("grows" if told == ["larger"] * 2 else "")
     return "grows" if wider > 1 and higher > 1 else "shrinks" if wider < -1 and higher < -1 else "turns"
 
 

@@ -18,6 +18,7 @@ from sensorium.families.numbers import in_words
 from sensorium.types import Conversation, InputError, as_message
 
 NUMBER_OF = {in_words(number): number for number in range(65)}
+ORDERS = {"before": True, "after": False}
 SPAN = re.compile(r"([a-z ]+?) ((?:[a-z]+ty )?[a-z]+) to ((?:[a-z]+ty )?[a-z]+)$")
 TIMES = 60
 
@@ -37,13 +38,16 @@ def spans(said: str) -> list[tuple[int, int]]:
 def concluded(kind: str, question: str, thought: str) -> str:
     """What somebody answers who reads the thought alone and never saw the picture."""
     if kind in ("relation", "where"):
-        gaps = []
+        gaps, orders = [], []
         for part in thought.split(". "):
             axis, said = part.split(": ")
+            said, order = said.rsplit(", ", 1)
             one, other = spans(said)
             gaps += [(other[0] - one[1], axis, True), (one[0] - other[1], axis, False)]
+            orders += [(axis, ORDERS[order])] if order in ORDERS else []
         gap, axis, before = max(gaps)
         assert gap > 1
+        assert orders == [(axis, before)]
         if kind == "where":
             return {"Across": ("right", "left"), "Down": ("below", "above")}[axis][before]
         return "yes" if before == (" left of " in question or " above " in question) else "no"

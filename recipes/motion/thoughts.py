@@ -8,9 +8,10 @@ from dataclasses import replace
 from recipes.motion.questions import AT_ONCE, Talk
 from recipes.scenes.thoughts import ACROSS, ASK, DOWN, MARK, along, named
 
-from sensorium.data.facts import Facts
+from sensorium.data.facts import Box, Facts
 from sensorium.families.numbers import in_words
 
+STILL_PX = 1
 KINDS = ("acts", "direction", "does")
 
 
@@ -26,7 +27,7 @@ def thinking(talk: Talk, facts: Facts) -> Talk:
 
 
 def followed(facts: Facts, number: int) -> str:
-    """ "red star: across eight to twenty, then forty to fifty; down ...; seen zero to two; changes 0.5 to one"."""
+    """ "red star: across eight to twenty, then forty to fifty, right; down ...; seen zero to two; changes ..."."""
     thing, end_s = facts.things[number], facts.medium.duration_s
     first, last, seen = thing.box, thing.box, (0.0, end_s)
     if thing.track:
@@ -34,8 +35,22 @@ def followed(facts: Facts, number: int) -> str:
         last, seen = (x0, y0, x1, y1), (start_s, min(until_s + 1 / facts.medium.rate_hz, end_s))
     changing = [one for one in facts.events if one.subject == number and one.what not in AT_ONCE]
     changes = next(((one.start_s, one.end_s) for one in changing), (seen[0], seen[0]))
-    places = [f"{('across', 'down')[axis]} {along(first, axis)}, then {along(last, axis)}" for axis in (ACROSS, DOWN)]
+    places = [
+        f"{('across', 'down')[axis]} {along(first, axis)}, then {along(last, axis)}, {_change(first, last, axis)}"
+        for axis in (ACROSS, DOWN)
+    ]
     times = [
         f"{what} {in_words(begin)} to {in_words(end)}" for what, (begin, end) in (("seen", seen), ("changes", changes))
     ]
     return f"{named(thing)}: {'; '.join(places + times)}"
+
+
+def _change(first: Box | None, last: Box | None, axis: int) -> str:
+    """What becomes of a box along an axis: where it goes, or how its sides part."""
+    assert first is not None and last is not None
+    near, far = (round(last[side]) - round(first[side]) for side in (axis, axis + 2))
+    if max(abs(near), abs(far)) <= STILL_PX:
+        return "same"
+    if near * far > 0:
+        return (("left", "right"), ("up", "down"))[axis][near > 0]
+    return "larger" if far - near > 0 else "smaller"

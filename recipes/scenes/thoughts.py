@@ -2,7 +2,7 @@
 
 A multimodal chain of thought (Zhang et al. 2023, arXiv:2302.00923) that names places, as in Shikra (Chen et al. 2023,
 arXiv:2306.15195): who compares two things says first where they lie, in the words of numbers that the codec `things`
-tells them in; who counts goes through all things.
+tells them in; who counts goes through all things. Every step is a small one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from recipes.scenes.episodes import Episode
 from recipes.scenes.questions import Turn, row_by_row
+from recipes.scenes.relations import margin_px
 from recipes.scenes.words import described
 
 from sensorium.data.facts import Box, Facts, Thing
@@ -31,7 +32,7 @@ def thinking(turn: Turn, facts: Facts) -> Turn:
     """
     about = [facts.things[number] for number in turn.about]
     if turn.kind in ("relation", "where"):
-        thought = compared(about, _axes(turn))
+        thought = compared(about, _axes(turn), margin_px(facts.medium.width_px))
     else:
         thought = gone_through(facts.things, facts.which(turn.wanted))
     question = (*turn.question[:-1], f"{turn.question[-1]} {ASK}")
@@ -52,13 +53,21 @@ def _axes(turn: Turn) -> Sequence[int]:
     return (ACROSS,) if " left of " in asked or " right of " in asked else (DOWN,)
 
 
-def compared(things: Sequence[Thing], axes: Sequence[int]) -> str:
-    """ "Across: red star eight to twenty, blue ring forty to fifty. Down: ..." """
+def compared(things: Sequence[Thing], axes: Sequence[int], margin: float) -> str:
+    """ "Across: red star eight to twenty, blue ring forty to fifty, before. Down: ..., level" """
     said = []
     for axis in axes:
         spans = [f"{named(thing)} {along(thing.box, axis)}" for thing in things]
-        said.append(f"{('Across', 'Down')[axis]}: {', '.join(spans)}")
+        said.append(f"{('Across', 'Down')[axis]}: {', '.join(spans)}, {_order(things, axis, margin)}")
     return ". ".join(said)
+
+
+def _order(things: Sequence[Thing], axis: int, margin: float) -> str:
+    """How the first of two things lies to the other, along an axis."""
+    one, other = (thing.box or (0.0, 0.0, 0.0, 0.0) for thing in things)
+    if one[axis + 2] + margin <= other[axis]:
+        return "before"
+    return "after" if other[axis + 2] + margin <= one[axis] else "level"
 
 
 def gone_through(things: Sequence[Thing], wanted: Sequence[int]) -> str:

@@ -75,10 +75,12 @@ NOTHING = -1
 SURE = 0.5
 """Chance from which a thing is held to be there, see `ThingsConfig`."""
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
-WATCHED = {"acts": 2.0, "direction": 2.0, "who": 1.0, "when": 1.5, "until": 1.0, "does": 1.5, "happens": 1.0}
-THINKING = 0.6
+WATCHED = {"acts": 2.5, "direction": 2.0, "who": 0.5, "when": 1.0, "until": 0.5, "does": 2.0, "happens": 0.5}
+THINKING = 0.8
 """Share of the clips that are thought about."""
-THOUGHT = {"relation": 2.0, "where": 1.5, "count": 1.5, "total": 0.5, "exists": 1.0}
+THOUGHT = {"relation": 2.5, "where": 2.5, "count": 2.5, "total": 0.5, "exists": 1.5}
+MORE = 6
+"""Further questions about a scene at most, of which those that can be thought about are asked."""
 POINTED = ("locate", "locate", "point")
 SPOKEN = {
     "write": 0.42,
@@ -115,8 +117,8 @@ COPIED_SHARES: Mapping[str, float] = {
     "point": 0.05,
 }  # fmt: skip
 THOUGHT_SHARES: Mapping[str, float] = {
-    "think": 0.3, "watch": 0.2, "scenes": 0.08, "point": 0.06, "names": 0.1, "about": 0.04, "apart": 0.06,
-    "speech": 0.1, "say": 0.06,
+    "think": 0.4, "watch": 0.27, "scenes": 0.05, "point": 0.05, "names": 0.08, "about": 0.03, "apart": 0.04,
+    "speech": 0.06, "say": 0.02,
 }  # fmt: skip
 TOKENS, COUNTED = 4000, 20_000
 """Tokens of the base that speech is told in, and texts by which they are chosen."""
@@ -249,13 +251,14 @@ def _told_as(words: str) -> Part:
 def think(random: Random) -> Conversation:
     """A scene, and questions that are thought about before they are answered."""
     kind = random.choices(list(THOUGHT), list(THOUGHT.values()))[0]
-    made = thought_about(episode(kind, random, making()))
-    return made.conversation(made.rendered(making().atlas))
+    made = episode(kind, random, replace(making(), more=MORE))
+    made = replace(made, turns=tuple(turn for turn in made.turns if turn.kind in THOUGHT))
+    return thought_about(made).conversation(made.rendered(making().atlas))
 
 
 def watch(random: Random) -> Conversation:
     """A clip, and what is asked of it, thought about first or not."""
-    made = moving(random.choices(list(WATCHED), list(WATCHED.values()))[0], random, "train", making().atlas, more=2)
+    made = moving(random.choices(list(WATCHED), list(WATCHED.values()))[0], random, "train", making().atlas, more=3)
     talks = [talk for talk in made.talks if talk.kind in WATCHED]
     return clip_talk(made.clip, thought_about_clip(talks, made.clip.facts) if random.random() < THINKING else talks)
 
@@ -359,7 +362,7 @@ SMOL = Plan(
         Stage(shares=WRITTEN_SHARES, minutes=16, conversations=1_200, cooldown=0.7, note="More of what is written."),
         Stage(shares=HEARD_SHARES, minutes=8, conversations=700, cooldown=1.0, note="More of what is heard."),
         Stage(shares=COPIED_SHARES, minutes=65, conversations=1_200, cooldown=1.0, note="More of what is copied."),
-        Stage(shares=THOUGHT_SHARES, minutes=45, conversations=3_600, cooldown=0.6, note="Thinking before answering."),
+        Stage(shares=THOUGHT_SHARES, minutes=90, conversations=2_400, cooldown=0.6, note="Thinking before answering."),
     ],
     grown=grown,
     conversations=conversations,
