@@ -30,13 +30,14 @@ def evaluate(
     side: Annotated[str, Option(help="test (combinations held out) or train.")] = "test",
     drawings: Annotated[bool, Option(help="Also drawings that move, where their table was made.")] = True,
     thinking: Annotated[bool, Option(help="Only with the request to think first, what can be thought about.")] = False,
+    engine: Annotated[str, Option(help="What writes, see `sensorium.engines.make_engine`.")] = "torch",
     out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/motion"),
 ) -> None:
     """Direction and time of motion with and without the clip, and clips written from words."""
     import sensorium
 
     asked: Side = "train" if side == "train" else "test"
-    atlas, loaded = atlas_of(asked, None if drawings else False), sensorium.load(model)
+    atlas, loaded = atlas_of(asked, None if drawings else False), sensorium.load(model, engine=engine)
     if thinking:
         think(loaded, asked, atlas, count).save(out, "thinking")
     else:

@@ -29,6 +29,7 @@ def evaluate(
     count: Annotated[int, Option(help="Questions of a kind.")] = 200,
     side: Annotated[str, Option(help="test (combinations held out) or train.")] = "test",
     thinking: Annotated[bool, Option(help="Only with the request to think first, what can be thought about.")] = False,
+    engine: Annotated[str, Option(help="What writes, see `sensorium.engines.make_engine`.")] = "torch",
     out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/scenes"),
 ) -> None:
     """Names, colours, numbers, relations and places, with and without the picture."""
@@ -36,7 +37,7 @@ def evaluate(
 
     asked_side: Side = "train" if side == "train" else "test"
     ask, ending = (think, "_thinking") if thinking else (measure, "")
-    ask(sensorium.load(model), asked_side, count).save(out, f"stills_{asked_side}{ending}")
+    ask(sensorium.load(model, engine=engine), asked_side, count).save(out, f"stills_{asked_side}{ending}")
 
 
 def think(model: Any, side: Side, count: int) -> Results:
