@@ -97,7 +97,7 @@ def test_the_adapter_is_for_media_that_are_given_or_asked_for_by_name(model):
         model.turn(asked("hm"), ["text", "image"]),
         model.turn(asked(PICTURE), "text"),
     ]
-    assert [turn.adapter for turn in turns] == [False, False, True, True, True]
+    assert [turn.adapter for turn in turns] == [False, False, True, False, True]
 
 
 def test_a_turn_keeps_to_what_it_may_take(model):

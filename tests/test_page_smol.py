@@ -34,7 +34,7 @@ def said(page, number: int) -> str:
 def star_that_moves_right() -> bytes:
     clip = moved(Random(1), "train", Atlas())
     assert [(event.what, event.direction) for event in clip.facts.events] == [("moves", "right")]
-    return modality("video").write(Signal(clip.frames, rate_hz=8.0), "image/gif")
+    return modality("video").write(Signal(clip.frames, rate_hz=8.0), "video/mp4")
 
 
 def test_it_chats_as_its_base_does_names_a_picture_hears_itself_speak_and_sees_what_moves():
@@ -58,7 +58,7 @@ def test_it_chats_as_its_base_does_names_a_picture_hears_itself_speak_and_sees_w
         attach(page, file("spoken.wav", spoken.content, "audio/wav"))
         say(page, "What is said?")
         assert "good morning" in said(page, 2), "it hears what it has said itself"
-        attach(page, file("star.gif", star_that_moves_right(), "image/gif"))
+        attach(page, file("star.mp4", star_that_moves_right(), "video/mp4"))
         say(page, "Where does the star move? Think first.")
         assert said(page, 3).endswith("Answer: right")
         assert page.locator(".problem").count() == 0

@@ -276,9 +276,12 @@ class Assistant(Model):
         return own
 
     def _about_media(self, conversation: Conversation, want: Want) -> bool:
-        """Whether media are given or asked for by name: then the adapter helps, else answers are the base's own."""
-        asked = (wanted_kinds(want) or frozenset()) - {TEXT}
-        return bool(asked) or any(not part.is_text for part in conversation.parts())
+        """Whether media are given or asked for by name: then the adapter helps, else answers are the base's own.
+
+        Where text is among what is wanted, nothing else is asked for, only allowed.
+        """
+        asked = wanted_kinds(want) or {TEXT}
+        return TEXT not in asked or any(not part.is_text for part in conversation.parts())
 
     def budget(self, prompt: Sequence[int], max_tokens: int) -> int:
         """Tokens that may be written: the request's limit, bounded by the model's context.
