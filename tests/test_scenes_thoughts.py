@@ -109,8 +109,8 @@ def test_what_is_not_thought_about_is_not_asked(making):
 
 
 def test_thinking_is_held_against_answers_at_once(making):
-    at_once, thought = (tasks(making, 4, kinds=["where"], thinking=first)[0] for first in (False, True))
-    right = {one.messages[0].text: one.messages[1].text for one in thought.conversations}
+    at_once, thought = (tasks(making, 4, kinds=["where"], thinking=first) for first in (False, True))
+    right = {one.messages[0].text: one.messages[1].text for one in thought[0].conversations}
     results = Results(say=lambda line: None)
     model = SimpleNamespace(chat=lambda prompt, **how: SimpleNamespace(text=right.get(prompt.messages[0].text, "?")))
     thinks(model, at_once, thought, results)

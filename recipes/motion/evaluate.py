@@ -47,9 +47,8 @@ def evaluate(
 def think(model: Any, side: Side, atlas: Atlas, count: int) -> Results:
     """What can be thought about, answered freely: at once, and after a thought."""
     results = Results(notes={"side": side, "questions": count})
-    for kind in THOUGHTS:
-        at_once, thought = (tasks(side, atlas, count, kinds=[kind], thinking=first)[0] for first in (False, True))
-        thinks(model, at_once, thought, results)
+    at_once, thought = (tasks(side, atlas, count, kinds=THOUGHTS, thinking=first) for first in (False, True))
+    thinks(model, at_once, thought, results)
     return results
 
 

@@ -17,10 +17,11 @@ from recipes.scenes.atlas import Atlas
 from recipes.scenes.happenings import STAYS, seconds
 from recipes.scenes.sample import STEP_S
 from recipes.scenes.scene import DIRECTIONS, MOTIONS
+from recipes.scenes.thoughts import can_be_thought_about, task_of
 
 from sensorium.data.table import Side
-from sensorium.evaluate import Among, Concluded, Task
-from sensorium.types import Conversation, InputError
+from sensorium.evaluate import Among, Task
+from sensorium.types import Conversation
 
 YES_NO = ("yes", "no")
 TIMES = tuple(seconds(step * STEP_S) for step in range(round(DURATION_S / STEP_S)))
@@ -45,8 +46,8 @@ def tasks(
     Raises:
         InputError: a kind is not thought about.
     """
-    if thinking and (others := set(kinds) - set(thoughts.KINDS)):
-        raise InputError(f"nothing is thought about {min(others)!r}; there are {', '.join(thoughts.KINDS)}")
+    if thinking:
+        can_be_thought_about(kinds, thoughts.KINDS)
     return [_task(kind, side, atlas, count, seed, thinking) for kind in kinds]
 
 
@@ -60,7 +61,7 @@ def _task(kind: str, side: Side, atlas: Atlas, count: int, seed: int, thinking: 
             talks = thoughts.thought_about(made.talks, made.clip.facts) if thinking else made.talks
             found.append(conversation(made.clip, talks))
     if thinking:
-        return Task(name=f"{kind}, thinking", conversations=found, scorer=Concluded(mark=thoughts.MARK))
+        return task_of(kind, found)
     return Task(name=kind, conversations=found, scorer=Among(ANSWERS[kind], ks=(1,)))
 
 

@@ -65,9 +65,9 @@ class Connector(Rival):
     def __init__(self, lessons: Lessons, codec: SemanticCodec, base: Base, hidden: int = 1024, lora_rank: int = 8):
         super().__init__(lessons, [codec.net, base.lm])
         add_adapter(base.lm, ADAPTER, lora_rank)
-        adapter = [(name, one) for name, one in base.lm.named_parameters() if "lora_" in name]
         base.lm.requires_grad_(False)
-        self.adapter = nn.ParameterList(one.requires_grad_(True) for _, one in adapter)
+        adapter = (one for name, one in base.lm.named_parameters() if "lora_" in name)
+        self.adapter = nn.ParameterList(one.requires_grad_(True) for one in adapter)
         self.codec = codec
         text_size, width = base.lm.get_input_embeddings().weight.shape
         self._senses = Senses.of(base.tokenizer, text_size, [codec])

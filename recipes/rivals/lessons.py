@@ -6,7 +6,7 @@ as its reading codec saw them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
@@ -50,6 +50,13 @@ class Beside(Protocol):
     def windows(self, data: Any) -> Tensor:
         """(T, P) of one medium, whatever its modality opens."""
         ...
+
+
+def numbered(told: Sequence[str]) -> tuple[tuple[str, ...], Tensor]:
+    """What is told of media, each text once, and its number for every medium (N,)."""
+    texts = tuple(dict.fromkeys(told))
+    at = {text: number for number, text in enumerate(texts)}
+    return texts, torch.tensor([at[text] for text in told])
 
 
 class PictureLessons:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from recipes.rivals.lessons import numbered
 from recipes.sensors.sets import Example
 from recipes.sensors.tasks import changed
 from torch import Tensor
@@ -27,10 +28,8 @@ class SeriesBeside:
     places, numbers = SAMPLES // WINDOW, WINDOW * CHANNELS
 
     def __init__(self, examples: Sequence[Example]):
-        self.texts = tuple(dict.fromkeys(map(told, examples)))
+        self.texts, self._told = numbered([told(one) for one in examples])
         self._examples = examples
-        at = {text: number for number, text in enumerate(self.texts)}
-        self._told = torch.tensor([at[told(one)] for one in examples])
         counts = Counter(one.source.name for one in examples)
         self._odds = np.array([1 / (len(counts) * counts[one.source.name]) for one in examples])
 

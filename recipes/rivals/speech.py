@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from recipes.rivals.lessons import numbered
 from recipes.speech.clips import Clip
 from recipes.speech.sound import at_rate, read_sound
 from recipes.speech.tasks import WHAT_IS_SAID, transcript
@@ -37,10 +38,7 @@ class SpeechBeside:
     places, numbers = FRAMES // WINDOW, WINDOW * SPECTRA.bands
 
     def __init__(self, clips: Sequence[Clip], folder: Path):
-        told = [f"{WHAT_IS_SAID} {transcript(clip)}" for clip in clips]
-        self.texts = tuple(dict.fromkeys(told))
-        at = {text: number for number, text in enumerate(self.texts)}
-        self._told = torch.tensor([at[text] for text in told])
+        self.texts, self._told = numbered([f"{WHAT_IS_SAID} {transcript(clip)}" for clip in clips])
         self._mel_NTM = [frames(read_sound(folder / clip.path)).half() for clip in clips]
 
     def sample(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:

@@ -43,19 +43,19 @@ def evaluate(
 def think(model: Any, side: Side, count: int) -> Results:
     """What can be thought about, answered freely: at once, and after a thought."""
     results = Results(notes={"side": side, "questions": count})
-    for kind in THOUGHTS:
-        at_once, thought = (tasks(making(side), count, kinds=[kind], thinking=first)[0] for first in (False, True))
-        thinks(model, at_once, thought, results)
+    at_once, thought = (tasks(making(side), count, kinds=THOUGHTS, thinking=first) for first in (False, True))
+    thinks(model, at_once, thought, results)
     return results
 
 
-def thinks(model: Any, at_once: Task, thought: Task, results: Results) -> None:
+def thinks(model: Any, at_once: Sequence[Task], thought: Sequence[Task], results: Results) -> None:
     """The same questions in two ways, answered freely, and thought about beside another's medium."""
-    plain = replace(at_once, name=f"{at_once.name}, at once", scorer=Written()).run(model, results)
-    first = thought.run(model, results)
-    thought.wrong().run(model, results)
-    difference = paired([one.right for one in first], [one.right for one in plain])
-    results.notes[f"{thought.name} against at once"] = difference.to_json()
+    for plain, first in zip(at_once, thought, strict=True):
+        said = replace(plain, name=f"{plain.name}, at once", scorer=Written()).run(model, results)
+        concluded = first.run(model, results)
+        first.wrong().run(model, results)
+        difference = paired([one.right for one in concluded], [one.right for one in said])
+        results.notes[f"{first.name} against at once"] = difference.to_json()
 
 
 def measure(model: Any, side: Side, count: int) -> Results:

@@ -23,10 +23,10 @@ from recipes.scenes.sample import MOST, STEP_S
 from recipes.scenes.scene import DIRECTIONS, MOTIONS, SIZES
 from recipes.scenes.words import NUMBERS
 
-from sensorium.evaluate import Among, Concluded, Measured, Task
+from sensorium.evaluate import Among, Measured, Task
 from sensorium.evaluate.scorers import Scorer
 from sensorium.modalities import modality
-from sensorium.types import Conversation, InputError, Message
+from sensorium.types import Conversation, Message
 
 YES_NO = ("yes", "no")
 KINDS = ("name", "colour", "material", "size", "exists", "is it", "relation", "where", "count", "total", "locate")
@@ -57,8 +57,8 @@ def tasks(
     Raises:
         InputError: a kind is not thought about.
     """
-    if thinking and (others := set(kinds) - set(thoughts.KINDS)):
-        raise InputError(f"nothing is thought about {min(others)!r}; there are {', '.join(thoughts.KINDS)}")
+    if thinking:
+        thoughts.can_be_thought_about(kinds, thoughts.KINDS)
     return [_task(kind, making, count, seed, thinking) for kind in kinds]
 
 
@@ -70,10 +70,10 @@ def _task(kind: str, making: Making, count: int, seed: int, thinking: bool) -> T
         due = known is not YES_NO or made.turns[0].answer == YES_NO[len(found) % 2]
         if due and (making.side == "train" or _is_new(made, making)):
             found.append(_alone(thoughts.thought_about(made) if thinking else made, making))
-    scorer: Scorer = Among(known, ks=(1,)) if known else Measured(overlap, "IoU")
     name = f"{'clips' if kind in MOVING else 'stills'}: {kind}"
     if thinking:
-        name, scorer = f"{name}, thinking", Concluded(mark=thoughts.MARK)
+        return thoughts.task_of(name, found)
+    scorer: Scorer = Among(known, ks=(1,)) if known else Measured(overlap, "IoU")
     return Task(name=name, conversations=found, scorer=scorer)
 
 

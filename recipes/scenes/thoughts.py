@@ -16,7 +16,9 @@ from recipes.scenes.relations import margin_px
 from recipes.scenes.words import described
 
 from sensorium.data.facts import Box, Facts, Thing
+from sensorium.evaluate import Concluded, Task
 from sensorium.families.numbers import in_words
+from sensorium.types import Conversation, InputError
 
 ASK = "Think first."
 MARK = "Answer:"
@@ -43,6 +45,17 @@ def thought_about(made: Episode) -> Episode:
     """With all its questions of `KINDS` thought about."""
     turns = (thinking(turn, made.facts) if turn.kind in KINDS else turn for turn in made.turns)
     return replace(made, turns=tuple(turns))
+
+
+def can_be_thought_about(kinds: Sequence[str], known: Sequence[str]) -> None:
+    """InputError where some kinds of questions are not among those that are thought about."""
+    if others := set(kinds) - set(known):
+        raise InputError(f"nothing is thought about {min(others)!r}; there are {', '.join(known)}")
+
+
+def task_of(name: str, conversations: Sequence[Conversation]) -> Task:
+    """Questions with the request to think first, judged by what ends an answer."""
+    return Task(name=f"{name}, thinking", conversations=conversations, scorer=Concluded(mark=MARK))
 
 
 def _axes(turn: Turn) -> Sequence[int]:
