@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import dots
@@ -69,10 +70,11 @@ def test_conversations_survive_a_round_trip(tmp_path, codec):
     inside, outside = dots_file(tmp_path / "set" / "media" / "a.dots"), dots_file(tmp_path / "b.dots")
     conversations = [
         chat("hello", "hi\nthere ✓"),
+        Conversation((as_message("user", "more"), replace(as_message("assistant", "and so"), finished=False))),
         chat([Part("dots", inside), "what?", Part("dots", outside)], [Part("dots", codes=codes, codec="dots"), "done"]),
     ]
     file = tmp_path / "set" / "talks.jsonl"
-    assert write_conversations(conversations, file) == 2
+    assert write_conversations(conversations, file) == 3
     assert list(read_conversations(file)) == conversations
     assert '"media/a.dots"' in file.read_text(), "files beside the JSONL are named relative to it"
 

@@ -55,6 +55,10 @@ def test_the_answer_follows_from_the_thought(kind):
         assert talk.said == f"{before.said} {ASK}"
         thought, answer = talk.answer.split(f". {MARK} ")
         assert answer == before.answer
+        if kind == "does":
+            thought, held = thought.rsplit("; ", 1)
+            found, asked = held.split(", asked ")
+            assert (found == asked) == (answer == "yes") and before.said.endswith(f" {asked}?")
         does = doing(thought)
         said, (verb, *where) = before.said.removesuffix("?"), does.split()
         right += {

@@ -18,7 +18,7 @@ from sensorium.families.numbers import in_words
 from sensorium.types import Conversation, InputError, as_message
 
 NUMBER_OF = {in_words(number): number for number in range(65)}
-ORDERS = {"before": True, "after": False}
+ORDERS = {"left": True, "above": True, "right": False, "below": False}
 SPAN = re.compile(r"([a-z ]+?) ((?:[a-z]+ty )?[a-z]+) to ((?:[a-z]+ty )?[a-z]+)$")
 TIMES = 60
 
@@ -37,6 +37,12 @@ def spans(said: str) -> list[tuple[int, int]]:
 
 def concluded(kind: str, question: str, thought: str) -> str:
     """What somebody answers who reads the thought alone and never saw the picture."""
+    if kind in ("relation", "is it"):
+        thought, asked = thought.rsplit(", asked ", 1)
+        found = thought.rsplit(", " if kind == "relation" else ": ", 1)[1]
+        assert f" {asked}" in question
+        if kind == "is it":
+            return "yes" if found == asked else "no"
     if kind in ("relation", "where"):
         gaps, orders = [], []
         for part in thought.split(". "):
@@ -48,6 +54,7 @@ def concluded(kind: str, question: str, thought: str) -> str:
         gap, axis, before = max(gaps)
         assert gap > 1
         assert orders == [(axis, before)]
+        assert kind == "where" or (order == asked) == (before == (" left of " in question or " above " in question))
         if kind == "where":
             return {"Across": ("right", "left"), "Down": ("below", "above")}[axis][before]
         return "yes" if before == (" left of " in question or " above " in question) else "no"

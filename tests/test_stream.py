@@ -53,7 +53,7 @@ def conversations(draw):
     turns = []
     for _ in range(draw(st.integers(1, 3))):
         turns.append(Message("user", tuple(draw(st.lists(asked, min_size=1, max_size=4)))))
-        turns.append(Message("assistant", tuple(draw(st.lists(answered, min_size=1, max_size=4)))))
+        turns.append(Message("assistant", tuple(draw(st.lists(answered, min_size=1, max_size=4))), draw(st.booleans())))
     return Conversation(tuple(turns))
 
 
@@ -69,16 +69,16 @@ def test_parse_undoes_render(conversation):
 
 @settings(max_examples=60, deadline=None)
 @given(conversations())
-def test_loss_counts_on_answers_and_on_the_end_of_turn_only(conversation):
+def test_loss_counts_on_answers_and_on_the_end_of_those_that_are_finished_only(conversation):
     rendered = STREAM.render(conversation)
     expected = np.zeros(len(rendered.ids), dtype=bool)
     for piece in rendered.pieces:
         if conversation.messages[piece.message].role == "assistant":
             expected[piece.start : piece.stop] = True
-    ends = [max(p.stop for p in rendered.pieces if p.message == m) for m in range(1, len(conversation.messages), 2)]
-    for end in ends:
+    for number in range(1, len(conversation.messages), 2):
+        end = max(piece.stop for piece in rendered.pieces if piece.message == number)
         assert rendered.ids[end] == STREAM.tokenizer.eos_token_id
-        expected[end] = True
+        expected[end] = conversation.messages[number].finished
     np.testing.assert_array_equal(rendered.mask, expected)
 
 

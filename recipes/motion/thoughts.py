@@ -1,4 +1,7 @@
-"""Thinking about a clip before answering: where what is asked about is first and last, and when it changes."""
+"""Thinking about a clip before answering: where what is asked about is first and last, and when it changes.
+
+Who is asked whether it does something says what it does, and beside it what was asked, in the same words.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from recipes.motion.questions import AT_ONCE, Talk
-from recipes.scenes.thoughts import ACROSS, ASK, DOWN, MARK, along, named
+from recipes.scenes.happenings import SAID
+from recipes.scenes.scene import DIRECTIONS
+from recipes.scenes.thoughts import ACROSS, ASK, DOWN, MARK, along, held_against, named
 
-from sensorium.data.facts import Box, Facts
+from sensorium.data.facts import Box, Event, Facts
 from sensorium.families.numbers import in_words
 
 STILL_PX = 1
 KINDS = ("acts", "direction", "does")
+DOINGS = [said for one, said in SAID.items() if one != "moves"] + [f"{SAID['moves']} {one}" for one in DIRECTIONS]
 
 
 def thought_about(talks: Sequence[Talk], facts: Facts) -> tuple[Talk, ...]:
@@ -23,7 +29,16 @@ def thought_about(talks: Sequence[Talk], facts: Facts) -> tuple[Talk, ...]:
 def thinking(talk: Talk, facts: Facts) -> Talk:
     """The same question, with the request to think, and an answer that ends in the old one."""
     (number,) = talk.about
-    return replace(talk, said=f"{talk.said} {ASK}", answer=f"{followed(facts, number)}. {MARK} {talk.answer}")
+    thought = followed(facts, number)
+    if talk.kind == "does":
+        (done,) = (doing(event) for event in facts.events if event.subject == number)
+        thought = held_against(f"{thought}; {done}", next(one for one in DOINGS if talk.said.endswith(f" {one}?")))
+    return replace(talk, said=f"{talk.said} {ASK}", answer=f"{thought}. {MARK} {talk.answer}")
+
+
+def doing(event: Event) -> str:
+    """ "move left", "grow"."""
+    return f"{SAID[event.what]} {event.direction}".rstrip()
 
 
 def followed(facts: Facts, number: int) -> str:

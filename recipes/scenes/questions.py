@@ -154,7 +154,7 @@ def is_it(asked: Asked) -> Turn | None:
             break
     else:
         return None
-    return Turn("is it", (f"Is {found[1]} {value}?",), "yes" if right else "no", (found[0],))
+    return Turn("is it", (f"Is {found[1]} {value}?",), "yes" if right else "no", (found[0],), {aspect: value})
 
 
 def _pairs(asked: Asked) -> list[tuple[int, str, int]]:

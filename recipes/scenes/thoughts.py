@@ -2,7 +2,8 @@
 
 A multimodal chain of thought (Zhang et al. 2023, arXiv:2302.00923) that names places, as in Shikra (Chen et al. 2023,
 arXiv:2306.15195): who compares two things says first where they lie, in the words of numbers that the codec `things`
-tells them in; who counts goes through all things. Every step is a small one.
+tells them in; who counts goes through all things; who says yes or no puts what is there and what was asked for side by
+side, in the same words. Every step is a small one.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from recipes.scenes.episodes import Episode
-from recipes.scenes.questions import Turn, row_by_row
-from recipes.scenes.relations import margin_px
+from recipes.scenes.questions import SEEN, Turn, row_by_row
+from recipes.scenes.relations import AXES, margin_px
 from recipes.scenes.words import described
 
 from sensorium.data.facts import Box, Facts, Thing
@@ -23,7 +24,7 @@ from sensorium.types import Conversation, InputError
 ASK = "Think first."
 MARK = "Answer:"
 ACROSS, DOWN = 0, 1
-KINDS = ("exists", "relation", "where", "count", "total")
+KINDS = ("exists", "is it", "relation", "where", "count", "total")
 
 
 def thinking(turn: Turn, facts: Facts) -> Turn:
@@ -33,8 +34,14 @@ def thinking(turn: Turn, facts: Facts) -> Turn:
         turn: of one of `KINDS`.
     """
     about = [facts.things[number] for number in turn.about]
-    if turn.kind in ("relation", "where"):
-        thought = compared(about, _axes(turn), margin_px(facts.medium.width_px))
+    if turn.kind == "where":
+        thought = compared(about, (ACROSS, DOWN), margin_px(facts.medium.width_px))
+    elif turn.kind == "relation":
+        axis, asked = _asked(str(turn.question[-1]))
+        thought = held_against(compared(about, (axis,), margin_px(facts.medium.width_px)), asked)
+    elif turn.kind == "is it":
+        ((aspect, value),) = turn.wanted.items()
+        thought = held_against(f"{named(about[0])}: {about[0].value(aspect)}", value)
     else:
         thought = gone_through(facts.things, facts.which(turn.wanted))
     question = (*turn.question[:-1], f"{turn.question[-1]} {ASK}")
@@ -58,16 +65,18 @@ def task_of(name: str, conversations: Sequence[Conversation]) -> Task:
     return Task(name=f"{name}, thinking", conversations=conversations, scorer=Concluded(mark=MARK))
 
 
-def _axes(turn: Turn) -> Sequence[int]:
-    """Along which two things are compared: both where it is asked where one lies."""
-    if turn.kind == "where":
-        return (ACROSS, DOWN)
-    asked = str(turn.question[-1])
-    return (ACROSS,) if " left of " in asked or " right of " in asked else (DOWN,)
+def held_against(found: str, asked: str) -> str:
+    """ "..., left, asked right": what there is and what was asked for, in the same words, next to each other."""
+    return f"{found}, asked {asked}"
+
+
+def _asked(question: str) -> tuple[int, str]:
+    """The axis along which "Is it left of the star?" wants two things compared, and "left"."""
+    return next((axis, SEEN[one]) for *pair, axis in AXES for one in pair if f" {one} " in question)
 
 
 def compared(things: Sequence[Thing], axes: Sequence[int], margin: float) -> str:
-    """ "Across: red star eight to twenty, blue ring forty to fifty, before. Down: ..., level" """
+    """ "Across: red star eight to twenty, blue ring forty to fifty, left. Down: ..., level" """
     said = []
     for axis in axes:
         spans = [f"{named(thing)} {along(thing.box, axis)}" for thing in things]
@@ -78,9 +87,10 @@ def compared(things: Sequence[Thing], axes: Sequence[int], margin: float) -> str
 def _order(things: Sequence[Thing], axis: int, margin: float) -> str:
     """How the first of two things lies to the other, along an axis."""
     one, other = (thing.box or (0.0, 0.0, 0.0, 0.0) for thing in things)
+    before, after, _ = AXES[axis]
     if one[axis + 2] + margin <= other[axis]:
-        return "before"
-    return "after" if other[axis + 2] + margin <= one[axis] else "level"
+        return SEEN[before]
+    return SEEN[after] if other[axis + 2] + margin <= one[axis] else "level"
 
 
 def gone_through(things: Sequence[Thing], wanted: Sequence[int]) -> str:

@@ -78,7 +78,7 @@ ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
 WATCHED = {"acts": 2.5, "direction": 2.0, "who": 0.5, "when": 1.0, "until": 0.5, "does": 2.0, "happens": 0.5}
 THINKING = 0.8
 """Share of the clips that are thought about."""
-THOUGHT = {"relation": 2.5, "where": 2.5, "count": 2.5, "total": 0.5, "exists": 1.5}
+THOUGHT = {"relation": 2.5, "is it": 1.5, "where": 2.0, "count": 2.0, "total": 0.5, "exists": 1.5}
 MORE = 6
 """Further questions about a scene at most, of which those that can be thought about are asked."""
 POINTED = ("locate", "locate", "point")
@@ -117,8 +117,8 @@ COPIED_SHARES: Mapping[str, float] = {
     "point": 0.05,
 }  # fmt: skip
 THOUGHT_SHARES: Mapping[str, float] = {
-    "think": 0.4, "watch": 0.27, "scenes": 0.05, "point": 0.05, "names": 0.08, "about": 0.03, "apart": 0.04,
-    "speech": 0.06, "say": 0.02,
+    "think": 0.26, "watch": 0.2, "scenes": 0.05, "point": 0.05, "names": 0.08, "about": 0.09, "apart": 0.11,
+    "alone": 0.06, "speech": 0.08, "say": 0.02,
 }  # fmt: skip
 TOKENS, COUNTED = 4000, 20_000
 """Tokens of the base that speech is told in, and texts by which they are chosen."""
@@ -281,22 +281,29 @@ def about(random: Random) -> Conversation:
         if random.random() < 0.3:
             turns += pictures.named(part, said.label).messages
             shown = []
-        turns += [as_message("user", [*shown, ABOUT[said.number][1]]), as_message("assistant", said.answer)]
+        turns += _turn(said, [*shown, ABOUT[said.number][1]])
     return seen().fill(Conversation(tuple(turns)), random)
 
 
 def apart(random: Random) -> Conversation:
     """A medium, with a question or none, and then talk about something else, in the base's own words."""
-    maker = random.choices((partial(names, most=1), scene, clip), (2, 1, 1))[0]
+    maker = random.choices((partial(names, most=1), scene, clip, watch), (2, 1, 1, 1))[0]
     first = maker(random).messages[:2]
     if random.random() < 0.5:
         noticed, answer = random.choice(NOTICED)
         shown = [part for part in first[0].parts if not part.is_text]
         first = (as_message("user", [*shown, noticed]), as_message("assistant", answer))
-    turns = list(first)
-    for said in random.choices(_told(False) + _told(True), k=random.randint(1, TURNS)):
-        turns += [as_message("user", said.question), as_message("assistant", said.answer)]
-    return Conversation(tuple(turns))
+    return Conversation((*first, *alone(random).messages))
+
+
+def alone(random: Random) -> Conversation:
+    """Talk about anything, in the base's own words."""
+    found = random.choices(_told(False) + _told(True), k=random.randint(1, TURNS))
+    return Conversation(tuple(message for said in found for message in _turn(said, said.question)))
+
+
+def _turn(said: Said, asked: str | Sequence[str | Part]) -> tuple[Message, Message]:
+    return as_message("user", asked), replace(as_message("assistant", said.answer), finished=said.finished)
 
 
 @cache
@@ -315,7 +322,7 @@ def several(maker: Maker, most: int) -> Maker:
 
 
 MAKERS: Mapping[str, Maker] = {
-    "names": names, "read": read, "about": about, "apart": apart, "scenes": several(scene, SCENES),
+    "names": names, "read": read, "about": about, "apart": apart, "alone": alone, "scenes": several(scene, SCENES),
     "speech": several(clip, CLIPS), "say": several(say, CLIPS), "write": several(write, CLIPS),
     "point": several(point, SCENES), "think": several(think, SCENES),
     "watch": several(watch, SCENES), "series": several(series, SERIES),
@@ -362,7 +369,7 @@ SMOL = Plan(
         Stage(shares=WRITTEN_SHARES, minutes=16, conversations=1_200, cooldown=0.7, note="More of what is written."),
         Stage(shares=HEARD_SHARES, minutes=8, conversations=700, cooldown=1.0, note="More of what is heard."),
         Stage(shares=COPIED_SHARES, minutes=65, conversations=1_200, cooldown=1.0, note="More of what is copied."),
-        Stage(shares=THOUGHT_SHARES, minutes=90, conversations=2_400, cooldown=0.6, note="Thinking before answering."),
+        Stage(shares=THOUGHT_SHARES, minutes=90, conversations=3_000, cooldown=0.6, note="Thinking before answering."),
     ],
     grown=grown,
     conversations=conversations,

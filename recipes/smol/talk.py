@@ -1,9 +1,11 @@
 """What the base itself says when it is asked in words: sentences for smol to say, beside media too.
 
 A model that is only taught to name what it sees answers everything with a name. So the base is asked about things in
-words, and what it says is taught in two places: after an earlier turn about a medium, to the same question, and of a
-medium that shows the thing, to the question with "it" in place of its name. No model but the base has a part in it
-(self-distillation; Zhang et al. 2019, arXiv:1905.08094), so its own way of talking is what is kept.
+words, and what it says is taught in three places: by itself, after an earlier turn about a medium, to the same
+question, and of a medium that shows the thing, to the question with "it" in place of its name. Other questions the base
+asks itself: they are what it writes as a user's turn (Xu et al. 2024, arXiv:2406.08464). No model but the base has a
+part in it (self-distillation; Zhang et al. 2019, arXiv:1905.08094), and all is drawn as likely as the base finds it, so
+that whoever speaks as it does has nothing to learn.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from random import Random
 
 import torch
 from recipes.pictograms.concepts import Concept, Concepts, load_pictures
-from recipes.pictograms.phrases import definite, phrase
+from recipes.pictograms.phrases import phrase
 from recipes.smol.base import smol_base
 
 from sensorium.device import format_of
+from sensorium.evaluate.instructions import instructions, plain_prompts
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Base
 
@@ -41,22 +44,10 @@ ABOUT = (
     ("Explain {a} to a child.", "Explain this to a child."),
 )
 """The question in words, and the same of a medium that shows the thing."""
-APART = (
-    "Write something.", "Say something about {the}.", "How was your day?", "What can you do?", "Tell me a story.",
-    "What should I cook tonight?", "Write the first sentence of a novel.", "Give me some advice.", "Tell me a joke.",
-    "Why is the sky blue?", "What is the capital of Norway?", "Explain how cheese is made.",
-    "Define the word {bare!r}.", "Write an entry of a dictionary.", "Write a definition.",
-    "Use the word {bare!r} in a sentence.", "How do I learn a new language?", "What makes a good friend?",
-    "Write a note to a colleague.", "What happened in history that you find interesting?", "List three animals.",
-    "Say it in other words: {a}.", "What is the difference between a lake and a river?",
-    "Write a paragraph about {the}.", "Continue: {the}",
-)  # fmt: skip
-"""Questions that are only asked in words."""
-ANSWERS, TOKENS, BATCH = 960, 56, 96
-WARMTH = {True: 0.6, False: 1.0}
-"""Temperature, by whether the question is about a thing: there the answer is to be a good one; elsewhere it is to be as
-likely as the base finds it, since then there is nothing to learn but to go on so."""
-ENDS = ".!?"
+ANSWERS, TOKENS, BATCH = 2400, 56, 192
+OWN, OPEN = -1, "..."
+QUESTION_TOKENS = 40
+"""Of a question that the base asks itself, at most; one that is longer is left out."""
 
 
 @dataclass(frozen=True)
@@ -64,21 +55,23 @@ class Said:
     """An answer of the base.
 
     Args:
-        label: of the concept that the question may be about.
-        number: of the question among `ABOUT`; -1 when it is one that is only asked in words.
+        label: of the concept that the question is about; empty when the base asked itself.
+        number: of the question among `ABOUT`; -1 when the base asked itself.
         question: as it was asked.
-        answer: whole sentences.
+        answer: what it said, up to a limit.
+        finished: whether it came to its end before the limit.
     """
 
     label: str
     number: int
     question: str
-    answer: str
+    answer: str = ""
+    finished: bool = True
 
 
 @cache
 def answers() -> Sequence[Said]:
-    """Those of the base about things that may be trained on; made by the first call (some minutes), then kept."""
+    """Those of the base about things that may be trained on; made by the first call (half an hour), then kept."""
     path = cache_dir() / "smol" / "answers.jsonl"
     if not path.exists():
         write(path, smol_base(), Concepts(load_pictures()).emoji)
@@ -86,52 +79,57 @@ def answers() -> Sequence[Said]:
 
 
 def write(path: Path, base: Base, shown: Sequence[Concept], count: int = ANSWERS, tokens: int = TOKENS) -> None:
-    """Ask the base, and keep its answers."""
-    found: list[Said] = []
-    for about, warmth in WARMTH.items():
-        asked = [one for one in questions(shown, count) if (one.number >= 0) == about]
-        said = spoken(base, [one.question for one in asked], tokens, warmth)
-        found += (replace(one, answer=sentences(text)) for one, text in zip(asked, said, strict=True))
+    """Ask the base, a third about things, and keep its answers."""
+    asked = [*about(shown, count // 3), *own_questions(base, count - count // 3)]
+    found = [
+        replace(one, answer=text, finished=finished)
+        for one, (text, finished) in zip(
+            asked, written(base, [opening(base, one.question) for one in asked], tokens), strict=True
+        )
+    ]
     with atomic_file(path) as out:
         lines = (json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in found if one.answer)
         out.write_text("".join(lines), encoding="utf-8")
 
 
-def questions(shown: Sequence[Concept], count: int) -> Iterator[Said]:
-    """Two in three about things."""
+def about(shown: Sequence[Concept], count: int) -> Iterator[Said]:
+    """Questions about things."""
     for number in range(count):
         random = Random(f"0:talk:{number}")
-        label = random.choice(shown).label
-        kind = random.randrange(len(ABOUT)) if random.random() < 2 / 3 else -1
-        form = ABOUT[kind][0] if kind >= 0 else random.choice(APART)
-        yield Said(label, kind, form.format(a=phrase(label), the=definite(label), bare=label), "")
+        label, kind = random.choice(shown).label, random.randrange(len(ABOUT))
+        yield Said(label, kind, ABOUT[kind][0].format(a=phrase(label)))
+
+
+def own_questions(base: Base, count: int) -> Sequence[Said]:
+    """What the base itself writes as a user, whole turns only, none of which the evaluation asks."""
+    evaluated = {*plain_prompts(), *(one.prompt for one in instructions())}
+    found: list[Said] = []
+    while len(found) < count:
+        asked = written(base, [opening(base)] * BATCH, QUESTION_TOKENS, seed=1 + len(found))
+        found += [Said("", OWN, text) for text, finished in asked if finished and text and text not in evaluated]
+    return found[:count]
+
+
+def opening(base: Base, question: str | None = None) -> str:
+    """A prompt that the base goes on from: with its answer, or, without a question, with a user's turn."""
+    turn = [{"role": "user", "content": question or OPEN}]
+    text = base.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
+    return text if question else text[: text.index(OPEN)]
 
 
 @torch.inference_mode()
-def spoken(base: Base, asked: Sequence[str], tokens: int, warmth: float, seed: int = 0) -> list[str]:
-    """What the base says to each."""
+def written(base: Base, prompts: Sequence[str], tokens: int, seed: int = 0) -> list[tuple[str, bool]]:
+    """How the base goes on from each, and whether it came to an end."""
     tokenizer, lm = base.tokenizer, base.lm.to(format_of("auto", base.lm.device))
     tokenizer.padding_side, tokenizer.pad_token = "left", tokenizer.pad_token or tokenizer.eos_token
+    how = {"do_sample": True, "temperature": 1.0, "top_k": 0, "max_new_tokens": tokens}
     torch.manual_seed(seed)
-    found: list[str] = []
-    for start in range(0, len(asked), BATCH):
-        talks = [[{"role": "user", "content": one}] for one in asked[start : start + BATCH]]
-        ids = tokenizer.apply_chat_template(
-            talks, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
-        )
-        how = {
-            "do_sample": True,
-            "temperature": warmth,
-            "top_k": 0,
-            "max_new_tokens": tokens,
-            "pad_token_id": tokenizer.pad_token_id,
-        }
-        written = lm.generate(**ids, **how)
-        found += tokenizer.batch_decode(written[:, ids["input_ids"].shape[1] :], skip_special_tokens=True)
-        print(f"{len(found)} of {len(asked)} answers", flush=True)
+    found: list[tuple[str, bool]] = []
+    for start in range(0, len(prompts), BATCH):
+        given = tokenizer(prompts[start : start + BATCH], add_special_tokens=False, padding=True, return_tensors="pt")
+        ids = lm.generate(**given, **how, pad_token_id=tokenizer.pad_token_id)[:, given["input_ids"].shape[1] :]
+        texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
+        ended = (ids == tokenizer.eos_token_id).any(dim=1).tolist()
+        found += zip((text.strip() for text in texts), ended, strict=True)
+        print(f"{len(found)} of {len(prompts)} written", flush=True)
     return found
-
-
-def sentences(text: str) -> str:
-    """A text without the sentence that was cut off at its end."""
-    return text[: max(text.rfind(end) for end in ENDS) + 1].strip()

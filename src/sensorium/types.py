@@ -155,10 +155,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Message:
-    """What one side says in a turn: text and media, in order."""
+    """What one side says in a turn: text and media, in order.
+
+    Args:
+        finished: False where an answer was cut off at a limit; a model learns what it says, but not to end there.
+    """
 
     role: Role
     parts: tuple[Part, ...]
+    finished: bool = True
 
     @property
     def text(self) -> str:

@@ -7,7 +7,8 @@ One object a line: ``{"messages": [{"role": ..., "content": ...}]}``. Content is
 - ``{"type": "input_x", "input_x": {"data": base64, "format": ...}}``,
 - ``{"type": "x", "x": path or data URI}``.
 
-Beside the medium or in its place there may be ``codes``, one flat list, and ``codec``, the name of their codec.
+Beside the medium or in its place there may be ``codes``, one flat list, and ``codec``, the name of their codec. A
+message with ``"finished": false`` is an answer that was cut off: its end is not learned.
 
 Paths are relative to the file. One parser serves reading, which stops at the first problem, and ``lint``, which
 tells all of them.
@@ -149,9 +150,11 @@ class _Parser:
             what = "has no role" if role is None else f"has role {role!r}"
             self.problems.append(f"{where} {what}; the roles are {', '.join(ROLES)}")
             role = None
-        content = item.get("content")
-        parts = self._parts(content, where)
-        return Message(role, tuple(parts)) if role else None
+        finished = item.get("finished", True)
+        if not isinstance(finished, bool):
+            self.problems.append(f'{where} has a "finished" that is {_kind(finished)}; it is true or false')
+        parts = self._parts(item.get("content"), where)
+        return Message(role, tuple(parts), finished=bool(finished)) if role else None
 
     def _parts(self, content: Any, where: str) -> list[Part]:
         if isinstance(content, str):
@@ -257,9 +260,9 @@ def conversation_to_json(conversation: Conversation, folder: Path) -> dict[str, 
 
 
 def _message_to_json(message: Message, folder: Path) -> dict[str, Any]:
-    if len(message.parts) == 1 and message.parts[0].is_text:
-        return {"role": message.role, "content": message.parts[0].data}
-    return {"role": message.role, "content": [_part_to_json(part, folder) for part in message.parts]}
+    plain = len(message.parts) == 1 and message.parts[0].is_text
+    content = message.parts[0].data if plain else [_part_to_json(part, folder) for part in message.parts]
+    return {"role": message.role, "content": content} | ({} if message.finished else {"finished": False})
 
 
 def _part_to_json(part: Part, folder: Path) -> dict[str, Any]:

@@ -198,16 +198,17 @@ class Stream:
             (message.role, [next(numbers) for _ in message.parts]) for message in messages
         ]
         segments: list[_Segment] = []
-        after_answer = False
+        ends = False
         for item in self._template(turns, reply, tools):
             if isinstance(item, str):
-                segments.append(_Segment(item, None, None, learn=after_answer))
-                after_answer = False
+                segments.append(_Segment(item, None, None, learn=ends))
+                ends = False
                 continue
             message, index, part = parts[item]
-            after_answer = conversation.messages[message].role == "assistant"
+            answers = messages[message].role == "assistant"
+            ends = answers and messages[message].finished
             text = part.data if part.is_text else ""
-            segments.append(_Segment(text, None if part.is_text else part, (message, index), after_answer))
+            segments.append(_Segment(text, None if part.is_text else part, (message, index), answers))
         return segments
 
     def _template(self, turns: list[tuple[str, list[int]]], reply: bool, tools: Sequence[Any] = ()) -> list[str | int]:
