@@ -44,7 +44,7 @@ ABOUT = (
     ("Explain {a} to a child.", "Explain this to a child."),
 )
 """The question in words, and the same of a medium that shows the thing."""
-ANSWERS, TOKENS, BATCH = 2400, 56, 192
+ANSWERS, TOKENS, BATCH = 1200, 56, 96
 OWN, OPEN = -1, "..."
 QUESTION_TOKENS = 40
 """Of a question that the base asks itself, at most; one that is longer is left out."""
