@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import soundfile
+from recipes.speech import bits as recipe_bits
 from recipes.speech import human
 from recipes.speech.augment import augmented, faster, in_room, louder, noisy, through_telephone
 from recipes.speech.clips import Clip
@@ -270,3 +271,20 @@ def test_a_model_is_asked_as_by_a_user_and_its_first_sound_is_timed(streams):
     assert np.array_equal(said.sound.array, asked.array)
     assert (said.first_s is not None) == streams
     assert said.pace > 0 and (said.first_s or 0) <= said.took_s
+
+
+def test_bits_of_texts_are_counted_of_unseen_voices_and_learned_from_training(monkeypatch):
+    monkeypatch.setattr(recipe_bits, "read_sound", lambda path: Signal(tone(440.0)[:, None], RATE_HZ))
+    said = {"test-unseen": ["a cat", "a dog"], "train": ["a cow", "a pig"], "test": ["never"]}
+    clips = [
+        Clip(path=f"{text}.wav", part=part, split="", text=text, lang="en", voice="kumo", phonemes="")
+        for part, texts in said.items()
+        for text in texts
+    ]
+    results = Results(say=str)
+    recipe_bits.bits_report(results, tiny_assistant(codecs=[Steps()]), clips, count=2, minutes=0.0)
+    told = {row.condition: row.value for row in results.rows if row.measure == "text: bits a character"}
+    assert {condition.split(",")[0] for condition in told} == {"model", "Kneser-Ney 4-gram", "unigram", "uniform"}
+    assert {one.count for one in told.values()} == {len("a cat") + len("a dog")}
+    learned = results.notes["ids learned from"]
+    assert {learned[name]["text"] for name in learned if "gram" in name} == {2 * (len("a cow") + 1)}, "all but 'never'"
