@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from recipes.speech.bits import bits_report
 from recipes.speech.clips import read_manifest
 from recipes.speech.codec2 import Codec2
-from recipes.speech.hearing import answering, choosing, listening
+from recipes.speech.hearing import answering, choosing, listening, translating
 from recipes.speech.recogniser import Recogniser
 from recipes.speech.round_trip import markdown, measure, people_set, teacher_set
 from recipes.speech.speaking import measure_speaking
@@ -24,7 +24,7 @@ from sensorium.evaluate import Results
 from sensorium.files import atomic_file
 from sensorium.types import InputError
 
-MEASURES = ["codec", "listen", "choose", "answer", "speak", "bits"]
+MEASURES = ["codec", "listen", "choose", "answer", "translate", "speak", "bits"]
 
 
 def evaluate(
@@ -44,7 +44,7 @@ def evaluate(
     """Measure codecs that write speech, and a model that hears or speaks."""
     import sensorium
 
-    wanted = only or (["codec"] if not model else MEASURES[:5])
+    wanted = only or (["codec"] if not model else MEASURES[:6])
     if unknown := set(wanted) - set(MEASURES):
         raise InputError(f"there is no measure {unknown.pop()!r}; the measures are {', '.join(MEASURES)}")
     if not model and set(wanted) != {"codec"}:
@@ -64,6 +64,7 @@ def evaluate(
         ("listen", lambda results: listening(loaded, results, clips, count, seed)),
         ("choose", lambda results: choosing(loaded, results, seed)),
         ("answer", lambda results: answering(loaded, results, clips)),
+        ("translate", lambda results: translating(loaded, results, seed)),
         ("speak", lambda results: measure_speaking(loaded, results, clips, recognise, count, seed)),
         ("bits", lambda results: bits_report(results, loaded, clips, count, lstm)),
     ):
