@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sensorium import plugins
 from sensorium.codecs import Codec, load_codec
@@ -14,7 +14,7 @@ from sensorium.files import cache_dir
 from sensorium.generate import Assistant
 from sensorium.modalities import Modality
 from sensorium.model import Base, Grown, Init, Learn, grow
-from sensorium.model.folder import IN_THE_BOX
+from sensorium.model.folder import HEAD_FILE, IN_THE_BOX, read_head
 from sensorium.runs import Data, Source, start
 from sensorium.training import TrainConfig, TrainResult
 from sensorium.types import InputError
@@ -93,6 +93,24 @@ def codec_of(modality: str) -> Codec:
             f"there is no codec for {modality!r} in the box; train one (`sensorium codec train`) and give its folder"
         )
     return found[0]
+
+
+def model_of(modality: str, use: Literal["read", "write"]) -> str:
+    """Name of the model in the box that reads, or writes, a modality, by what the models say of themselves; of several
+    the first by name. No weights are loaded.
+
+    Raises:
+        InputError: there is none.
+    """
+    names = sorted(path.parent.name for path in IN_THE_BOX.glob(f"*/{HEAD_FILE}"))
+    for name in names:
+        _, vocabulary = read_head(IN_THE_BOX / name)
+        if any(one.facts.modality == modality and one.facts.use in (use, "both") for one in vocabulary.layouts):
+            return name
+    raise InputError(
+        f"no model in the box {use}s {modality!r} ({', '.join(names) or 'there is none'}); name one that does, a "
+        "folder or a Hub id"
+    )
 
 
 def _boxed() -> dict[str, Path]:
