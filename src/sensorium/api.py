@@ -60,11 +60,12 @@ def load(name: str | PathLike[str], base: str | Path | Base | None = None, engin
 
 
 def codec(name: str | PathLike[str]) -> Codec:
-    """A trained codec: one in the box by name (``"image"``; nano's, where several models have one of that name), or a
-    folder that `Codec.save` wrote."""
+    """A trained codec: one in the box by name (``"image"``; nano's, where several models have one of that name), or by
+    that of its model too (``"smol/image-read"``), or a folder that `Codec.save` wrote."""
     boxed = _boxed()
-    if str(name) in boxed:
-        return load_codec(boxed[str(name)])
+    found = boxed | boxed_codecs()
+    if str(name) in found:
+        return load_codec(found[str(name)])
     if Path(name).is_dir():
         return load_codec(name)
     raise InputError(f"no codec {str(name)!r}: not a folder, and not in the box ({', '.join(sorted(boxed)) or 'none'})")
@@ -73,6 +74,12 @@ def codec(name: str | PathLike[str]) -> Codec:
 def codec_names() -> list[str]:
     """Names of the codecs in the box."""
     return sorted(_boxed())
+
+
+def boxed_codecs() -> dict[str, Path]:
+    """Folders of all codecs in the box by ``MODEL/NAME``, also of those that another model's of the same name hides."""
+    found = sorted(path.parent for path in IN_THE_BOX.glob("*/codecs/*/codec.json"))
+    return {f"{folder.parts[-3]}/{folder.name}": folder for folder in found}
 
 
 def default_codecs() -> list[str]:
@@ -115,8 +122,8 @@ def model_of(modality: str, use: Literal["read", "write"]) -> str:
 
 def _boxed() -> dict[str, Path]:
     """Folders of the codecs in the box by name; of several models' the first model's, nano's before all."""
-    found = sorted(IN_THE_BOX.glob("*/codecs/*/codec.json"), key=lambda path: path.parts[-4] == "nano")
-    return {path.parent.name: path.parent for path in found}
+    found = sorted(boxed_codecs().values(), key=lambda folder: folder.parts[-3] == "nano")
+    return {folder.name: folder for folder in found}
 
 
 def train(
