@@ -32,7 +32,8 @@ def test_codes_and_bits_are_those_of_a_second_for_media_in_time(speech):
     head, _, row = cells(table({"runs/say": speech}))
     assert dict(zip(head, row, strict=True)) == {
         "codec": "runs/say", "name": "say", "modality": "audio", "family": "mel", "use": "both",
-        "header": "loudness:48", "codebooks": "2 x 4096", "frames": "25 a second", "codes": "50 a second", "bits": "600 a second",
+        "header": "loudness:48", "codebooks": "2 x 4096",
+        "frames": "25 a second", "codes": "50 a second", "bits": "600 a second",
     }  # fmt: skip
 
 
@@ -58,7 +59,7 @@ def test_speed_is_told_against_the_time_that_media_last(speech):
 
 
 class Words(Steps):
-    """A code is a tenth of a second, however it is heard: there is no rate, and in noise there are no codes."""
+    """A code is half a second, however it is heard: there is no rate, and in noise there are no codes."""
 
     family = "words"
 
@@ -70,8 +71,8 @@ class Words(Steps):
         return [np.zeros(0, np.int64) for _ in signals]
 
     def decode(self, codes):
-        time.sleep(0.02)
-        return [Signal(np.zeros((1600 * len(one), 1), np.float32), 16000.0) for one in codes]
+        time.sleep(0.05)
+        return [Signal(np.zeros((8000 * len(one), 1), np.float32), 16000.0) for one in codes]
 
 
 def test_sound_whose_codes_have_no_rate_is_timed_by_what_comes_out():
@@ -79,7 +80,7 @@ def test_sound_whose_codes_have_no_rate_is_timed_by_what_comes_out():
     *_, row = cells(table({"words": codec}))
     assert row[8:10] == ["1 a frame, at most 50", "3 a frame, at most 150"]
     pace = pace_of(codec)
-    assert pace.unit == "x" and pace.decoding == pytest.approx(16 * 0.1 / 0.02, rel=0.5)
+    assert pace.unit == "x" and pace.decoding == pytest.approx(16 * 0.5 / 0.05, rel=0.5)
 
 
 def test_codecs_that_others_of_the_same_name_hide_are_listed_with_whose_they_are(tmp_path, monkeypatch):

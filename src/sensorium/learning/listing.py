@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sensorium.codecs import Codec, Facts
+from sensorium.codecs import Codec, Facts, Measured
 from sensorium.types import InputError, Signal
 
 LASTING_S = 2.0
@@ -39,7 +39,7 @@ def table(codecs: Mapping[str, Codec], timed: bool = False) -> str:
 
     Codes and bits are those of a second where a codec has a rate (``a second``), else of a medium, header included: of
     one that may have any length those of a frame, and the most. Speeds are in media a second, or in seconds of media
-    (``x``), one medium at a time.
+    (``x``), one medium at a time. Below, what was measured of them, where that was kept (`Codec.measured`).
 
     Args:
         codecs: by what they are called where they lie, e.g. ``MODEL/NAME``; the name of their tokens is their own.
@@ -48,7 +48,13 @@ def table(codecs: Mapping[str, Codec], timed: bool = False) -> str:
     rows = [COLUMNS if timed else COLUMNS[:-2]]
     rows += [_row(called, codec, pace_of(codec) if timed else None) for called, codec in codecs.items()]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+    measured = [f"- {called}: {_measured(one.measured)}" for called, one in codecs.items() if one.measured]
+    below = ["", "Measured:", "", *measured] if measured else []
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:], *below])
+
+
+def _measured(found: Measured) -> str:
+    return f"{', '.join(f'{name} {value:.4g}' for name, value in found.numbers.items())} (`{found.command}`)"
 
 
 def _row(called: str, codec: Codec, pace: Pace | None) -> tuple[str, ...]:
