@@ -250,6 +250,53 @@ def test_generate_writes_json_that_fits_a_schema(run, monkeypatch, tmp_path):
     assert run("generate", "fake", "count", "--schema", "schema.json").exit_code == 2
 
 
+def in_a_box(box, monkeypatch, **uses):
+    """Folders of models that say that they read or write sound, or neither, and nothing else."""
+    from sensorium import api
+
+    for name, use in uses.items():
+        modality = "audio" if use else "image"
+        facts = Facts(name="it", modality=modality, codebook_sizes=(4,), max_frames=2, use=use or "both")
+        said = {"format": 2, "vocabulary": Vocabulary.build(10, [facts]).to_json(), "codecs": {}, "base": None}
+        (box / name).mkdir(parents=True)
+        (box / name / "sensorium.json").write_text(json.dumps(said))
+    monkeypatch.setattr(api, "IN_THE_BOX", box)
+
+
+def test_where_no_model_is_named_one_that_can_do_it_hears_and_speaks(run, monkeypatch, tmp_path):
+    from serving import tiny_assistant
+    from sounds import Steps, file_of, tones
+
+    in_a_box(tmp_path / "box", monkeypatch, blue=None, deaf="write", mute="read", talker="both")
+    (tmp_path / "talk.wav").write_bytes(file_of(tones(0.1, 0.3)))
+    loaded = []
+    model = tiny_assistant(codecs=[Steps()])
+    monkeypatch.setattr(options, "load", lambda name, base: loaded.append(name) or model)
+    assert run("speak", "hello", "--out", "hello.wav").exit_code == 0
+    assert run("transcribe", "talk.wav").exit_code == 0
+    assert run("speak", "hello", "--out", "hello.wav", "--model", "talker").exit_code == 0
+    assert loaded == ["deaf", "mute", "talker"]
+    assert (tmp_path / "hello.wav").read_bytes()[:4] == b"RIFF"
+
+
+def test_where_no_model_in_the_box_hears_or_speaks_that_is_told_in_a_sentence(run, model, monkeypatch, tmp_path):
+    in_a_box(tmp_path / "box", monkeypatch, blue=None, mute="read")
+    done = run("speak", "hello", "--out", "hello.wav")
+    assert done.exit_code == 2
+    assert done.stderr.strip() == (
+        "sensorium: no model in the box writes 'audio' (blue, mute); name one that does, a folder or a Hub id"
+    )
+    in_a_box(tmp_path / "empty", monkeypatch)
+    assert "no model in the box reads 'audio' (there is none)" in run("transcribe", "talk.wav").stderr
+
+
+def test_the_model_in_the_box_that_hears_and_speaks_is_found_by_what_it_says_of_itself():
+    from sensorium import api
+
+    assert api.model_of("audio", "read") == api.model_of("audio", "write") == "smol"
+    assert (api.model_of("image", "write"), api.model_of("video", "read")) == ("nano", "smol")
+
+
 def test_train_without_a_codec_can_read_and_write(run, monkeypatch):
     from sensorium import api
     from sensorium.vocabulary import Vocabulary

@@ -65,6 +65,39 @@ def test_a_codec_of_series_is_trained_and_reported_without_naming_them(run, tmp_
     assert load(tmp_path / "mine").fingerprint() == codec.fingerprint(), "a run goes on where it stopped: at its end"
 
 
+def test_what_a_report_found_stays_with_the_codec_where_that_is_asked(run, tmp_path):
+    waves(tmp_path / "media")
+    run("train", "media", "--out", "mine", "--minutes", "0.01")
+    run("report", "mine", "media", "--out", "report")
+    before = load(tmp_path / "mine")
+    assert before.measured is None
+    table = run("report", "mine", "media", "--out", "report", "--keep").stdout
+    codec = load(tmp_path / "mine")
+    assert codec.fingerprint() == before.fingerprint()
+    assert codec.measured is not None
+    assert codec.measured.command == "sensorium codec report mine media --most 2000 --keep"
+    assert codec.measured.numbers["media"] == 6
+    assert f"| {codec.measured.numbers['rmse']:.4g} |" in table
+    codec.save(tmp_path / "again")  # as a model saves it
+    told = CliRunner().invoke(app, ["codecs", "again", "mine"]).stdout
+    found = f" rmse {codec.measured.numbers['rmse']:.4g},"
+    assert told.count(found) == told.count("(`sensorium codec report mine media --most 2000 --keep`)") == 2
+    refused = CliRunner().invoke(app, ["codec", "report", "image", "media", "--keep"])
+    assert refused.exit_code == 2 and "'image' is none" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "said", ["good", {"command": "x", "numbers": {"rmse": "0"}}, {"command": "\x1b[2J", "numbers": {"rmse": 0}}]
+)
+def test_what_is_said_to_be_measured_is_checked(run, tmp_path, said):
+    waves(tmp_path / "media")
+    run("train", "media", "--out", "mine", "--family", "kmeans", "--codes", "8")
+    head = json.loads((tmp_path / "mine" / "codec.json").read_text())
+    (tmp_path / "mine" / "codec.json").write_text(json.dumps(head | {"measured": said}))
+    with pytest.raises(InputError, match="measured"):
+        load(tmp_path / "mine")
+
+
 def test_a_codec_that_reads_learns_from_the_names_of_folders(run, tmp_path):
     waves(tmp_path / "media")
     run("train", "media", "--out", "mine", "--minutes", "0.02", "--family", "semantic")

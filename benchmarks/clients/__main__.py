@@ -5,8 +5,11 @@
     python benchmarks/clients openai --calls seed stop --out /tmp/clients
     python benchmarks/clients --url http://127.0.0.1:8000 --key KEY --model nano
 
+Each call is asked of the model that its row in ``calls.toml`` names, nano or smol, which hears and speaks; with
+``--model`` or ``--url`` all are asked of one.
+
 Each client gets an environment of its own in ``.clients/`` (`clients.toml` pins the versions), where its file of calls
-(``with_*``) runs against ``sensorium serve nano`` with a key, told nothing but the address, the key and the model. The
+(``with_*``) runs against ``sensorium serve MODEL`` with a key, told nothing but the address, the key and the model. The
 rows are those of ``calls.toml``; a call asserts on what the client gives to its user. Ends with 1 when one fails.
 """
 
@@ -27,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from environments import ROOT, Client, all_clients, command, variables
-from table import FAILURES, all_calls, counts, judged, markdown
+from table import FAILURES, NANO, all_calls, asked_of, counts, judged, markdown
 
 CLIENT_S = 240
 KEY = "a-key-of-the-clients"
@@ -48,13 +51,13 @@ def served(model: str, key: str) -> Iterator[str]:
             process.send_signal(signal.SIGINT)
 
 
-def run(client: Client, cache: Path, environment: dict[str, str], calls: list[str] | None) -> dict[str, Any]:
+def run(client: Client, cache: Path, environment: dict[str, str], calls: list[str]) -> dict[str, Any]:
     """What came of the client's calls, by name."""
     runs = command(client, cache)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "told.json")
         done = subprocess.run(
-            [*runs, str(out), *(calls or ())],
+            [*runs, str(out), *calls],
             env=environment,
             cwd=folder,
             timeout=CLIENT_S,
@@ -65,9 +68,10 @@ def run(client: Client, cache: Path, environment: dict[str, str], calls: list[st
         return json.loads(out.read_text(encoding="utf-8"))
 
 
-def head(model: str) -> str:
+def head(models: list[str]) -> str:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
-    return f"`python benchmarks/clients` against `sensorium serve {model}` of {commit.strip() or 'an unknown commit'}."
+    served = " and ".join(f"`sensorium serve {model}`" for model in models)
+    return f"`python benchmarks/clients` against {served} of {commit.strip() or 'an unknown commit'}."
 
 
 def tell(name: str, calls: dict[str, Any], seconds: float) -> None:
@@ -92,7 +96,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--calls", nargs="+", help="only these; nothing is written unless --out says where")
     parser.add_argument("--url", help="a running server; default: one of its own")
     parser.add_argument("--key", default=KEY, help="the server's key")
-    parser.add_argument("--model", default="nano")
+    parser.add_argument("--model", help="whom all calls are asked; default: whom their rows name, or nano at --url")
     parser.add_argument("--cache", type=Path, default=ROOT / ".clients", help="where the environments are")
     parser.add_argument("--out", type=Path, help="two files, .md and .json; default: results/serve/clients")
     options = parser.parse_args()
@@ -103,17 +107,24 @@ def parsed() -> argparse.Namespace:
 
 def main() -> None:
     options, clients = parsed(), all_clients()
-    names, results = chosen(options, clients), {}
+    names = chosen(options, clients)
+    only = options.model or (NANO if options.url else None)
+    calls = options.calls or list(all_calls())
+    asked = {only: calls} if only else asked_of(calls)
+    told: dict[str, dict[str, Any]] = {name: {} for name in names}
     for name in names:
         command(clients[name], options.cache)  # before the server starts, which would wait in vain
-    with served(options.model, options.key) if not options.url else nullcontext(options.url) as url:
-        for name in names:
-            start = time.monotonic()
-            told = run(clients[name], options.cache, variables(url, options.key, options.model), options.calls)
-            results |= judged({name: told})
-            tell(name, results[name], time.monotonic() - start)
+    for model, calls in asked.items():
+        with served(model, options.key) if not options.url else nullcontext(options.url) as url:
+            for name in names:
+                start = time.monotonic()
+                found = run(clients[name], options.cache, variables(url, options.key, model), calls)
+                told[name] |= found
+                if found:
+                    tell(name, judged({name: found})[name], time.monotonic() - start)
+    results = judged(told)
     if options.out:
-        write(options.out, results, clients, head(options.model))
+        write(options.out, results, clients, head(list(asked)))
     sys.exit(any(counts(calls)[kind] for calls in results.values() for kind in FAILURES))
 
 

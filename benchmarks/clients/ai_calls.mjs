@@ -5,8 +5,8 @@ import {
 } from "ai";
 import { z } from "zod";
 import {
-  ClientCannot, DRAWING, GREETING, HEART, LONG, MODEL, NAME, NAMING, WORDS,
-  check, heartBytes, isDrawing, isSchema, isText, isWeather,
+  ClientCannot, DRAWING, GREETING, HEARING, HEART, LONG, MODEL, NAME, NAMING, SAID, WORDS,
+  check, heartBytes, isDrawing, isSaid, isSchema, isSound, isText, isWeather,
 } from "./calls.mjs";
 
 const Pictogram = z.object({ name: z.string(), colour: z.enum(["red", "green", "blue"]), count: z.int() });
@@ -19,6 +19,11 @@ const called = ({ toolCalls }) => {
   check(toolCalls.length === 1, toolCalls);
   return isWeather(toolCalls[0].toolName, toolCalls[0].input);
 };
+
+async function spoken(model, voice = "default") {
+  const asked = { model, text: SAID, voice, outputFormat: "wav", maxRetries: 0 };
+  return (await experimental_generateSpeech(asked)).audio.uint8Array;
+}
 
 /** The text of a stream, whose errors the SDK does not throw by itself. */
 async function streamed(options) {
@@ -178,8 +183,18 @@ export function chatCalls({ chat, parts, wrong, key }) {
       return generateImage({ model: parts.image, prompt, maxRetries: 0 });
     },
     ...(parts.speech && {
-      speech: () => experimental_generateSpeech({ model: parts.speech, text: "Hello!", maxRetries: 0 }),
-      transcription: () =>
+      speech: async () => isSound(await spoken(parts.speech)),
+      async transcription() {
+        const audio = await spoken(parts.speech);
+        return isSaid((await experimental_transcribe({ model: parts.transcription, audio, maxRetries: 0 })).text);
+      },
+      async hearing() {
+        const heard = { type: "file", mediaType: "audio/wav", data: await spoken(parts.speech) };
+        return isSaid((await ask(user([heard, { type: "text", text: HEARING }]), { temperature: 0 })).text);
+      },
+      voice: () => spoken(parts.speech, "alloy"),
+      mute: () => spoken(parts.speech),
+      deaf: () =>
         experimental_transcribe({ model: parts.transcription, audio: Buffer.from("RIFF    WAVE"), maxRetries: 0 }),
     }),
   };

@@ -9,9 +9,11 @@ export const HEART = process.env.SENSORIUM_CLIENTS_PICTURE;
 
 export const NAMING = "What is this?";
 export const NAME = "red heart";
+export const HEARING = "What is said?";
 export const GREETING = "Hello!";
 export const DRAWING = "Draw a red heart.";
 export const WORDS = ["heart", "star", "apple", "house", "cat", "fish", "tree", "sun"];
+export const SAID = "Good morning.";
 export const LONG = "heart ".repeat(50_000);
 const CALL_MS = 25_000;
 
@@ -76,6 +78,31 @@ export function isDrawing(data) {
   }
   check(new Set(inflateSync(Buffer.concat(packed))).size > 16 && Math.min(width, height) >= 32, [width, height]);
   return `PNG of ${width} x ${height}`;
+}
+
+/** Assert that these are samples of 16 bits that are not silent, a WAV file or, with their rate, bare; tells how long. */
+export function isSound(given, rateHz = null) {
+  let data = Buffer.from(given);
+  if (rateHz === null) {
+    check(data.subarray(0, 4).toString() === "RIFF" && data.subarray(36, 40).toString() === "data", data.subarray(0, 44));
+    check(data.readUInt16LE(22) === 1, data.readUInt16LE(22));
+    rateHz = data.readUInt32LE(24);
+    data = data.subarray(44);
+  }
+  let [least, most] = [0, 0];
+  for (let at = 0; at + 1 < data.length; at += 2) {
+    least = Math.min(least, data.readInt16LE(at));
+    most = Math.max(most, data.readInt16LE(at));
+  }
+  const seconds = data.length / 2 / rateHz;
+  check(most - least > 1000 && seconds > 0.3 && seconds < 30, [least, most, seconds]);
+  return `${seconds.toFixed(2)} s at ${rateHz} Hz`;
+}
+
+/** Assert that a transcript is `SAID`, whatever its capitals and points. */
+export function isSaid(text) {
+  check(String(text).toLowerCase().replace(/[^a-z ]/g, "").trim() === "good morning", text);
+  return text.trim();
 }
 
 export const heartBytes = () => Buffer.from(HEART.slice(HEART.indexOf(",") + 1), "base64");

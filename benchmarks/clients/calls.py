@@ -16,6 +16,7 @@ import signal
 import struct
 import sys
 import time
+import urllib.request
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -31,9 +32,11 @@ TOKENIZER = os.environ["SENSORIUM_CLIENTS_TOKENIZER"]
 """The model's folder, for a client that counts tokens itself."""
 
 NAMING, NAME = "What is this?", "red heart"
+HEARING = "What is said?"
 GREETING = "Hello!"
 DRAWING = "Draw a red heart."
 WORDS = ("heart", "star", "apple", "house", "cat", "fish", "tree", "sun")
+SAID = "Good morning."
 LONG = "heart " * 50_000
 CALL_S = 25
 IN_WORDS = {"modalities": ["text"]}
@@ -121,6 +124,34 @@ def is_drawing(data: bytes | str) -> str:
         place += length + 12
     check(len(set(zlib.decompress(packed))) > 16 and min(width, height) >= 32, (width, height))
     return f"PNG of {width} x {height}"
+
+
+def is_sound(data: bytes, rate_hz: int | None = None) -> str:
+    """Assert that these are 16-bit samples, not silent: a WAV file or, with their rate, bare ones; tells how long."""
+    if rate_hz is None:
+        check(data[:4] == b"RIFF" and data[8:12] == b"WAVE" and data[36:40] == b"data", data[:44])
+        channels, rate_hz = struct.unpack("<HI", data[22:28])
+        check(channels == 1, channels)
+        data = data[44:]
+    samples = [value for (value,) in struct.iter_unpack("<h", data[: len(data) // 2 * 2])]
+    check(max(samples, default=0) - min(samples, default=0) > 1000, f"{len(samples)} samples, silent")
+    check(0.3 < len(samples) / rate_hz < 30, f"{len(samples) / rate_hz} s")
+    return f"{len(samples) / rate_hz:.2f} s at {rate_hz} Hz"
+
+
+def recording() -> bytes:
+    """`SAID` as a WAV file, said by the model itself, for a client that hears and does not speak."""
+    body = {"model": MODEL, "input": SAID, "response_format": "wav"}
+    head = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
+    asked = urllib.request.Request(f"{URL}/audio/speech", json.dumps(body).encode(), head)
+    with urllib.request.urlopen(asked) as reply:
+        return reply.read()
+
+
+def is_said(text: object) -> str:
+    """Assert that a transcript is `SAID`, whatever its capitals and points."""
+    check("".join(one for one in str(text).lower() if one.isalpha() or one == " ").strip() == "good morning", text)
+    return str(text).strip()
 
 
 def user(content: Any) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from environments import HERE, Client
@@ -11,7 +12,12 @@ from environments import HERE, Client
 WORKS, REFUSED, CANNOT = "works", "refused", "client cannot"
 IGNORED, WRONG, BADLY_REFUSED = "ignored in silence", "wrong", "refused, not as wanted"
 FAILURES = (IGNORED, WRONG, BADLY_REFUSED)
+NANO = "nano"
 DRAWINGS = ("drawing", "drawing_stream", "responses_drawing")
+SOUNDS = (
+    "speech", "speech_stream", "transcription", "transcription_times", "transcription_stream", "translation", "hearing",
+    "saying", "saying_stream", "words_or_sound",
+)  # fmt: skip
 SIGNS = {WORKS: "✓", REFUSED: "refused", CANNOT: "cannot", IGNORED: "**✗ ignored**", WRONG: "**✗ wrong**",
          BADLY_REFUSED: "**✗ refused**"}  # fmt: skip
 LEGEND = """\
@@ -28,6 +34,14 @@ LEGEND = """\
 def all_calls() -> dict[str, dict[str, Any]]:
     """The rows of ``calls.toml`` by name."""
     return tomllib.loads((HERE / "calls.toml").read_text(encoding="utf-8"))
+
+
+def asked_of(names: Iterable[str]) -> dict[str, list[str]]:
+    """Calls by the model that they are asked of."""
+    rows, found = all_calls(), {}
+    for name in names:
+        found.setdefault(rows[name].get("model", NANO), []).append(name)
+    return found
 
 
 def verdict(told: dict[str, Any], row: dict[str, Any]) -> str:
@@ -76,7 +90,8 @@ def markdown(results: dict[str, dict[str, Any]], clients: dict[str, Client], hea
     for kinds, title in (((WORKS,), "works"), ((REFUSED,), "refused"), ((CANNOT,), "cannot"), (FAILURES, "fails")):
         sums = [str(sum(counts(results[one.name])[kind] for kind in kinds)) for one in shown]
         lines.append(f"| **{title}** | {' | '.join(sums)} |")
-    lines += ["", "## Where a drawing is seen", "", *_seen(results, shown)]
+    lines += ["", "## Where a drawing is seen", "", *_seen(results, shown, DRAWINGS)]
+    lines += ["", "## What was said and heard", "", *_seen(results, shown, SOUNDS)]
     for title, kinds in (
         ("Fails", FAILURES),
         ("Is refused, as it should be", (REFUSED,)),
@@ -86,11 +101,11 @@ def markdown(results: dict[str, dict[str, Any]], clients: dict[str, Client], hea
     return "\n".join(lines) + "\n"
 
 
-def _seen(results: dict[str, dict[str, Any]], shown: list[Client]) -> list[str]:
+def _seen(results: dict[str, dict[str, Any]], shown: list[Client], calls: tuple[str, ...]) -> list[str]:
     return [
         f"- {client.title}, `{name}`: {told['says']}"
         for client in shown
-        for name in DRAWINGS
+        for name in calls
         if (told := results[client.name].get(name)) and told["verdict"] == WORKS
     ] or ["Nowhere."]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import tempfile
@@ -12,6 +13,7 @@ from calls import (
     CLOCK,
     DRAWING,
     GREETING,
+    HEARING,
     HEART,
     IN_WORDS,
     KEY,
@@ -27,10 +29,12 @@ from calls import (
     call,
     check,
     is_drawing,
+    is_said,
     is_schema,
     is_text,
     is_weather,
     main,
+    recording,
 )
 from inspect_ai import Task, eval_async
 from inspect_ai.dataset import Sample
@@ -38,6 +42,7 @@ from inspect_ai.model import (
     ChatMessageSystem,
     ChatMessageTool,
     ChatMessageUser,
+    ContentAudio,
     ContentImage,
     ContentText,
     GenerateConfig,
@@ -127,6 +132,13 @@ async def picture():
     said = (await ask(with_heart(NAMING), temperature=0)).completion
     check(NAME in said, said)
     return said
+
+
+@call
+async def hearing():
+    heard = "data:audio/wav;base64," + base64.b64encode(recording()).decode()
+    asked = [ContentAudio(audio=heard, format="wav"), ContentText(text=HEARING)]
+    return is_said((await ask([ChatMessageUser(content=asked)], temperature=0)).completion)
 
 
 @call

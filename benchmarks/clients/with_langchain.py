@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Literal
 
@@ -9,6 +10,7 @@ import openai
 from calls import (
     DRAWING,
     GREETING,
+    HEARING,
     IN_WORDS,
     KEY,
     LONG,
@@ -23,10 +25,12 @@ from calls import (
     call,
     check,
     is_drawing,
+    is_said,
     is_schema,
     is_text,
     is_weather,
     main,
+    recording,
     with_heart,
 )
 from langchain_core.exceptions import ContextOverflowError
@@ -108,6 +112,12 @@ def picture():
     said = model.invoke(with_heart(NAMING), temperature=0).content
     check(NAME in said, said)
     return said
+
+
+@call
+def hearing():
+    heard = {"type": "audio", "base64": base64.b64encode(recording()).decode(), "mime_type": "audio/wav"}
+    return is_said(model.invoke([HumanMessage([heard, {"type": "text", "text": HEARING}])], temperature=0).content)
 
 
 LOST = "an answer of chat completions keeps content, audio and calls only; drawings come by responses, see there"

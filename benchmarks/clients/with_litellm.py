@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 from typing import Literal
@@ -12,6 +13,7 @@ from calls import (
     DRAWING,
     FORMAT,
     GREETING,
+    HEARING,
     HEART,
     KEY,
     LONG,
@@ -19,6 +21,7 @@ from calls import (
     NAME,
     NAMED,
     NAMING,
+    SAID,
     TOOLS,
     URL,
     WEATHER,
@@ -26,7 +29,9 @@ from calls import (
     call,
     check,
     is_drawing,
+    is_said,
     is_schema,
+    is_sound,
     is_text,
     is_weather,
     main,
@@ -357,13 +362,45 @@ def embeddings():
     litellm.embedding(**WHERE, input=["a red heart"])
 
 
+def recording():
+    return litellm.speech(**WHERE, voice="default", input=SAID, response_format="wav").content
+
+
 @call
 def speech():
-    litellm.speech(**WHERE, voice="alloy", input="Hello!")
+    return is_sound(recording())
 
 
 @call
 def transcription():
+    return is_said(litellm.transcription(**WHERE, file=("said.wav", io.BytesIO(recording()))).text)
+
+
+@call
+def hearing():
+    heard = {"data": base64.b64encode(recording()).decode(), "format": "wav"}
+    asked = [{"type": "input_audio", "input_audio": heard}, {"type": "text", "text": HEARING}]
+    return is_said(say(user(asked), temperature=0).content)
+
+
+@call
+def saying():
+    reply = say(user(f"Say: {SAID}"), modalities=["audio"], audio={"voice": "default", "format": "wav"})
+    return f"message.audio: {is_sound(base64.b64decode(reply.audio.data))}"
+
+
+@call
+def voice():
+    litellm.speech(**WHERE, voice="alloy", input=SAID)
+
+
+@call
+def mute():
+    litellm.speech(**WHERE, voice="default", input=SAID)
+
+
+@call
+def deaf():
     litellm.transcription(**WHERE, file=("hello.wav", io.BytesIO(b"RIFF")))
 
 

@@ -12,6 +12,7 @@ from calls import (
     DRAWING,
     FORMAT,
     GREETING,
+    HEARING,
     IN_WORDS,
     KEY,
     LONG,
@@ -24,13 +25,15 @@ from calls import (
     call,
     check,
     is_drawing,
+    is_said,
     is_schema,
     is_text,
     is_weather,
     main,
     picture_bytes,
+    recording,
 )
-from llama_index.core.llms import ChatMessage, ImageBlock, TextBlock
+from llama_index.core.llms import AudioBlock, ChatMessage, ImageBlock, TextBlock
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai_like import OpenAILike
@@ -122,6 +125,12 @@ def picture():
     said = like(temperature=0, modalities=["text"]).chat(with_heart(NAMING)).message.content
     check(NAME in said, said)
     return said
+
+
+@call
+def hearing():
+    asked = [AudioBlock(audio=recording(), format="wav"), TextBlock(text=HEARING)]
+    return is_said(like(temperature=0).chat([ChatMessage(role="user", blocks=asked)]).message.content)
 
 
 @call

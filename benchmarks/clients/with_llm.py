@@ -13,6 +13,7 @@ import llm
 from calls import (
     DRAWING,
     GREETING,
+    HEARING,
     KEY,
     LONG,
     MODEL,
@@ -24,16 +25,18 @@ from calls import (
     call,
     check,
     is_drawing,
+    is_said,
     is_schema,
     is_text,
     main,
     picture_bytes,
+    recording,
 )
 
 HOME = tempfile.mkdtemp()
 os.environ["LLM_USER_PATH"] = HOME
-ENTRY = "- model_id: {id}\n  model_name: {name}\n  api_base: {url}\n  api_key_name: ours\n  vision: true\n{more}"
-MORE = "  supports_schema: true\n  supports_tools: true\n"
+ENTRY = "- model_id: {id}\n  model_name: {name}\n  api_base: {url}\n  api_key_name: ours\n{more}"
+MORE = "  vision: true\n  audio: true\n  supports_schema: true\n  supports_tools: true\n"
 Path(HOME, "extra-openai-models.yaml").write_text(
     ENTRY.format(id="ours", name=MODEL, url=URL, more=MORE)
     + ENTRY.format(id="missing", name="other", url=URL, more=MORE)
@@ -90,6 +93,12 @@ def picture():
     said = model.prompt(NAMING, attachments=[heart], temperature=0).text()
     check(NAME in said, said)
     return said
+
+
+@call
+def hearing():
+    heard = llm.Attachment(content=recording(), type="audio/wav")
+    return is_said(model.prompt(HEARING, attachments=[heard], temperature=0).text())
 
 
 @call

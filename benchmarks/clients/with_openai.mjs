@@ -3,8 +3,8 @@ import OpenAI, { toFile } from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
 import {
-  CLOCK, DRAWING, GREETING, HEART, KEY, LONG, MODEL, NAME, NAMING, SCHEMA, URL_, WEATHER, WORDS,
-  check, heartBytes, isDrawing, isSchema, isText, isWeather, main,
+  CLOCK, DRAWING, GREETING, HEARING, HEART, KEY, LONG, MODEL, NAME, NAMING, SAID, SCHEMA, URL_, WEATHER, WORDS,
+  check, heartBytes, isDrawing, isSaid, isSchema, isSound, isText, isWeather, main,
 } from "./calls.mjs";
 
 const client = new OpenAI({ baseURL: URL_, apiKey: KEY });
@@ -22,6 +22,12 @@ const all = async (pieces) => {
   for await (const piece of pieces) found.push(piece);
   return found;
 };
+const WAV = { voice: "default", format: "wav" };
+const spoken = async () => {
+  const made = await client.audio.speech.create({ model, voice: "default", input: SAID, response_format: "wav" });
+  return Buffer.from(await made.arrayBuffer());
+};
+const recording = async () => toFile(await spoken(), "said.wav");
 const textOf = (pieces) => pieces.map((piece) => piece.choices[0]?.delta?.content ?? "").join("");
 
 await main({
@@ -234,8 +240,44 @@ await main({
   },
   suffix: () => client.completions.create({ model, prompt: "a red", suffix: "heart", max_tokens: 4 }),
   embeddings: () => client.embeddings.create({ model, input: "a red heart" }),
-  speech: () => client.audio.speech.create({ model, voice: "alloy", input: "Hello!" }),
+  speech: async () => isSound(await spoken()),
   async transcription() {
+    return isSaid((await client.audio.transcriptions.create({ model, file: await recording() })).text);
+  },
+  async transcription_times() {
+    const file = await recording();
+    const told = await client.audio.transcriptions.create({ model, file, response_format: "verbose_json" });
+    check(told.segments.every((one) => 0 <= one.start && one.start < one.end), told);
+    return isSaid(told.segments.map((one) => one.text).join(" "));
+  },
+  async transcription_stream() {
+    const asked = { model, file: await recording(), stream: true };
+    const events = await all(await client.audio.transcriptions.create(asked));
+    const said = events.filter((one) => one.type === "transcript.text.delta").map((one) => one.delta).join("");
+    check(events.at(-1).type === "transcript.text.done" && events.at(-1).text === said, events.at(-1));
+    return isSaid(said);
+  },
+  async translation() {
+    return isSaid((await client.audio.translations.create({ model, file: await recording() })).text);
+  },
+  async hearing() {
+    const heard = { data: (await spoken()).toString("base64"), format: "wav" };
+    const asked = [{ type: "input_audio", input_audio: heard }, { type: "text", text: HEARING }];
+    return isSaid((await say(user(asked), { temperature: 0 })).content);
+  },
+  async saying() {
+    const { audio } = await say(user(`Say: ${SAID}`), { modalities: ["audio"], audio: WAV });
+    return `message.audio: ${isSound(Buffer.from(audio.data, "base64"))}`;
+  },
+  async words_or_sound() {
+    const options = { modalities: ["text", "audio"], audio: WAV };
+    const { audio, content } = await say(user("What is the capital of France?"), options);
+    if (audio) return `spoken: ${isSound(Buffer.from(audio.data, "base64"))}`;
+    return `in words alone: ${isText(content)}`;
+  },
+  voice: () => client.audio.speech.create({ model, voice: "alloy", input: SAID }),
+  mute: () => client.audio.speech.create({ model, voice: "default", input: SAID }),
+  async deaf() {
     return client.audio.transcriptions.create({ model, file: await toFile(Buffer.from("RIFF"), "hello.wav") });
   },
   async edit() {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from typing import Literal
 
 import openai
+import openai_sound  # noqa: F401, its calls register themselves
 from calls import (
     DRAWING,
     FORMAT,
@@ -393,16 +393,6 @@ def suffix():
 @call
 def embeddings():
     client.embeddings.create(model=MODEL, input="a red heart")
-
-
-@call
-def speech():
-    client.audio.speech.create(model=MODEL, voice="alloy", input="Hello!")
-
-
-@call
-def transcription():
-    client.audio.transcriptions.create(model=MODEL, file=("hello.wav", io.BytesIO(b"RIFF")))
 
 
 @call

@@ -10,6 +10,7 @@ from calls import (
     CLOCK,
     DRAWING,
     GREETING,
+    HEARING,
     IN_WORDS,
     KEY,
     LONG,
@@ -23,11 +24,13 @@ from calls import (
     call,
     check,
     is_drawing,
+    is_said,
     is_schema,
     is_text,
     is_weather,
     main,
     picture_bytes,
+    recording,
 )
 from pydantic import BaseModel
 from pydantic_ai import (
@@ -141,6 +144,12 @@ def picture():
     said = agent.run_sync([NAMING, HEART_IN], model_settings={"temperature": 0}).output
     check(NAME in said, said)
     return said
+
+
+@call
+def hearing():
+    heard = BinaryContent(recording(), media_type="audio/wav")
+    return is_said(agent.run_sync([heard, HEARING], model_settings={"temperature": 0}).output)
 
 
 @call

@@ -59,7 +59,8 @@ def measure(model: Any, side: Side, atlas: Atlas, count: int, clips: int) -> Res
         seen, blind = task.run(model, results), task.blind("no clip").run(model, results)
         difference = paired([one.right for one in seen], [one.right for one in blind])
         results.notes[f"{task.name}: with the clip against without"] = difference.to_json()
-        results.notes[f"{task.name}: chance"] = round(1 / len(ANSWERS[task.name]), 4)
+        if task.name in ANSWERS:
+            results.notes[f"{task.name}: chance"] = round(1 / len(ANSWERS[task.name]), 4)
     if clips:
         _writes(model, results, side, atlas, clips)
     return results

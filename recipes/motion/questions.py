@@ -78,7 +78,8 @@ def captioned(asked: Asked) -> Turn:
     """Subtitles of the clip."""
     form = asked.random.choice(list(FORMS))
     text = subtitles(asked.facts, form, lambda event: _cue(asked.facts, event))
-    return Turn("subtitles", (f"Write subtitles as {form}.",), text)
+    about = tuple(event.subject for event in asked.facts.events)
+    return Turn("subtitles", (f"Write subtitles as {form}.",), text, about)
 
 
 def _cue(facts: Facts, event: Event) -> str:

@@ -1,11 +1,11 @@
-"""What evaluation asks: for each kind of question a `Task` of one turn, with answers to choose from.
+"""What evaluation asks: for each kind of question a `Task` of one turn, with answers to choose from or to write.
 
 On a side other than train, every question is about a thing that does what training never shows it do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from recipes.motion import thoughts
@@ -13,6 +13,7 @@ from recipes.motion.clips import DURATION_S, done
 from recipes.motion.held_out import pair_side
 from recipes.motion.makers import Episode, episode
 from recipes.motion.questions import conversation
+from recipes.motion.subtitles import Cued
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.happenings import STAYS, seconds
 from recipes.scenes.sample import STEP_S
@@ -20,7 +21,7 @@ from recipes.scenes.scene import DIRECTIONS, MOTIONS
 from recipes.scenes.thoughts import can_be_thought_about, task_of
 
 from sensorium.data.table import Side
-from sensorium.evaluate import Among, Task
+from sensorium.evaluate import Among, Scorer, Task
 from sensorium.types import Conversation
 
 YES_NO = ("yes", "no")
@@ -33,10 +34,11 @@ ANSWERS = {
     "until": TIMES,
     "does": YES_NO,
 }
+SCORERS: Mapping[str, Scorer] = {kind: Among(said, ks=(1,)) for kind, said in ANSWERS.items()} | {"subtitles": Cued()}
 
 
 def tasks(
-    side: Side, atlas: Atlas, count: int, seed: int = 0, kinds: Sequence[str] = tuple(ANSWERS), thinking: bool = False
+    side: Side, atlas: Atlas, count: int, seed: int = 0, kinds: Sequence[str] = tuple(SCORERS), thinking: bool = False
 ) -> list[Task]:
     """A task of ``count`` questions for each kind, each about a clip of its own.
 
@@ -62,7 +64,7 @@ def _task(kind: str, side: Side, atlas: Atlas, count: int, seed: int, thinking: 
             found.append(conversation(made.clip, talks))
     if thinking:
         return task_of(kind, found)
-    return Task(name=kind, conversations=found, scorer=Among(ANSWERS[kind], ks=(1,)))
+    return Task(name=kind, conversations=found, scorer=SCORERS[kind])
 
 
 def _is_new(made: Episode, side: Side) -> bool:

@@ -22,19 +22,26 @@ TAUGHT = 5
 
 
 def bits_report(
-    results: Results, model: Any, gallery: Gallery, shown: Iterable[Picture], names: int, seed: int
+    results: Results,
+    model: Any,
+    gallery: Gallery,
+    shown: Iterable[Picture],
+    names: int,
+    seed: int,
+    minutes: float = 0.0,
 ) -> None:
     """Rows of `sensorium.evaluate.bits` for ``shown``, and for drawings of at most ``names`` unseen concepts.
 
     Args:
         results: where they go.
+        minutes: of the LSTM, 0 for none.
     """
     seen = [concept for concept in gallery.concepts.emoji if concept.default_picture]
     drawn = gallery.drawable(names, seed)
     taught = [_named(gallery, concept.default_picture, concept.label) for concept in seen]
     taught += [_drawn(gallery, one) for one in Random(seed).sample(seen, min(len(seen), TAUGHT * len(drawn)))]
     held_out = [_named(gallery, one, one.label) for one in shown] + [_drawn(gallery, one) for one in drawn]
-    found = measure_bits(model, held_out, taught, say=results.say)
+    found = measure_bits(model, held_out, taught, minutes=minutes, say=results.say)
     results.rows += found.rows
     results.notes |= found.notes
 

@@ -26,7 +26,7 @@ from sensorium.families.fsq import FSQCodec, FSQConfig, reconstruction
 from sensorium.families.kmeans import KMeansCodec
 from sensorium.families.net_codec import pixels_to_net
 from sensorium.families.refine import refined
-from sensorium.learning.report import codec_row, table, write_report
+from sensorium.learning.report import codec_row, keep, table, write_report
 from sensorium.learning.training import CodecTraining, train_codec
 from sensorium.modalities.augment import varied
 from sensorium.model import resolve
@@ -101,7 +101,9 @@ def batches(items: np.ndarray, size: int = 256) -> Iterator[np.ndarray]:
 
 def report(out: Path) -> None:
     """Fidelity and use of the codes on pictures of unseen concepts, drawn by the training families."""
-    print(table(write_report(trained_codec(SHAPE.name), unseen_pixels(), out / SHAPE.name)))
+    rows = write_report(trained_codec(SHAPE.name), unseen_pixels(), out / SHAPE.name)
+    keep(rows[0], f"python -m recipes pictograms codec {SHAPE.name} report", codec_folder(SHAPE.name) / "codec")
+    print(table(rows))
 
 
 def unseen_pixels() -> list[Signal]:

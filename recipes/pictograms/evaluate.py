@@ -46,6 +46,7 @@ def evaluate(
     seed: int = 0,
     only: Annotated[list[str] | None, Option(help=f"Some of {', '.join(MEASURES)}.")] = None,
     engine: Annotated[str, Option(help="What writes, see `sensorium.engines.make_engine`.")] = "torch",
+    lstm: Annotated[float, Option(min=0, help="Minutes of an LSTM, beside which bits are told.")] = 0.0,
 ) -> None:
     """Measure what a model names, says, sorts and draws."""
     import sensorium
@@ -56,13 +57,15 @@ def evaluate(
         names=names, guidance=guidance, temperature=temperature, best_of=best_of, attempts=attempts, scorer=scorer,
         seed=seed, out=out,
     )  # fmt: skip
-    results = measure(sensorium.load(model, engine=engine), Gallery(), only or MEASURES[:5], pictures, asked)
+    results = measure(sensorium.load(model, engine=engine), Gallery(), only or MEASURES[:5], pictures, asked, lstm)
     results.notes["model"] = model
     results.save(out)
 
 
-def measure(model: Any, gallery: Gallery, only: Sequence[str], count: int, asked: Drawing) -> Results:
-    """The measures named in ``only``; for ``count`` and ``asked`` see `evaluate`."""
+def measure(
+    model: Any, gallery: Gallery, only: Sequence[str], count: int, asked: Drawing, lstm: float = 0.0
+) -> Results:
+    """The measures named in ``only``; for ``count``, ``asked`` and ``lstm`` see `evaluate`."""
     notes = {"pictures": count, "names": asked.names, "seed": asked.seed, "temperature": asked.temperature}
     results = Results(notes=notes)
     shown = gallery.held_out(count, asked.seed)
@@ -81,7 +84,7 @@ def measure(model: Any, gallery: Gallery, only: Sequence[str], count: int, asked
     if "attempts" in only:
         attempts_report(results, model, judge.load(), gallery, asked)
     if "bits" in only:
-        bits_report(results, model, gallery, shown, asked.names, asked.seed)
+        bits_report(results, model, gallery, shown, asked.names, asked.seed, lstm)
     return results
 
 

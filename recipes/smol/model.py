@@ -75,7 +75,9 @@ NOTHING = -1
 SURE = 0.5
 """Chance from which a thing is held to be there, see `ThingsConfig`."""
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
-WATCHED = {"acts": 2.5, "direction": 2.0, "who": 0.5, "when": 1.0, "until": 0.5, "does": 2.0, "happens": 0.5}
+WATCHED = {
+    "acts": 2.5, "direction": 2.0, "who": 0.5, "when": 1.0, "until": 0.5, "does": 2.0, "happens": 0.5, "subtitles": 0.5,
+}  # fmt: skip
 THINKING = 0.8
 """Share of the clips that are thought about."""
 THOUGHT = {"relation": 2.5, "is it": 1.5, "where": 2.0, "count": 2.0, "total": 0.5, "exists": 1.5}

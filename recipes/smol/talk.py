@@ -81,12 +81,8 @@ def answers() -> Sequence[Said]:
 def write(path: Path, base: Base, shown: Sequence[Concept], count: int = ANSWERS, tokens: int = TOKENS) -> None:
     """Ask the base, a third about things, and keep its answers."""
     asked = [*about(shown, count // 3), *own_questions(base, count - count // 3)]
-    found = [
-        replace(one, answer=text, finished=finished)
-        for one, (text, finished) in zip(
-            asked, written(base, [opening(base, one.question) for one in asked], tokens), strict=True
-        )
-    ]
+    said = written(base, [opening(base, one.question) for one in asked], tokens)
+    found = [replace(one, answer=text, finished=ended) for one, (text, ended) in zip(asked, said, strict=True)]
     with atomic_file(path) as out:
         lines = (json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in found if one.answer)
         out.write_text("".join(lines), encoding="utf-8")

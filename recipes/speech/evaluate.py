@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
+from recipes.speech.bits import bits_report
 from recipes.speech.clips import read_manifest
 from recipes.speech.codec2 import Codec2
-from recipes.speech.hearing import answering, choosing, listening
+from recipes.speech.hearing import answering, choosing, listening, translating
 from recipes.speech.recogniser import Recogniser
 from recipes.speech.round_trip import markdown, measure, people_set, teacher_set
 from recipes.speech.speaking import measure_speaking
@@ -23,7 +24,7 @@ from sensorium.evaluate import Results
 from sensorium.files import atomic_file
 from sensorium.types import InputError
 
-MEASURES = ["codec", "listen", "choose", "answer", "speak"]
+MEASURES = ["codec", "listen", "choose", "answer", "translate", "speak", "bits"]
 
 
 def evaluate(
@@ -37,12 +38,13 @@ def evaluate(
     count: Annotated[int, Option(min=1, help="Clips of each set.")] = 100,
     out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/speech"),
     engine: Annotated[str, Option(help="What writes, see `sensorium.engines.make_engine`.")] = "torch",
+    lstm: Annotated[float, Option(min=0, help="Minutes of an LSTM, beside which bits are told.")] = 0.0,
     seed: int = 0,
 ) -> None:
     """Measure codecs that write speech, and a model that hears or speaks."""
     import sensorium
 
-    wanted = only or (["codec"] if not model else MEASURES)
+    wanted = only or (["codec"] if not model else MEASURES[:6])
     if unknown := set(wanted) - set(MEASURES):
         raise InputError(f"there is no measure {unknown.pop()!r}; the measures are {', '.join(MEASURES)}")
     if not model and set(wanted) != {"codec"}:
@@ -62,7 +64,9 @@ def evaluate(
         ("listen", lambda results: listening(loaded, results, clips, count, seed)),
         ("choose", lambda results: choosing(loaded, results, seed)),
         ("answer", lambda results: answering(loaded, results, clips)),
+        ("translate", lambda results: translating(loaded, results, seed)),
         ("speak", lambda results: measure_speaking(loaded, results, clips, recognise, count, seed)),
+        ("bits", lambda results: bits_report(results, loaded, clips, count, lstm)),
     ):
         if name in wanted:
             ask(results := Results(notes={"model": model, "clips": count}))

@@ -19,7 +19,7 @@ from recipes.speech.phonemes import phonemes
 from recipes.speech.sound import read_sound
 from recipes.speech.teacher import RATE_HZ as TEACHER_HZ
 from recipes.speech.teacher import Teacher
-from recipes.speech.texts import Texts
+from recipes.speech.texts import Name, Texts
 from recipes.speech.voices import SPEAKING, UNSEEN
 
 from sensorium.evaluate import Among, Results, Scorer, Share, Task, Verdict
@@ -111,14 +111,28 @@ def choosing(model: Any, results: Results, seed: int = 0) -> None:
 
 def taught_names(seed: int = 0) -> list[tuple[Signal, str]]:
     """`CHOICE` held-out names in English, each said alone by the teacher."""
+    return [(sound, name.label) for sound, name in spoken_names("en", seed)]
+
+
+def spoken_names(language: str, seed: int = 0) -> list[tuple[Signal, Name]]:
+    """`CHOICE` held-out names, each said alone by the teacher in a language."""
     teacher, voices = Teacher(), (SPEAKING, *UNSEEN)
-    known = sorted({one.label for one in Texts.fetched().names if one.split == "test"})
-    names = Random(seed).sample([name for name in known if ":" not in name], CHOICE)
-    sounds = [
-        Signal(teacher(phonemes(name, "en"), voices[number % len(voices)])[:, None], float(TEACHER_HZ))
-        for number, name in enumerate(names)
-    ]
-    return list(zip(sounds, names, strict=True))
+    known = {one.label: one for one in Texts.fetched().names if one.split == "test" and ":" not in one.label}
+    chosen = [known[label] for label in Random(seed).sample(sorted(known), CHOICE)]
+    sounds = [teacher(phonemes(one.names[language], language), voices[n % len(voices)]) for n, one in enumerate(chosen)]
+    return [(Signal(sound[:, None], float(TEACHER_HZ)), one) for sound, one in zip(sounds, chosen, strict=True)]
+
+
+def translating(model: Any, results: Results, seed: int = 0) -> None:
+    """Held-out names that the teacher says in one language, told in the other: which of `CHOICE`."""
+    for own, other in (("en", "es"), ("es", "en")):
+        said = [(Part("audio", data=sound), one.names[other]) for sound, one in spoken_names(own, seed)]
+        talks = [tasks.translated(part, name, other) for part, name in said]
+        task = Task(
+            name=f"name said in {own}, told in {other}", conversations=talks,
+            scorer=Among(list(dict.fromkeys(name for _, name in said))),
+        )  # fmt: skip
+        _with_controls(task, model, results)
 
 
 def answering(model: Any, results: Results, clips: Sequence[Clip]) -> None:

@@ -153,8 +153,7 @@ def translate(spoken: Spoken, random: Random) -> Conversation:
     """What a thing that is named in one language is called in the other."""
     clip = _chosen(spoken.named, random, spoken)
     other = "es" if clip.lang == "en" else "en"
-    question = ASK_TRANSLATED.format(language=LANGUAGE_WORDS[other])
-    return _about(clip_part(clip), [(question, spoken.names[spoken.thing(clip)].names[other])])
+    return translated(clip_part(clip), spoken.names[spoken.thing(clip)].names[other], other)
 
 
 def in_english(spoken: Spoken, random: Random) -> Conversation:
@@ -204,6 +203,11 @@ def transcribing(part: Part, text: str, language: str = "en", question: str = WH
 def answering(part: Part, clip: Clip) -> Conversation:
     """A question that is heard, nothing else, and the answer."""
     return Conversation((as_message("user", [part]), as_message("assistant", ANSWERS[transcript(clip)])))
+
+
+def translated(part: Part, name: str, language: str) -> Conversation:
+    """The question what a thing that is named is called in a language, and its name."""
+    return _about(part, [(ASK_TRANSLATED.format(language=LANGUAGE_WORDS[language]), name)])
 
 
 def naming(part: Part, said: str) -> Conversation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sensorium import plugins
 from sensorium.codecs import Codec, load_codec
@@ -14,7 +14,7 @@ from sensorium.files import cache_dir
 from sensorium.generate import Assistant
 from sensorium.modalities import Modality
 from sensorium.model import Base, Grown, Init, Learn, grow
-from sensorium.model.folder import IN_THE_BOX
+from sensorium.model.folder import HEAD_FILE, IN_THE_BOX, read_head
 from sensorium.runs import Data, Source, start
 from sensorium.training import TrainConfig, TrainResult
 from sensorium.types import InputError
@@ -60,11 +60,12 @@ def load(name: str | PathLike[str], base: str | Path | Base | None = None, engin
 
 
 def codec(name: str | PathLike[str]) -> Codec:
-    """A trained codec: one in the box by name (``"image"``; nano's, where several models have one of that name), or a
-    folder that `Codec.save` wrote."""
+    """A trained codec: one in the box by name (``"image"``; nano's, where several models have one of that name), or by
+    that of its model too (``"smol/image-read"``), or a folder that `Codec.save` wrote."""
     boxed = _boxed()
-    if str(name) in boxed:
-        return load_codec(boxed[str(name)])
+    found = boxed | boxed_codecs()
+    if str(name) in found:
+        return load_codec(found[str(name)])
     if Path(name).is_dir():
         return load_codec(name)
     raise InputError(f"no codec {str(name)!r}: not a folder, and not in the box ({', '.join(sorted(boxed)) or 'none'})")
@@ -73,6 +74,12 @@ def codec(name: str | PathLike[str]) -> Codec:
 def codec_names() -> list[str]:
     """Names of the codecs in the box."""
     return sorted(_boxed())
+
+
+def boxed_codecs() -> dict[str, Path]:
+    """Folders of all codecs in the box by ``MODEL/NAME``, also of those that another model's of the same name hides."""
+    found = sorted(path.parent for path in IN_THE_BOX.glob("*/codecs/*/codec.json"))
+    return {f"{folder.parts[-3]}/{folder.name}": folder for folder in found}
 
 
 def default_codecs() -> list[str]:
@@ -95,10 +102,28 @@ def codec_of(modality: str) -> Codec:
     return found[0]
 
 
+def model_of(modality: str, use: Literal["read", "write"]) -> str:
+    """Name of the model in the box that reads, or writes, a modality, by what the models say of themselves; of several
+    the first by name. No weights are loaded.
+
+    Raises:
+        InputError: there is none.
+    """
+    names = sorted(path.parent.name for path in IN_THE_BOX.glob(f"*/{HEAD_FILE}"))
+    for name in names:
+        _, vocabulary = read_head(IN_THE_BOX / name)
+        if any(one.facts.modality == modality and one.facts.use in (use, "both") for one in vocabulary.layouts):
+            return name
+    raise InputError(
+        f"no model in the box {use}s {modality!r} ({', '.join(names) or 'there is none'}); name one that does, a "
+        "folder or a Hub id"
+    )
+
+
 def _boxed() -> dict[str, Path]:
     """Folders of the codecs in the box by name; of several models' the first model's, nano's before all."""
-    found = sorted(IN_THE_BOX.glob("*/codecs/*/codec.json"), key=lambda path: path.parts[-4] == "nano")
-    return {path.parent.name: path.parent for path in found}
+    found = sorted(boxed_codecs().values(), key=lambda folder: folder.parts[-3] == "nano")
+    return {folder.name: folder for folder in found}
 
 
 def train(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -89,6 +90,13 @@ def report(
         Path | None, typer.Option(help="Folder for the report: table, numbers, originals over what is restored.")
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Measure at most this many, evenly chosen.")] = 2000,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep",
+            help="Also write the numbers and this command into the codec's folder; `sensorium codecs` tells them.",
+        ),
+    ] = False,
 ) -> None:
     """Measure a codec on media it has not seen.
 
@@ -97,11 +105,18 @@ def report(
     """
     from sensorium import api
     from sensorium.learning.media import find_media
+    from sensorium.learning.report import keep as keep_in
     from sensorium.learning.report import table, write_report
+    from sensorium.types import InputError
 
+    if keep and not Path(codec).is_dir():
+        raise InputError(f"--keep writes into a codec's folder, and {codec!r} is none; give the folder")
     measured = api.codec(codec)
     found = find_media(media, measured.facts.modality).at_most(most)
     folder = out or Path(f"{measured.facts.name}-report")
     rows = write_report(measured, found.media(say), folder)
     typer.echo(table(rows))
+    if keep:
+        typed = ["sensorium", "codec", "report", codec, media, "--most", str(most), "--keep"]
+        keep_in(rows[0], shlex.join(typed), codec)
     typer.echo(f"wrote {folder}", err=True)

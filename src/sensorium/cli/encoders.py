@@ -20,7 +20,7 @@ def encoder_of(said: str, material: Sequence[Path]) -> Encoder:
     from sensorium.grounding.material import read_material
     from sensorium.model.folder import IN_THE_BOX
 
-    if said in api.codec_names() or (Path(said) / "codec.json").is_file():
+    if said in {*api.codec_names(), *api.boxed_codecs()} or (Path(said) / "codec.json").is_file():
         return OfCodec(api.codec(said))
     quiet()
     if any((folder / "sensorium.json").is_file() for folder in (Path(said), IN_THE_BOX / said)):

@@ -13,7 +13,9 @@ from sensorium.cli import options
 def speak(
     words: Annotated[str, typer.Argument(help="What is to be said, of any length.")],
     out: Annotated[Path, typer.Option(help="File to write, e.g. hello.wav.")],
-    model: Annotated[str, typer.Option(help="A model in the box, a folder, or a Hub id.")] = "nano",
+    model: Annotated[
+        str | None, typer.Option(help="A model in the box, a folder, or a Hub id; one in the box that speaks if none.")
+    ] = None,
     base: options.Base = None,
     seed: options.Seed = None,
     temperature: options.Temperature = None,
@@ -22,8 +24,10 @@ def speak(
     guidance: options.Guidance = None,
 ) -> None:
     """Say words aloud, into a file of the kind that its suffix says."""
+    from sensorium import api
     from sensorium.generate.spoken import speak
 
     sampling = options.given(seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance)
-    speak(options.load(model, base), words, **sampling).save(out)
+    loaded = options.load(model or api.model_of("audio", "write"), base)
+    speak(loaded, words, **sampling).save(out)
     typer.echo(f"saved {out}", err=True)

@@ -23,7 +23,9 @@ def transcribe(
     english: Annotated[
         bool, typer.Option("--english", help="Write it in English, if the model has learned that.")
     ] = False,
-    model: Annotated[str, typer.Option(help="A model in the box, a folder, or a Hub id.")] = "nano",
+    model: Annotated[
+        str | None, typer.Option(help="A model in the box, a folder, or a Hub id; one in the box that hears if none.")
+    ] = None,
     base: options.Base = None,
     seed: options.Seed = None,
     temperature: options.Temperature = None,
@@ -31,11 +33,13 @@ def transcribe(
     """Write down what is said in a recording.
 
     It is cut at its pauses, so that subtitles have true times."""
+    from sensorium import api
     from sensorium.files import atomic_file
     from sensorium.generate.spoken import transcribe
 
     sampling = options.given(seed=seed, temperature=temperature)
-    written = _spelled(transcribe(options.load(model, base), file, english=english, **sampling), format)
+    loaded = options.load(model or api.model_of("audio", "read"), base)
+    written = _spelled(transcribe(loaded, file, english=english, **sampling), format)
     if out is None:
         typer.echo(written, nl=False)
         return

@@ -1,7 +1,7 @@
 """Codecs: signals to discrete codes and back."""
 
 from sensorium.codecs.base import Codec, CodecStream, load_codec
-from sensorium.codecs.facts import Facts, Use, check_name
+from sensorium.codecs.facts import Facts, Measured, Use, check_name
 from sensorium.codecs.layout import Layout, Place, Ranges
 from sensorium.codecs.learning import Learning, Media
 
@@ -11,6 +11,7 @@ __all__ = [
     "Facts",
     "Layout",
     "Learning",
+    "Measured",
     "Media",
     "Place",
     "Ranges",

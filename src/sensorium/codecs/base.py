@@ -10,6 +10,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 
 from sensorium import plugins
 from sensorium.checked import NAME, checked, read_json, told
-from sensorium.codecs.facts import Facts
+from sensorium.codecs.facts import Facts, Measured
 from sensorium.codecs.layout import Layout
 from sensorium.codecs.learning import Learning, Media
 from sensorium.files import atomic_folder, is_file
@@ -60,6 +61,7 @@ class Codec(ABC):
         uses: what codecs of the family can do, ``"read"``, ``"write"`` or both.
         effort: names in `config` that tell how hard to look for codes but leave what codes mean as it is. They may be
             changed in a codec's folder; the fingerprint does not count them.
+        measured: how good it was found, kept with it, e.g. by ``sensorium codec report --keep``; None where nobody did.
     """
 
     family: ClassVar[str]
@@ -67,6 +69,7 @@ class Codec(ABC):
     uses: ClassVar[tuple[str, ...]] = ("read", "write")
     effort: ClassVar[frozenset[str]] = frozenset()
     facts: Facts
+    measured: Measured | None = None
 
     @abstractmethod
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
@@ -199,6 +202,8 @@ class Codec(ABC):
         with atomic_folder(folder) as out:
             head = {"family": self.family, "facts": self.facts.to_json(), "config": self.config()}
             head["fingerprint"] = self.fingerprint()
+            if self.measured is not None:
+                head["measured"] = asdict(self.measured)
             (out / "codec.json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
             arrays = {key: np.ascontiguousarray(value) for key, value in self.tensors().items()}
             save_file(arrays, str(out / "codec.safetensors"))
@@ -221,6 +226,7 @@ def load_codec(folder: str | PathLike[str]) -> Codec:
         for name, hint in (("family", NAME), ("facts", dict[str, Any])):
             checked(head.get(name), hint, name)
         facts = Facts.from_json(head["facts"])
+        measured = checked(head.get("measured"), Measured | None, "measured")
         tensors = load_file(str(folder / "codec.safetensors"))
     try:
         kind = plugins.load(plugins.CODECS, head["family"])
@@ -232,4 +238,5 @@ def load_codec(folder: str | PathLike[str]) -> Codec:
         raise InputError(f"the codec in {folder} states facts that its family does not confirm; copy or train it again")
     if head.get("fingerprint", codec.fingerprint()) != codec.fingerprint():
         raise InputError(f"the codec in {folder} is not what was written, its fingerprint is another; copy it again")
+    codec.measured = measured
     return codec

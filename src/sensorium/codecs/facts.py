@@ -125,6 +125,23 @@ class Facts:
         return checked(given, cls, "facts")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """How good a codec was found, and by what command, so that the numbers can be had again.
+
+    Args:
+        command: what was typed.
+        numbers: that it printed, by what they are.
+    """
+
+    command: Annotated[str, Range(1, 4096)]
+    numbers: Annotated[dict[str, float], Range(1, 256)]
+
+    def __post_init__(self) -> None:
+        if not all(text.isprintable() for text in (self.command, *self.numbers)):
+            raise InputError("what was measured is told in signs that cannot be printed")
+
+
 def check_name(name: str) -> None:
     """InputError for a name of which no tokens can be made."""
     if name in ("", ".", "..") or set(name) & set("<>|/:\\ \n"):

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from sensorium.codecs import Codec
+from sensorium.codecs import Codec, Facts, Measured
 from sensorium.types import InputError, Signal
 
 LASTING_S = 2.0
+FRAMES = 16
 ROUNDS = 3
 COLUMNS = (
-    "codec", "modality", "family", "use", "header", "codebooks", "frames", "codes", "bits", "encoding", "decoding",
+    "codec", "name", "modality", "family", "use", "header", "codebooks", "frames", "codes", "bits", "encoding",
+    "decoding",
 )  # fmt: skip
 
 
@@ -24,7 +26,7 @@ class Pace:
     """Media a second, or seconds of media in one; None for what a codec cannot do, or no medium could be made up for.
 
     Args:
-        unit: ``"x"`` for media in time, else ``"/s"``.
+        unit: ``"x"`` for media in time (the real-time factor), else ``"/s"``.
     """
 
     encoding: float | None = None
@@ -32,22 +34,30 @@ class Pace:
     unit: str = "/s"
 
 
-def table(codecs: Iterable[Codec], timed: bool = False) -> str:
+def table(codecs: Mapping[str, Codec], timed: bool = False) -> str:
     """A line of Markdown for each codec.
 
-    Codes and bits are those of a second for media in time (``a second``), else of a medium, header included. Speeds are
-    in media a second, or in seconds of media (``x``), one medium at a time.
+    Codes and bits are those of a second where a codec has a rate (``a second``), else of a medium, header included: of
+    one that may have any length those of a frame, and the most. Speeds are in media a second, or in seconds of media
+    (``x``), one medium at a time. Below, what was measured of them, where that was kept (`Codec.measured`).
 
     Args:
+        codecs: by what they are called where they lie, e.g. ``MODEL/NAME``; the name of their tokens is their own.
         timed: measure the speeds; empty otherwise.
     """
     rows = [COLUMNS if timed else COLUMNS[:-2]]
-    rows += [_row(codec, pace_of(codec) if timed else None) for codec in codecs]
+    rows += [_row(called, codec, pace_of(codec) if timed else None) for called, codec in codecs.items()]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+    measured = [f"- {called}: {_measured(one.measured)}" for called, one in codecs.items() if one.measured]
+    below = ["", "Measured:", "", *measured] if measured else []
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:], *below])
 
 
-def _row(codec: Codec, pace: Pace | None) -> tuple[str, ...]:
+def _measured(found: Measured) -> str:
+    return f"{', '.join(f'{name} {value:.4g}' for name, value in found.numbers.items())} (`{found.command}`)"
+
+
+def _row(called: str, codec: Codec, pace: Pace | None) -> tuple[str, ...]:
     facts = codec.facts
     header = " ".join(f"{name}:{size}" for name, size in facts.header) or "-"
     if facts.frame_rate_hz is not None:
@@ -57,9 +67,11 @@ def _row(codec: Codec, pace: Pace | None) -> tuple[str, ...]:
     else:
         count = facts.fixed_frames or facts.max_frames
         most = "" if facts.fixed_frames else "at most "
-        frames, codes = f"{most}{count}", f"{most}{count * facts.codebooks + len(facts.header)}"
-        bits = f"{most}{count * facts.bits_per_frame + facts.header_bits:,.0f}"
+        frames = f"{most}{count}"
+        codes = _most(facts, facts.codebooks, count * facts.codebooks + len(facts.header))
+        bits = _most(facts, facts.bits_per_frame, count * facts.bits_per_frame + facts.header_bits)
     said = (
+        called,
         facts.name,
         facts.modality,
         codec.family,
@@ -71,6 +83,11 @@ def _row(codec: Codec, pace: Pace | None) -> tuple[str, ...]:
         bits,
     )
     return said if pace is None else (*said, _told(pace.encoding, pace.unit), _told(pace.decoding, pace.unit))
+
+
+def _most(facts: Facts, of_a_frame: float, of_a_medium: float) -> str:
+    """Codes or bits of a medium; where it may have any length, those of a frame and of the longest."""
+    return f"{of_a_medium:,.0f}" if facts.fixed_frames else f"{of_a_frame:.3g} a frame, at most {of_a_medium:,.0f}"
 
 
 def _sizes(sizes: Sequence[int]) -> str:
@@ -85,7 +102,10 @@ def _told(speed: float | None, unit: str) -> str:
 
 
 def pace_of(codec: Codec) -> Pace:
-    """How fast a codec is on noise, the middle of some rounds after one to warm up."""
+    """How fast a codec is on noise, the middle of some rounds after one to warm up.
+
+    What is written is as long as what comes out: noise may have few codes, e.g. no words are heard in it.
+    """
     signal = made_up(codec)
     if signal is None:
         return Pace()
@@ -95,11 +115,24 @@ def pace_of(codec: Codec) -> Pace:
     except InputError:  # its media are more than an array, e.g. lie in a frame
         return Pace()
     encoding = lasting / _seconds(lambda: codec.encode([signal]))
+    if signal.rate_hz and codec.facts.frame_rate_hz is None:
+        codes = _any_codes(codec)
     try:
+        (written,) = codec.decode([codes])
+        lasting = len(written.array) / written.rate_hz if written.rate_hz else 1.0
         decoding = lasting / _seconds(lambda: codec.decode([codes]))
     except InputError:  # it only reads
         decoding = None
     return Pace(encoding=encoding, decoding=decoding, unit="x" if signal.rate_hz else "/s")
+
+
+def _any_codes(codec: Codec) -> np.ndarray:
+    """Flat codes of a few frames, drawn evenly."""
+    facts, rng = codec.facts, np.random.default_rng(0)
+    steps = max(1, min(FRAMES, facts.max_frames) // facts.frames_per_step)
+    count = facts.fixed_frames or steps * facts.frames_per_step
+    frames = rng.integers(0, facts.codebook_sizes, (count, facts.codebooks))
+    return codec.layout.join([int(rng.integers(size)) for _, size in facts.header], frames)
 
 
 def made_up(codec: Codec) -> Signal | None:

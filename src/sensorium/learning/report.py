@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sensorium.codecs import Codec, Layout
-from sensorium.files import atomic_folder
+from sensorium.checked import read_json
+from sensorium.codecs import Codec, Layout, Measured
+from sensorium.files import atomic_file, atomic_folder
 from sensorium.modalities import modality
 from sensorium.modalities.sheet import save_bands
 from sensorium.types import InputError, Signal
@@ -243,3 +244,13 @@ def write_report(
         (out / "report.json").write_text(json.dumps([asdict(one) for one in rows], indent=2) + "\n", encoding="utf-8")
         save_bands(bands, out / "contact.png")
     return rows
+
+
+def keep(row: ReportRow, command: str, folder: str | PathLike[str]) -> None:
+    """Write what was measured of a codec into its folder, with the command that did it; nothing else changes there."""
+    numbers = {"media": row.media, "bits a medium": row.bits, "bits a second": row.bits_per_s, **row.measures}
+    numbers |= {"codes used": row.mean("used"), "collisions": row.collisions}
+    kept = Measured(command=command, numbers={name: value for name, value in numbers.items() if value is not None})
+    head = read_json(Path(folder, "codec.json")) | {"measured": asdict(kept)}
+    with atomic_file(Path(folder, "codec.json")) as out:
+        out.write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")

@@ -12,8 +12,10 @@ TRANSLATED = "What is it in {language}?"
 IN_ENGLISH = TRANSLATED.format(language="English")
 SAY = "Say: {words}"
 BLANKS = re.compile(r"\s+")
-ENDS = (re.compile(r"(?<=[.!?…。！？])\s+|(?<=[。！？])"), re.compile(r"(?<=[,;:،、，；：])\s+|\s+(?=[–—(])"), BLANKS)
-"""Where a text may be cut: behind sentences; where these are too long, behind their parts, and else between words."""
+TITLES = "".join(rf"(?<!\b{title}\.)" for title in ("Mr", "Mrs", "Ms", "Dr", "St", "Sr", "Sra"))
+SENTENCES = re.compile(rf"{TITLES}(?<=[.!?…。！？])\s+|(?<=[。！？])")
+ENDS = (re.compile(r"(?<=[,;:،、，；：])\s+|\s+(?=[–—(])"), BLANKS)
+"""Where a sentence may be cut that is too long: behind its parts, and else between words."""
 
 
 def to_say(words: str) -> str:
@@ -22,8 +24,12 @@ def to_say(words: str) -> str:
 
 
 def phrases(words: str, longest: int) -> list[str]:
-    """A text in as few pieces as have at most ``longest`` characters each, cut where a speaker would pause."""
-    return _phrases(" ".join(words.split()), longest, ENDS)
+    """A text sentence by sentence, as models learn to speak: asked for several at once, one may say the first and stop.
+
+    A sentence of more than ``longest`` characters comes in as few pieces as may be, cut where a speaker would pause.
+    """
+    sentences = filter(None, SENTENCES.split(" ".join(words.split())))
+    return [piece for sentence in sentences for piece in _phrases(sentence, longest, ENDS)]
 
 
 def _phrases(text: str, longest: int, ends: tuple[re.Pattern[str], ...]) -> list[str]:

@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 
 import torch
 
-from sensorium.checked import told
+from sensorium.checked import read_json, told
 from sensorium.model.folder import check_plain, tensors_in
 from sensorium.types import InputError
 
 PACKAGE = "package:"
+PLAIN_CLASSES = ("TokenizersBackend", "PreTrainedTokenizerFast")
 REACHED_S = 3.0
 
 
@@ -82,14 +83,22 @@ def load_tokenizer(place: str, **options: Any) -> Any:
     Raises:
         InputError: there is none.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     with told(f"the tokenizer in {place} is damaged, or needs what is not here"):
-        tokenizer: Any = AutoTokenizer.from_pretrained(place, use_fast=True, trust_remote_code=False, **options)
+        auto: Any = PreTrainedTokenizerFast if _is_plain(Path(place)) else AutoTokenizer
+        tokenizer: Any = auto.from_pretrained(place, use_fast=True, trust_remote_code=False, **options)
         if not tokenizer.is_fast:
             raise InputError("it is no fast tokenizer, which is needed to place media in text")
         tokenizer.decode(tokenizer("Hello", add_special_tokens=False)["input_ids"])  # wrong settings show when used
     return tokenizer
+
+
+def _is_plain(folder: Path) -> bool:
+    """Whether a tokenizer was saved as one of no LLM's own class: `AutoTokenizer` takes that of the LLM beside it, if
+    there is one, which splits text as that LLM does and has tokens of its own."""
+    config = folder / "tokenizer_config.json"
+    return config.is_file() and read_json(config, infinite=True).get("tokenizer_class") in PLAIN_CLASSES
 
 
 def _load_lm(place: str, dtype: torch.dtype, options: dict[str, Any]) -> Any:
