@@ -17,6 +17,20 @@ NO_PLAYWRIGHT = "Playwright is missing: pip install playwright"
 NO_BROWSER = "no Chromium here: install one (Debian: chromium) or name it in the variable CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+VOICES = """
+  const voices = [
+    { lang: "fr-FR", name: "from the internet", localService: false },
+    { lang: "en-GB", name: "Vera", localService: true },
+  ];
+  window.spoken = [];
+  speechSynthesis.getVoices = () => voices;
+  speechSynthesis.speak = (words) => {
+    spoken.push(`${words.text}, ${words.voice.name}`);
+    setTimeout(words.onend);
+  };
+  window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+"""
+"""A script that gives a browser a voice of its own; what it says is noted, and said at once."""
 
 
 @contextmanager

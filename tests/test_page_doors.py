@@ -11,7 +11,7 @@ import pulse
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from in_browser import PHONE, answers, attach, file, say, until, visiting
+from in_browser import PHONE, VOICES, answers, attach, file, say, until, visiting
 from page_server import asked, made_by, running
 from serving import running as serving
 from serving import tiny_assistant
@@ -391,26 +391,16 @@ def test_a_sentence_of_the_board_is_said_by_the_browser_or_it_says_why_not(visit
     page.context.add_init_script(VOICES)
     page.reload()
     page.get_by_role("link", name="Board").click()
+    page.get_by_text("Voice: “Vera” of your browser, not the model's").wait_for()
     page.get_by_role("button", name="mum").click()
-    say_it = page.get_by_role("button", name="Say it")
-    assert say_it.get_attribute("title") == "Spoken by your browser's voice"
-    say_it.click()
-    page.get_by_text("Spoken by your browser's voice “Vera”, not by the model.").wait_for()
-    assert page.evaluate("window.spoken") == ["Mum.", "Vera"]
+    page.get_by_role("button", name="Say it").click()
+    until(page, "window.spoken.length === 2")
+    assert page.evaluate("window.spoken") == ["mum, Vera", "Mum., Vera"]
     page.get_by_label("Language of the board").select_option("fr")
-    page.get_by_role("button", name="Dire").or_(page.get_by_role("button", name="Say it")).click()
-    page.get_by_role("alert").get_by_text("This browser has no voice of its own for Français").wait_for()
-
-
-VOICES = """
-  const voices = [
-    { lang: "fr-FR", name: "from the internet", localService: false },
-    { lang: "en-GB", name: "Vera", localService: true },
-  ];
-  speechSynthesis.getVoices = () => voices;
-  speechSynthesis.speak = (words) => (window.spoken = [words.text, words.voice.name]);
-  window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
-"""
+    page.get_by_text("Voice: none here for Français").wait_for()
+    page.get_by_role("button", name="Say it").click()
+    page.get_by_role("alert").get_by_text("no voice of this browser speaks Français").wait_for()
+    assert page.evaluate("window.spoken.length") == 2, "the voice from the internet is not used"
 
 
 @slow

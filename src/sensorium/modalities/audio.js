@@ -1,10 +1,14 @@
 // Sounds: the browser's own player under a spectrogram with an axis of seconds; recorded from the microphone as wav.
 // The page serves it as page/viewers/audio/audio.js (docs/page.md).
 
-import { addressOf, blobOf, h, marker, number, openDialog, quietButton, t, urlOfBlob, word } from "../../kit.js";
+import {
+  addressOf, blobOf, h, marker, number, openDialog, pieces, quietButton, request, t, urlOfBlob, word,
+} from "../../kit.js";
 
 const SENT_AS_THEY_ARE = ["wav", "flac", "ogg", "opus", "mp3"];
 const SENT_HZ = 24_000;
+const SPOKEN_HZ = 24_000; // of the server's "pcm"
+const LEAD_S = 0.05; // until a piece that has just come is played
 const MOST_RECORDED_S = 120;
 const SHOWN_HZ = 16_000;
 const WIDTH = 320;
@@ -26,6 +30,18 @@ export default {
       return await urlOfBlob(wav(await samplesOf(file, SENT_HZ), SENT_HZ));
     } catch {
       throw new Error(word("audio", "damaged", { name: file.name }));
+    }
+  },
+
+  /** Words said aloud by a model, while it still writes; settles when they are heard, or when `signal` stops them. */
+  async say(words, { model, signal }) {
+    const context = new AudioContext({ sampleRate: SPOKEN_HZ });
+    try {
+      const body = { model, input: words, response_format: "pcm" };
+      const spoken = await request("v1/audio/speech", { body, signal });
+      await played(spoken.body, context, signal);
+    } finally {
+      context.close();
     }
   },
 
@@ -66,6 +82,30 @@ export default {
     .audio-record meter { width: 100%; height: 1.2rem; }
   `,
 };
+
+/** Play 16-bit samples as they come. */
+async function played(body, context, signal) {
+  let [kept, end, heard] = [[], 0, null]; // half a sample, when the next piece begins, a promise of the last one's end
+  for await (const piece of pieces(body)) {
+    const bytes = Uint8Array.from([...kept, ...piece]);
+    const samples = Float32Array.from({ length: bytes.length >> 1 }, (_, at) => sample(bytes, 2 * at));
+    kept = bytes.slice(2 * samples.length);
+    if (!samples.length) continue;
+    const sound = context.createBuffer(1, samples.length, SPOKEN_HZ);
+    sound.copyToChannel(samples, 0);
+    const source = new AudioBufferSourceNode(context, { buffer: sound });
+    heard = new Promise((resolve) => (source.onended = resolve));
+    source.connect(context.destination);
+    const start = Math.max(end, context.currentTime + LEAD_S);
+    source.start(start);
+    end = start + sound.duration;
+  }
+  if (!heard) throw new Error(word("audio", "say.nothing"));
+  await Promise.race([heard, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+}
+
+/** A 16-bit number, the little end first, in -1..1. */
+const sample = (bytes, at) => (((bytes[at] | (bytes[at + 1] << 8)) << 16) >> 16) / 2 ** 15;
 
 /** A line where the player is; a click into the picture goes there. */
 function follow(player, plot, now) {

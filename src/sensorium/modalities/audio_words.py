@@ -21,6 +21,7 @@ ENGLISH = {
     "see.readonly": "These numbers tell the model what is heard, not how it sounds: it cannot be played from them "
     "again.",
     "see.write": "To speak it",
+    "say.nothing": "The model said nothing; try again, or say it in other words.",
     "recording": "Recording: {seconds} s",
     "record.done": "Done",
     "record.none": "There is no microphone, or this page may not use it; allow it in the browser, or choose a file.",
@@ -46,6 +47,7 @@ FRENCH = {
     "après l'autre. Ces nombres sont tout ce que le modèle reçoit.",
     "see.readonly": "Ces nombres disent au modèle ce qu'on entend, pas comment cela sonne : on ne peut pas le rejouer.",
     "see.write": "Pour le dire",
+    "say.nothing": "Le modèle n'a rien dit ; réessayez, ou dites-le avec d'autres mots.",
     "recording": "Enregistrement : {seconds} s",
     "record.done": "Terminer",
     "record.none": "Il n'y a pas de micro, ou cette page ne peut pas s'en servir ; autorisez-le dans le navigateur, ou "

@@ -36,11 +36,14 @@ export function keepKey(given) {
   }
 }
 
-async function request(path, { body, signal } = {}) {
+/** An answer of the server to an object (as JSON) or a form; without either it is only asked. Throws an ApiError. */
+export async function request(path, { body, signal } = {}) {
   const headers = {};
   if (key) headers.authorization = `Bearer ${key}`;
-  if (body) headers["content-type"] = "application/json";
-  const options = { method: body ? "POST" : "GET", headers, signal, body: body && JSON.stringify(body) };
+  const isForm = body instanceof FormData; // the browser says of it what it is
+  if (body && !isForm) headers["content-type"] = "application/json";
+  const sent = isForm ? body : body && JSON.stringify(body);
+  const options = { method: body ? "POST" : "GET", headers, signal, body: sent };
   let response;
   try {
     response = await fetch(path, options);
@@ -101,24 +104,31 @@ export async function* chat(body, signal) {
 
 /** The data of server-sent events, up to [DONE]. https://html.spec.whatwg.org/multipage/server-sent-events.html */
 async function* events(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
+  for await (const text of pieces(body.pipeThrough(new TextDecoderStream()))) {
+    const blocks = (rest + text.replaceAll("\r", "")).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const lines = block.split("\n").filter((line) => line.startsWith("data:"));
+      const data = lines.map((line) => line.slice(5).replace(/^ /, "")).join("\n");
+      if (data === "[DONE]") return;
+      if (data) yield data;
+    }
+  }
+}
+
+/** What the body of an answer brings, as it comes. */
+export async function* pieces(stream) {
+  const reader = stream.getReader();
   try {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      const blocks = (rest + value.replaceAll("\r", "")).split("\n\n");
-      rest = blocks.pop();
-      for (const block of blocks) {
-        const lines = block.split("\n").filter((line) => line.startsWith("data:"));
-        const data = lines.map((line) => line.slice(5).replace(/^ /, "")).join("\n");
-        if (data === "[DONE]") return;
-        if (data) yield data;
-      }
+      yield value;
     }
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw error instanceof ApiError ? error : new ApiError("unreachable", 0);
+    throw new ApiError("unreachable", 0);
   } finally {
     reader.cancel().catch(() => {});
   }

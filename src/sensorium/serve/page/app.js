@@ -5,6 +5,7 @@ import { announce, h, notice, openDialog } from "./dom.js";
 import { loadViewers, noteCards } from "./doors.js";
 import { LANGUAGES, chooseLanguage, language, loadLanguage, t } from "./i18n.js";
 import { onDamage } from "./kept.js";
+import { noteModels } from "./models.js";
 import { boardPanel } from "./panels/board.js";
 import { chatPanel } from "./panels/chat.js";
 import { historyList } from "./panels/history.js";
@@ -107,21 +108,23 @@ async function connect() {
 async function fillModels(models) {
   const kept = setting(MODEL, null, (id) => typeof id === "string");
   const first = models.find(({ id }) => id === kept) ?? models[0];
-  await choose(first);
+  await choose(first, models);
   const select = $("model");
   select.replaceChildren(...models.map(({ id }) => h("option", { value: id }, id)));
   select.value = first?.id ?? "";
   select.onchange = () => {
     keepSetting(MODEL, select.value);
-    choose(models.find(({ id }) => id === select.value));
+    choose(models.find(({ id }) => id === select.value), models);
   };
   $("model-choice").hidden = models.length < 2;
 }
 
-async function choose(model) {
+async function choose(model, models) {
   app.model = { languages: [], ...model, reads: model?.reads ?? ["text"], writes: model?.writes ?? ["text"] };
+  noteModels(model ? [model, ...models] : []);
+  const told = models.flatMap(({ reads, writes }) => [...reads, ...writes]);
   const earlier = [...store.modalities(), ...panels.make.modalities()];
-  await loadViewers([...app.model.reads, ...app.model.writes, ...earlier]);
+  await loadViewers([...told, ...earlier]);
   for (const panel of Object.values(panels)) panel.modelChanged();
 }
 
@@ -160,6 +163,7 @@ function showPanel() {
   const wanted = location.hash.slice(1);
   const name = wanted in panels ? wanted : "chat";
   for (const key of Object.keys(panels)) {
+    if (key !== name && app.isOpen(key)) panels[key].left?.();
     $(key).hidden = key !== name;
     const link = document.querySelector(`.tabs a[href="#${key}"]`);
     if (key === name) link.setAttribute("aria-current", "page");

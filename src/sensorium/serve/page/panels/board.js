@@ -9,20 +9,23 @@ import { language, t } from "../i18n.js";
 import { isPart } from "../kept.js";
 import { textPart } from "../media.js";
 import { keepSetting, setting } from "../settings.js";
-import { sayWith, voiceFor } from "../voice.js";
+import { hush, say, voiceFor } from "../voice.js";
 
 const BOARD_LANGUAGES = { en: "English", fr: "Français", es: "Español", de: "Deutsch", it: "Italiano" };
 const KEPT = "sensorium.board";
 
 const isWhole = (kept) =>
-  typeof kept?.made === "boolean" && (kept.tongue === null || Object.hasOwn(BOARD_LANGUAGES, kept.tongue));
+  typeof kept?.made === "boolean" &&
+  ["boolean", "undefined"].includes(typeof kept.spoken) && // earlier versions kept none
+  (kept.tongue === null || Object.hasOwn(BOARD_LANGUAGES, kept.tongue));
 
 export async function boardPanel(root, app) {
   const { groups } = await (await fetch("page/board/concepts.json")).json();
-  const settings = setting(KEPT, { tongue: null, made: false }, isWhole);
+  const settings = { spoken: true, ...setting(KEPT, { tongue: null, made: false }, isWhole) };
   let group = groups[0];
   let sentence = []; // concepts
   let remake = false;
+  let saying = null; // while the sentence is said
   const symbols = new Map(); // concept id -> part, by the chosen model
   const waiting = []; // concepts to be made
   let making = null; // the concept that is being made
@@ -41,6 +44,8 @@ export async function boardPanel(root, app) {
   }
 
   function render() {
+    hush();
+    saying = null;
     const title = h("h1", { id: "board-title" }, t("board.title"));
     const top = h("div", { class: "row between wrap" }, title, h("div", { class: "row wrap" }, ...choices()));
     root.replaceChildren(h("div", { class: "column wide" }, top, strip(), tabs(), grid()));
@@ -56,15 +61,22 @@ export async function boardPanel(root, app) {
       render();
       root.querySelector("select").focus();
     });
-    if (!kind()) return [select];
-    const own = h("input", { type: "checkbox", checked: settings.made });
+    const aloud = h("input", { type: "checkbox", checked: settings.spoken });
+    aloud.addEventListener("change", () => {
+      settings.spoken = aloud.checked;
+      keepSettings();
+      hush();
+    });
+    const always = [labelled(aloud, t("board.spoken")), select];
+    if (!kind()) return always;
+    const own = h("input", { type: "checkbox", class: "own", checked: settings.made });
     own.addEventListener("change", () => {
       settings.made = own.checked;
       remake = false;
       waiting.length = 0;
       keepSettings();
       render();
-      root.querySelector("input[type=checkbox]").focus();
+      root.querySelector(".own").focus();
     });
     const again = h(
       "button",
@@ -73,12 +85,10 @@ export async function boardPanel(root, app) {
       h("span", {}, t("board.remake")),
     );
     again.setAttribute("aria-pressed", remake);
-    return [
-      h("label", { class: "switch" }, own, h("span", {}, t("board.made"))),
-      ...(settings.made ? [again] : []),
-      select,
-    ];
+    return [labelled(own, t("board.made")), ...(settings.made ? [again] : []), ...always];
   }
+
+  const labelled = (input, words) => h("label", { class: "switch" }, input, h("span", {}, words));
 
   function toggleRemake() {
     remake = !remake;
@@ -96,10 +106,10 @@ export async function boardPanel(root, app) {
       { class: "row" },
       iconButton("back", t("board.back"), takeLast, { class: "icon-button back" }),
       iconButton("trash", t("board.clear"), clear),
-      quietButton("say", t("board.say"), saySentence, { title: t("board.say.how") }),
+      sayButton(),
       send,
     );
-    const box = h("div", { class: "card strip" }, h("div", { class: "built" }, list, text), bar);
+    const box = h("div", { class: "card strip" }, h("div", { class: "built" }, list, text, voiceLine()), bar);
     fillStrip(box);
     return box;
   }
@@ -140,6 +150,7 @@ export async function boardPanel(root, app) {
   }
 
   function takeLast() {
+    hush();
     sentence.pop();
     fillStrip();
     announce(sentence.length ? words() : t("board.empty"));
@@ -147,24 +158,66 @@ export async function boardPanel(root, app) {
   }
 
   function clear() {
+    hush();
     sentence = [];
     fillStrip();
     root.querySelector(".symbol").focus();
   }
 
+  /** Says the sentence, and stops it while it is said. */
+  const sayButton = () =>
+    saying
+      ? quietButton("stop", t("action.stop"), hush, { class: "quiet-button say" })
+      : quietButton("say", t("board.say"), saySentence, { class: "quiet-button say", disabled: !sentence.length });
+
+  function showSaying(now) {
+    saying = now;
+    const before = root.querySelector(".say");
+    const focused = before === document.activeElement;
+    const button = sayButton();
+    before.replaceWith(button);
+    if (focused) button.focus();
+  }
+
   async function saySentence() {
-    const [text, spoken] = [asSentence(), tongue()];
-    const voice = await voiceFor(spoken);
-    if (voice) {
-      sayWith(voice, text);
-      notice(t("board.said", { voice: voice.name }));
-    } else {
-      notice(t("board.mute", { language: BOARD_LANGUAGES[spoken] }), { error: true, closeLabel: t("action.close") });
+    const mine = {};
+    const named = BOARD_LANGUAGES[tongue()];
+    showSaying(mine);
+    const isSaid = await speak(asSentence());
+    if (saying === mine) showSaying(null);
+    if (!isSaid) notice(t("board.mute", { language: named }), { error: true, closeLabel: t("action.close") });
+  }
+
+  /** Whether there is a voice to say words with; other failures are told. */
+  async function speak(text) {
+    try {
+      return await say(text, tongue(), (voice, failed) => {
+        nameVoice(root.querySelector(".voice"), voice);
+        if (failed) notice(t("board.said", { model: failed.name, voice: voice.name }));
+      });
+    } catch (error) {
+      notice(app.fail(error), { error: true, closeLabel: t("action.close") });
+      return true;
     }
+  }
+
+  /** Names the voice that speaks. */
+  function voiceLine() {
+    const line = h("p", { class: "small voice" });
+    voiceFor(tongue()).then((voice) => line.voice || nameVoice(line, voice));
+    return line;
+  }
+
+  function nameVoice(line, voice) {
+    line.voice = voice;
+    if (!voice) line.textContent = t("board.voice.none", { language: BOARD_LANGUAGES[tongue()] });
+    else if (voice.isModel) line.textContent = t("board.voice.model", { model: voice.name });
+    else line.textContent = t("board.voice.browser", { voice: voice.name });
   }
 
   function sendSentence() {
     const text = asSentence();
+    hush();
     sentence = [];
     fillStrip();
     app.say([textPart(text)]);
@@ -215,6 +268,7 @@ export async function boardPanel(root, app) {
   }
 
   function tap(concept) {
+    hush();
     if (remake) {
       symbols.delete(concept.id);
       waiting.unshift(concept);
@@ -224,6 +278,7 @@ export async function boardPanel(root, app) {
     sentence.push(concept);
     fillStrip();
     announce(words());
+    if (settings.spoken) speak(nameOf(concept));
   }
 
   /** Ask for a symbol by the model: the kept one at once, else it waits for its turn. */
@@ -276,5 +331,5 @@ export async function boardPanel(root, app) {
   }
 
   render();
-  return { modelChanged, languageChanged: render, shown: makeNext };
+  return { modelChanged, languageChanged: render, shown: makeNext, left: hush };
 }
