@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -10,6 +11,8 @@ from bad_sounds import encoded, tone
 from in_browser import PHONE, answers, attach, chromium, file, say, until, visiting
 from serving import running, tiny_assistant
 from sounding import Loudness
+
+from sensorium.modalities.subtitles import Segment, srt, vtt
 
 pytestmark = pytest.mark.slow
 LAST = "[...document.querySelectorAll('.audio-view audio')].at(-1)"
@@ -103,3 +106,54 @@ def test_codes_lie_along_the_time_of_what_is_seen(visit):
     page.set_input_files("#see-file", [file("a.wav", encoded("wav", tone(1)), "audio/wav")])
     page.get_by_text("It became 10 numbers").wait_for()
     assert page.locator(".audio-view").count() == 2, "what was given, and what the codes make of it"
+
+
+CUES = [(0.0, 1.5, "good <b>"), (61.25, 62.0, "morning")]
+SRT = "1\n00:00:00,000 --> 00:00:01,500\ngood <b>\n\n2\n00:01:01,250 --> 00:01:02,000\nmorning\n\n"
+
+
+@pytest.mark.parametrize("options", [{}, PHONE])
+def test_what_is_said_is_written_down_and_saved_as_subtitles(visit, options):
+    page = visit(**options)
+    asked = []
+
+    def answer(route):
+        asked.append(route.request.post_data_buffer)
+        route.fulfill(status=200, body=SRT, headers={"content-type": "text/plain; charset=utf-8"})
+
+    page.route("**/v1/audio/transcriptions", answer)
+    sound = encoded("flac", tone(1))
+    attach(page, file("a.flac", sound, "audio/flac"))
+    page.get_by_role("button", name="Write down what is said").press("Enter")
+    page.get_by_text("01:01 morning").wait_for()
+    assert len(asked) == 1 and sound in asked[0], "the very sound is asked about"
+    for name, value in (("model", b"tiny"), ("response_format", b"srt")):
+        assert f'name="{name}"\r\n\r\n'.encode() + value + b"\r\n" in asked[0]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    saved = {}
+    for form in ("SRT", "VTT"):
+        with page.expect_download() as found:
+            page.get_by_role("button", name=f"Save the subtitles as {form}").click()
+        saved[found.value.suggested_filename] = Path(found.value.path()).read_text(encoding="utf-8")
+    segments = [Segment(*cue) for cue in CUES]
+    assert srt(segments) == SRT
+    assert {name: text.strip() for name, text in saved.items()} == {
+        "subtitles.srt": SRT.strip(),
+        "subtitles.vtt": vtt(segments).strip(),
+    }
+
+
+def test_the_server_writes_down_what_is_said_or_says_that_nothing_is(visit):
+    page = visit()
+    attach(page, file("quiet.wav", encoded("wav", 0 * tone(1)), "audio/wav"))
+    page.get_by_role("button", name="Write down what is said").click()
+    page.get_by_text("Nothing is said in it, as far as the model hears.").wait_for()
+
+
+def test_a_sound_that_cannot_be_heard_now_may_be_asked_about_again(visit):
+    page = visit(expected="503")
+    page.route("**/v1/audio/transcriptions", lambda route: route.fulfill(status=503, body=""))
+    attach(page, file("a.wav", encoded("wav", tone(1)), "audio/wav"))
+    page.get_by_role("button", name="Write down what is said").click()
+    page.get_by_role("alert").get_by_text("The server is busy; wait a moment and try again.").wait_for()
+    page.get_by_role("button", name="Write down what is said").wait_for()

@@ -1,4 +1,4 @@
-"""The board's voice, in a real browser: the model's own, the browser's where no model speaks, and which of them it is."""
+"""The board's voice, in a real browser: a model's own, the browser's where no model speaks, and which of them it is."""
 
 from __future__ import annotations
 

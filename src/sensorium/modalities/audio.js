@@ -2,7 +2,7 @@
 // The page serves it as page/viewers/audio/audio.js (docs/page.md).
 
 import {
-  addressOf, blobOf, h, marker, number, openDialog, pieces, quietButton, request, t, urlOfBlob, word,
+  addressOf, blobOf, h, marker, number, openDialog, pieces, quietButton, request, suffixOf, t, urlOfBlob, word,
 } from "../../kit.js";
 
 const SENT_AS_THEY_ARE = ["wav", "flac", "ogg", "opus", "mp3"];
@@ -43,6 +43,16 @@ export default {
     } finally {
       context.close();
     }
+  },
+
+  /** What a model hears said, as SRT. */
+  async transcribe(part, { model }) {
+    const body = new FormData();
+    const address = addressOf(part);
+    body.append("file", blobOf(address), `sound.${suffixOf("audio", address)}`);
+    body.append("model", model);
+    body.append("response_format", "srt");
+    return (await request("v1/audio/transcriptions", { body })).text();
   },
 
   show(part, { alt = word("audio", "name") } = {}) {

@@ -26,6 +26,7 @@ export function icon(name) {
   inner.setAttribute(isPath ? "d" : "href", isPath ? name : `page/icons.svg#${name}`);
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "icon");
+  if (isPath) svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
   svg.append(inner);
   return svg;

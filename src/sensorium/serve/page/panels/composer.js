@@ -6,6 +6,7 @@ import { acceptOf, namesOf, viewerOf, word } from "../doors.js";
 import { t } from "../i18n.js";
 import { modalityOf, textPart } from "../media.js";
 import { partOfFile } from "./files.js";
+import { saidView } from "./said.js";
 
 /** Fills `form`. Calls send(content, {want}) and stop(); the result lets the panel steer it. */
 export function composer(form, app, { send, stop }) {
@@ -119,7 +120,7 @@ export function composer(form, app, { send, stop }) {
         input.focus();
       };
       const view = viewerOf(modalityOf(item.part)).show(item.part, { alt: item.name });
-      return h("li", {}, view, iconButton("close", t("chat.remove", { name: item.name }), take));
+      return h("li", {}, view, saidView(item.part, app), iconButton("close", t("chat.remove", { name: item.name }), take));
     });
     shelf.replaceChildren(...items);
     shelf.hidden = items.length === 0;

@@ -5,6 +5,7 @@ import { viewerOf, word } from "../doors.js";
 import { number, t } from "../i18n.js";
 import { addressOf, modalityOf } from "../media.js";
 import { formOf, save } from "../subtitles.js";
+import { saidView } from "./said.js";
 
 /** The words of a message. */
 export const wordsOf = (message) =>
@@ -18,7 +19,8 @@ export const wordsOf = (message) =>
 export function partView(part, alt, app) {
   if (part.type !== "text" && !addressOf(part)) return h("p", { class: "small" }, word(modalityOf(part), "name"));
   const actions = [{ icon: "eye", label: t("viewer.look"), run: () => app.look(part) }];
-  return h("div", { class: `part ${modalityOf(part)}` }, viewerOf(modalityOf(part)).show(part, { alt, actions }));
+  const view = viewerOf(modalityOf(part)).show(part, { alt, actions });
+  return h("div", { class: `part ${modalityOf(part)}` }, view, saidView(part, app));
 }
 
 /** A whole message. `again` is called when the person wants another answer; `request` words what was asked. */
