@@ -284,7 +284,7 @@ def test_bits_of_texts_are_counted_of_unseen_voices_and_learned_from_training(mo
     ]
     results = Results(say=str)
     recipe_bits.bits_report(results, tiny_assistant(codecs=[Steps()]), clips, count=2, minutes=0.0)
-    told = {row.condition: row.value for row in results.rows if row.measure == "text: bits a character"}
+    told = {row.condition: row.value for row in results.rows if row.measure == "speech, text: bits a character"}
     assert {condition.split(",")[0] for condition in told} == {"model", "Kneser-Ney 4-gram", "unigram", "uniform"}
     assert {one.count for one in told.values()} == {len("a cat") + len("a dog")}
     learned = results.notes["ids learned from"]

@@ -42,7 +42,7 @@ def bits_report(
     taught += [_drawn(gallery, one) for one in Random(seed).sample(seen, min(len(seen), TAUGHT * len(drawn)))]
     held_out = [_named(gallery, one, one.label) for one in shown] + [_drawn(gallery, one) for one in drawn]
     found = measure_bits(model, held_out, taught, minutes=minutes, say=results.say)
-    results.rows += found.rows
+    results.rows += [row._replace(measure=f"pictograms, {row.measure}") for row in found.rows]
     results.notes |= found.notes
 
 

@@ -34,7 +34,7 @@ def bits_report(results: Results, model: Any, clips: Sequence[Clip], count: int,
         for parts, most in ((("test-unseen",), count), (("train", "start"), TAUGHT * count))
     )
     found = measure_bits(model, held_out, taught, minutes=minutes, say=results.say)
-    results.rows += found.rows
+    results.rows += [row._replace(measure=f"speech, {row.measure}") for row in found.rows]
     results.notes |= found.notes
 
 
