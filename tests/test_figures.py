@@ -208,6 +208,6 @@ def test_a_file_without_bits_is_refused(tmp_path):
 def test_the_figure_of_the_results_is_of_their_numbers():
     folder = Path(__file__).parents[1] / "results" / "bits"
     drawing = (folder / "history.svg").read_text()
-    for panel in bits_figure.panels(sorted(folder.glob("*/bits.json"))):
+    for panel in bits_figure.panels(sorted([*folder.rglob("bits.json"), *folder.rglob("evaluation.json")])):
         assert panel.about in drawing
         assert all(f"{bar.value:.2f}" in drawing for bar in panel.bars)

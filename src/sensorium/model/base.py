@@ -86,8 +86,8 @@ def load_tokenizer(place: str, **options: Any) -> Any:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     with told(f"the tokenizer in {place} is damaged, or needs what is not here"):
-        kind: Any = PreTrainedTokenizerFast if _is_plain(Path(place)) else AutoTokenizer
-        tokenizer: Any = kind.from_pretrained(place, trust_remote_code=False, **options)
+        AnyTokenizer: Any = PreTrainedTokenizerFast if _is_plain(Path(place)) else AutoTokenizer
+        tokenizer: Any = AnyTokenizer.from_pretrained(place, trust_remote_code=False, **options)
         if not tokenizer.is_fast:
             raise InputError("it is no fast tokenizer, which is needed to place media in text")
         tokenizer.decode(tokenizer("Hello", add_special_tokens=False)["input_ids"])  # wrong settings show when used
