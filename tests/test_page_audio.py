@@ -143,6 +143,41 @@ def test_what_is_said_is_written_down_and_saved_as_subtitles(visit, options):
     }
 
 
+def test_what_is_written_down_stays_when_the_message_is_sent_and_whoever_types_is_left_alone(visit):
+    page, asked = visit(), []
+    page.route("**/v1/audio/transcriptions", lambda route: asked.append(route))
+    attach(page, file("a.wav", encoded("wav", tone(1)), "audio/wav"))
+    page.get_by_role("button", name="Write down what is said").click()
+    message = page.get_by_label("Your message")
+    message.fill("What is this?")
+    page.get_by_text("Listening").wait_for()
+    asked[0].fulfill(status=200, body=SRT)
+    page.get_by_text("01:01 morning").wait_for()
+    assert message.evaluate("field => field === document.activeElement")
+    message.press("Enter")
+    page.locator(".message.mine").get_by_text("01:01 morning").wait_for()
+    answers(page).first.wait_for()
+    page.get_by_role("button", name="Stop").wait_for(state="detached")
+    page.locator(".message.mine").get_by_text("01:01 morning").wait_for()
+    assert len(asked) == 1
+
+
+def test_writing_down_goes_on_while_the_message_is_sent_and_can_be_stopped(visit):
+    page, asked = visit(expected="ERR_ABORTED"), []
+    page.route("**/v1/audio/transcriptions", lambda route: asked.append(route))  # it is never answered
+    attach(page, file("a.wav", encoded("wav", tone(1)), "audio/wav"))
+    page.get_by_role("button", name="Write down what is said").click()
+    say(page, "What is this?")
+    mine = page.locator(".message.mine .transcript")
+    mine.get_by_text("Listening").wait_for()
+    with page.expect_event("requestfailed") as given_up:
+        mine.get_by_role("button", name="Stop").press("Enter")
+    assert given_up.value.url.endswith("/v1/audio/transcriptions")
+    mine.get_by_role("button", name="Write down what is said").wait_for()
+    assert page.locator(".notice").count() == 0
+    assert len(asked) == 1
+
+
 def test_the_server_writes_down_what_is_said_or_says_that_nothing_is(visit):
     page = visit()
     attach(page, file("quiet.wav", encoded("wav", 0 * tone(1)), "audio/wav"))

@@ -46,13 +46,13 @@ export default {
   },
 
   /** What a model hears said, as SRT. */
-  async transcribe(part, { model }) {
+  async transcribe(part, { model, signal }) {
     const body = new FormData();
     const address = addressOf(part);
     body.append("file", blobOf(address), `sound.${suffixOf("audio", address)}`);
     body.append("model", model);
     body.append("response_format", "srt");
-    return (await request("v1/audio/transcriptions", { body })).text();
+    return (await request("v1/audio/transcriptions", { body, signal })).text();
   },
 
   show(part, { alt = word("audio", "name") } = {}) {

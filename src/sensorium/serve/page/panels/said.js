@@ -8,8 +8,9 @@ import { modelThat } from "../models.js";
 import { FORMS, cuesOf, save, vttOf } from "../subtitles.js";
 
 const LINES = "M4 6h16 M4 12h10 M4 18h13";
+const asked = new WeakMap(); // part -> {srt, stop, isTold}: its views come and go, e.g. at every message
 
-/** A button that has it written down, and then what is said; nothing where no model offered hears it. */
+/** A button that has it written down, one that stops that, then what is said; nothing where no model hears it. */
 export function saidView(part, app) {
   const modality = modalityOf(part);
   const { transcribe } = viewerOf(modality);
@@ -19,17 +20,36 @@ export function saidView(part, app) {
 
   const offer = () => view.replaceChildren(quietButton(LINES, t("said.ask"), listen));
 
-  async function listen() {
-    view.replaceChildren(h("p", { class: "small", role: "status" }, t("said.listening")));
+  function listen() {
+    const running = new AbortController();
+    const srt = transcribe(part, { model: model.id, signal: running.signal });
+    asked.set(part, { srt, stop: () => running.abort(), isTold: false });
+    follow();
+    view.querySelector("button").focus();
+  }
+
+  async function follow() {
+    const mine = asked.get(part);
+    const stop = quietButton("stop", t("action.stop"), mine.stop);
+    view.replaceChildren(h("p", { class: "small", role: "status" }, t("said.listening")), stop);
     try {
-      tell(await transcribe(part, { model: model.id }));
+      tell(await mine.srt, mine);
     } catch (error) {
-      offer();
-      notice(app.fail(error), { error: true, closeLabel: t("action.close") });
+      if (asked.get(part) === mine) asked.delete(part);
+      if (view.isConnected) fail(error);
     }
   }
 
-  function tell(srt) {
+  function fail(error) {
+    const isHere = view.contains(document.activeElement);
+    offer();
+    if (isHere) view.querySelector("button").focus();
+    const text = app.fail(error); // nothing where the person stopped it
+    if (text) notice(text, { error: true, closeLabel: t("action.close") });
+  }
+
+  function tell(srt, mine) {
+    const isHere = view.contains(document.activeElement); // who writes a message meanwhile goes on
     const cues = cuesOf(srt);
     if (!cues.length) {
       view.replaceChildren(h("p", { class: "small", role: "status" }, t("said.nothing")));
@@ -38,11 +58,13 @@ export function saidView(part, app) {
     const lines = cues.map(({ start, text }) => h("li", {}, h("span", { class: "small" }, start), ` ${text}`));
     const files = h("div", { class: "row wrap" }, saving("SRT", srt, FORMS.srt), saving("VTT", vttOf(srt), FORMS.vtt));
     view.replaceChildren(h("ol", {}, ...lines), files);
-    announce(cues.map(({ text }) => text).join(" "));
-    files.firstChild.focus();
+    if (isHere) files.firstChild.focus();
+    if (!mine.isTold && view.isConnected) announce(cues.map(({ text }) => text).join(" "));
+    mine.isTold ||= view.isConnected;
   }
 
-  offer();
+  if (asked.has(part)) follow();
+  else offer();
   return view;
 }
 
