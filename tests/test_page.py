@@ -108,7 +108,7 @@ def test_a_picture_is_uploaded_and_named(visit, server):
     kinds = [part["type"] for part in request["messages"][0]["content"]]
     assert kinds == ["image_url", "text"]
     assert request["modalities"] == ["text", "image"]
-    assert "2.1 mWh" in answers(page).inner_text()
+    answers(page).get_by_text("2.1 mWh").wait_for()
 
 
 @slow
