@@ -29,7 +29,7 @@ WISHES, TOLD, TAUGHT = 100, 200, 3000
 def evaluate(
     part: Annotated[bool, typer.Option(help="The model trained without the validation part, on that part.")] = False,
     only: Annotated[str, typer.Option(help="name, tell, write, forecast or bits; all where not said.")] = "",
-    other: Annotated[str, typer.Option(help="Another model that reads series, by name or folder; it only names.")] = "",
+    other: Annotated[str, typer.Option(help="Another model, by name or folder; it names where not said.")] = "",
     most: Annotated[int | None, typer.Option(min=1, help="Series of a set, evenly chosen; all where not said.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the tables.")] = Path("results/sensors"),
 ) -> None:
@@ -38,7 +38,7 @@ def evaluate(
     asked = {one: split(half(one.name, "train"))[1] if part else half(one.name, "test") for one in SETS}
     if most is not None:
         asked = {one: examples[:: -(-len(examples) // most)] for one, examples in asked.items()}
-    only = "name" if other else only
+    only = only or ("name" if other else "")
     for name, measure in MEASURES.items():
         if only in ("", name):
             measure(model, results, asked)

@@ -49,12 +49,15 @@ class Media:
     made_codes: np.ndarray
     reader: KernelsCodec
 
-    def name(self, random: Random) -> Conversation:
-        """Every set as often as the root of its size."""
+    def pick(self, random: Random) -> int:
+        """The number of an example; of every set as often as the root of its size."""
         source = random.choices(SETS, [len(_numbers(self.examples, one.name)) ** 0.5 for one in SETS])[0]
-        number = random.choice(_numbers(self.examples, source.name))
+        return random.choice(_numbers(self.examples, source.name))
+
+    def name(self, random: Random) -> Conversation:
+        number = self.pick(random)
         part = Part("series", codes=self.views.read(number, random), codec=READER)
-        return tasks.naming(tasks.ask(source, random), part, self.examples[number].answer)
+        return tasks.naming(tasks.ask(self.examples[number].source, random), part, self.examples[number].answer)
 
     def tell(self, random: Random) -> Conversation:
         """Of series as they are, one in five a real one: what happens must be true."""
@@ -84,9 +87,9 @@ def go_on(random: Random) -> Conversation:
     return gone_on(series.title if series else "", known[start : start + length], changes)
 
 
-def gone_on(title: str, window: np.ndarray, changes: bool) -> Conversation:
+def gone_on(title: str, window: np.ndarray, changes: bool, codec: UniformCodec = WRITER) -> Conversation:
     """A window (time,) to write, in deviations of its part before the last `HORIZON` samples."""
-    return tasks.writing(tasks.go_on(title, changes), written(window[:, None], window[:-HORIZON, None]))
+    return tasks.writing(tasks.go_on(title, changes), written(window[:, None], window[:-HORIZON, None], codec))
 
 
 @cache
@@ -94,10 +97,10 @@ def _numbers(examples: Sequence[Example], name: str) -> list[int]:
     return [number for number, one in enumerate(examples) if one.source.name == name]
 
 
-def written(values: np.ndarray, before: np.ndarray) -> Part:
-    """A series (time, 1) for the model to write, in deviations of ``before`` from its mean."""
+def written(values: np.ndarray, before: np.ndarray, codec: UniformCodec = WRITER) -> Part:
+    """A series (time, 1) for the model to write with a codec, in deviations of ``before`` from its mean."""
     scaled = (values - before.mean()) / max(float(before.std()), 1e-9)
-    return Part("series", codes=WRITER.encode([Signal(scaled.astype(np.float32))])[0], codec=WRITER.facts.name)
+    return Part("series", codes=codec.encode([Signal(scaled.astype(np.float32))])[0], codec=codec.facts.name)
 
 
 @cache

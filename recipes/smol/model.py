@@ -8,8 +8,8 @@ where (`recipes.scenes.codec`), a clip is a list of what was first and last wher
 All senses are taught in one mixture, since an adapter that learns one after another forgets the first, and with them
 what the base itself says in words (`recipes.smol.talk`), since one that learns names alone forgets to talk.
 
-``... train smol-series`` goes on to a further sense, series, with all others in the mixture. It is not shipped: the
-sets are fetched to learn from, not to be passed on.
+``... train smol-series`` goes on to the series of the recipe `sensors`, with all others in the mixture. It is not
+shipped: the sets are fetched to learn from, not to be passed on.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from recipes.scenes.codec import making, trained
 from recipes.scenes.episodes import STILL, WRITTEN, episode
 from recipes.scenes.episodes import makers as scenes
 from recipes.scenes.model import BOXES
-from recipes.scenes.thoughts import thought_about
-from recipes.sensors.series import media
+from recipes.scenes.thoughts import ASK, MARK, thought_about
+from recipes.smol import series
 from recipes.smol.base import smol_base, smol_tokenizer
 from recipes.smol.talk import ABOUT, Said, answers
 from recipes.speech.coded import Coded, encode
@@ -52,6 +52,7 @@ from recipes.speech.tasks import ASK_SAID, ASK_SAY, Spoken, saying, transcribing
 from recipes.speech.texts import Texts, texts_of
 from recipes.speech.words import REPLIES
 
+from sensorium.codecs import Codec
 from sensorium.data.fetch import attribution
 from sensorium.data.views import Numbered, Views, remembered
 from sensorium.device import computing
@@ -61,13 +62,14 @@ from sensorium.families.things import ThingsCodec
 from sensorium.families.tracks import TracksCodec
 from sensorium.files import cache_dir
 from sensorium.model import Grown, Model, grow
+from sensorium.model.fold import without_new_rows
 from sensorium.recipe import Maker, Plan, Stage
 from sensorium.recipe import conversations as mixed
 from sensorium.training import TrainConfig
 from sensorium.types import Conversation, Message, Part, Signal, as_message
 
 HOME = Path("smol")
-PICTURES, CLIPS, SCENES, SERIES, TURNS = 12, 6, 3, 4, 3
+PICTURES, CLIPS, SCENES, SERIES, DRAWN, TURNS = 12, 6, 3, 4, 2, 3
 """Of a kind in a conversation, at most: the base's own system prompt costs as much as a medium, so several share it."""
 VIEWS = 2
 """Of each clip: as it is, and changed as other rooms and microphones might."""
@@ -83,6 +85,8 @@ THINKING = 0.8
 THOUGHT = {"relation": 2.5, "is it": 1.5, "where": 2.0, "count": 2.0, "total": 0.5, "exists": 1.5}
 MORE = 6
 """Further questions about a scene at most, of which those that can be thought about are asked."""
+PLAIN = 0.1
+"""Share of the questions that need no thought and are asked to think all the same: the answer comes at once."""
 POINTED = ("locate", "locate", "point")
 SPOKEN = {
     "write": 0.42,
@@ -121,6 +125,10 @@ COPIED_SHARES: Mapping[str, float] = {
 THOUGHT_SHARES: Mapping[str, float] = {
     "think": 0.26, "watch": 0.2, "scenes": 0.05, "point": 0.05, "names": 0.08, "about": 0.09, "apart": 0.11,
     "alone": 0.06, "speech": 0.08, "say": 0.02,
+}  # fmt: skip
+ALL_SHARES: Mapping[str, float] = {
+    "tell": 0.13, "draw": 0.1, "go on": 0.05, "think": 0.14, "watch": 0.12, "scenes": 0.06, "point": 0.05,
+    "names": 0.09, "about": 0.07, "apart": 0.09, "alone": 0.05, "speech": 0.08, "say": 0.02,
 }  # fmt: skip
 TOKENS, COUNTED = 4000, 20_000
 """Tokens of the base that speech is told in, and texts by which they are chosen."""
@@ -203,7 +211,19 @@ def concepts() -> Concepts:
 
 
 def names(random: Random, most: int = PICTURES) -> Conversation:
-    return seen().fill(pictures.names(concepts(), random, most=most), random)
+    return plainly(seen().fill(pictures.names(concepts(), random, most=most), random), random)
+
+
+def plainly(made: Conversation, random: Random) -> Conversation:
+    """Now and then the request to think, where nothing is to be thought about."""
+    turns = list(made.messages)
+    for place in range(0, len(turns), 2):
+        asked, answer = turns[place : place + 2]
+        if random.random() < PLAIN and asked.parts[-1].is_text and all(part.is_text for part in answer.parts):
+            question = f"{asked.parts[-1].data} {ASK}"
+            turns[place] = as_message("user", [*asked.parts[:-1], question])
+            turns[place + 1] = as_message("assistant", f"{MARK} {answer.text}")
+    return Conversation(tuple(turns))
 
 
 def read(random: Random) -> Conversation:
@@ -217,7 +237,9 @@ def _scenes() -> Mapping[str, Maker]:
 
 def scene(random: Random) -> Conversation:
     """A scene, and what is asked of it."""
-    return _scenes()[random.choices(list(ASKED), list(ASKED.values()))[0]](random)
+    kind = random.choices(list(ASKED), list(ASKED.values()))[0]
+    made = _scenes()[kind](random)
+    return made if kind in THOUGHT else plainly(made, random)
 
 
 @cache
@@ -268,10 +290,6 @@ def watch(random: Random) -> Conversation:
 def point(random: Random) -> Conversation:
     """A scene in which something is to be pointed at."""
     return _scenes()[random.choice(POINTED)](random)
-
-
-def series(random: Random) -> Conversation:
-    return media(True).name(random)
 
 
 def about(random: Random) -> Conversation:
@@ -327,7 +345,8 @@ MAKERS: Mapping[str, Maker] = {
     "names": names, "read": read, "about": about, "apart": apart, "alone": alone, "scenes": several(scene, SCENES),
     "speech": several(clip, CLIPS), "say": several(say, CLIPS), "write": several(write, CLIPS),
     "point": several(point, SCENES), "think": several(think, SCENES),
-    "watch": several(watch, SCENES), "series": several(series, SERIES),
+    "watch": several(watch, SCENES), "tell": several(series.tell, SERIES), "draw": several(series.write, DRAWN),
+    "go on": series.go_on, "sets": several(series.name, SERIES),
 }  # fmt: skip
 
 
@@ -337,19 +356,31 @@ def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
 
 def grown(start: str) -> Grown:
     """From the base, or from a smol that may lack codecs that came later."""
-    if not start:
-        return grow(
-            smol_base(),
-            [JoinedCodec(words_codec(), seeing(), SEEN), BOXES, hearing(), watching()],
-            "adapter",
-            lora_rank=8,
-        )
-    model = Model.load(start)
-    return grow(model, [one for one in (watching(),) if one.facts.name not in model.codecs], "adapter")
+    return _from_base(series.READ) if not start else _later(Model.load(start))
 
 
-def with_series(start: str) -> Grown:
-    return grow(Model.load(start), [media(True).reader], "adapter")
+def _from_base(series_reader: Codec) -> Grown:
+    codecs = [JoinedCodec(words_codec(), seeing(), SEEN), BOXES, hearing(), watching(), series.WRITER, series_reader]
+    return grow(smol_base(), codecs, "adapter", lora_rank=8)
+
+
+def _later(model: Model) -> Grown:
+    later = (watching(), series.WRITER, series.READ)
+    return grow(model, [one for one in later if one.facts.name not in model.codecs], "adapter")
+
+
+@torch.no_grad()
+def with_sets(start: str) -> Grown:
+    """A smol whose codec that reads series, the last one, is another."""
+    model, grown = Model.load(start), _from_base(series.reader_of_sets())
+    first = model.vocabulary.layout(series.READER).open_id - model.senses.text_size
+    rows_in, rows_out = without_new_rows(model.lm, model.senses.text_size)
+    grown.start_at((rows_in[:first], rows_out[:first]))
+    adapter = {name: value for name, value in model.lm.named_parameters() if "lora_" in name}
+    for name, value in grown.lm.named_parameters():
+        if "lora_" in name:
+            value.copy_(adapter[name])
+    return grown
 
 
 def export(model: Grown, out: Path) -> Path:
@@ -372,6 +403,7 @@ SMOL = Plan(
         Stage(shares=HEARD_SHARES, minutes=8, conversations=700, cooldown=1.0, note="More of what is heard."),
         Stage(shares=COPIED_SHARES, minutes=65, conversations=1_200, cooldown=1.0, note="More of what is copied."),
         Stage(shares=THOUGHT_SHARES, minutes=90, conversations=3_000, cooldown=0.6, note="Thinking before answering."),
+        Stage(shares=ALL_SHARES, minutes=55, conversations=3_000, cooldown=0.6, note="Series, and more of all."),
     ],
     grown=grown,
     conversations=conversations,
@@ -385,8 +417,8 @@ SMOL = Plan(
 SMOL_SERIES = Plan(
     name="smol-series",
     folder=str(HOME / "series"),
-    stages=[Stage(shares={**THOUGHT_SHARES, "series": 0.6}, minutes=20, conversations=3_000, start="smol")],
-    grown=with_series,
+    stages=[Stage(shares={**ALL_SHARES, "sets": 0.8}, minutes=20, conversations=3_000, start="smol")],
+    grown=with_sets,
     conversations=conversations,
     config=replace(CONFIG, cooldown=0.7),
     weights=WEIGHTS,

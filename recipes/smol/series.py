@@ -1,0 +1,77 @@
+"""Series for smol: what happens in them is told, they are gone on with, and written from words.
+
+A series is read as the list of its turns, in words and numbers that the base knows. All series here are made up: what
+the sets of the recipe `sensors` show is told by `smol-series` alone, since they are fetched to learn from, not to be
+passed on.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from random import Random
+
+import numpy as np
+from recipes.sensors import tasks
+from recipes.sensors.facts import shape_of
+from recipes.sensors.series import CONTEXT, HORIZON, READER, gone_on, media, written
+
+from sensorium.families.joined import JoinedCodec
+from sensorium.families.landmarks import LandmarksCodec
+from sensorium.families.uniform import UniformCodec
+from sensorium.types import Conversation, Part, Signal
+
+WRITTEN = 32
+"""Samples of a series that is written from words: every one is a token."""
+NOISE = (0.0, 0.1, 0.2, 0.3)
+"""Deviations by which the scores of series are disturbed that the reading codec was fitted to."""
+READ = LandmarksCodec(READER)
+WRITER = UniformCodec(1, bins=41, ranges=((-4.0, 4.0),), max_frames=CONTEXT + HORIZON, use="write")
+"""Steps of a fifth of the deviation: every level is met often."""
+
+
+def any_series(rng: np.random.Generator) -> np.ndarray:
+    """A made-up series (time, 1): bumps or a wave on a slope, or a pattern that repeats; warped now and then."""
+    length = int(rng.integers(24, 240))
+    made = tasks.made_up(rng, length) if rng.random() < 0.6 else tasks.periodic(rng, length)[0][:, None]
+    return tasks.changed(made, rng) if rng.random() < 0.4 else made
+
+
+@cache
+def reader_of_sets() -> JoinedCodec:
+    """Tells which kinds of the sets of `sensors` a series is like, and then its landmarks."""
+    return JoinedCodec(media(True).reader, READ, READER)
+
+
+def tell(random: Random) -> Conversation:
+    """What happens in a series."""
+    values = any_series(_rng(random))
+    part = Part("series", codes=READ.encode([Signal(values)])[0], codec=READER)
+    return tasks.telling(random.choice(tuple(tasks.ASK)), part, shape_of(values), random)
+
+
+def write(random: Random) -> Conversation:
+    """A series with the facts that are wished for."""
+    values = tasks.made_up(_rng(random), WRITTEN)
+    return tasks.writing(tasks.wish_for(shape_of(values), random), written(values, values, WRITER))
+
+
+def go_on(random: Random) -> Conversation:
+    """A series that repeats, to the end."""
+    rng = _rng(random)
+    values, _ = tasks.periodic(rng, int(rng.integers(24, CONTEXT)) + HORIZON)
+    return gone_on("", values, changes=False, codec=WRITER)
+
+
+def name(random: Random) -> Conversation:
+    """A series of the sets of `sensors`, changed as other measurements might."""
+    known = media(True)
+    one, rng = known.examples[known.pick(random)], _rng(random)
+    seen = Signal(tasks.changed(one.values, rng))
+    scores_BV = known.reader.values([seen])
+    scores_BV += random.choice(NOISE) * rng.standard_normal(scores_BV.shape, np.float32)
+    codes = np.concatenate([known.reader.quantise(scores_BV)[0], READ.encode([seen])[0]])
+    return tasks.naming(tasks.ask(one.source, random), Part("series", codes=codes, codec=READER), one.answer)
+
+
+def _rng(random: Random) -> np.random.Generator:
+    return np.random.default_rng(random.getrandbits(64))
