@@ -24,6 +24,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from recipes.mood import faces
+from recipes.mood import heard as moods_heard
+from recipes.mood.sentences import Sentences
+from recipes.mood.sources import CREDITS as MOOD_CREDITS
 from recipes.motion.makers import episode as moving
 from recipes.motion.questions import conversation as clip_talk
 from recipes.motion.thoughts import thought_about as thought_about_clip
@@ -262,10 +266,26 @@ def say(random: Random) -> Conversation:
 def write(random: Random) -> Conversation:
     """Words to write down that nobody has said, some of their letters misheard."""
     text = texts().pick(random, "train")
-    said = normalised(text.text, text.language)
+    told = _heard_as(normalised(text.text, text.language), random)
+    return transcribing(told, text.text, text.language, usually_first(ASK_SAID, random))
+
+
+@cache
+def _sentences() -> Sentences:
+    return Sentences.fetched(texts())
+
+
+def mood(random: Random) -> Conversation:
+    """A face or a sentence that is heard, and the mood it is in."""
+    if random.random() < 0.5:
+        return seen().fill(faces.mood(concepts(), random), random)
+    return moods_heard.mood(_sentences(), partial(_heard_as, random=random), random)
+
+
+def _heard_as(words: str, random: Random) -> Part:
+    """Words in which some letters were misheard."""
     letters = hearing().hearing.settings.signs
-    misheard = "".join(random.choice(letters) if random.random() < MISHEARD else letter for letter in said)
-    return transcribing(_told_as(misheard), text.text, text.language, usually_first(ASK_SAID, random))
+    return _told_as("".join(random.choice(letters) if random.random() < MISHEARD else letter for letter in words))
 
 
 def _told_as(words: str) -> Part:
@@ -390,7 +410,7 @@ def export(model: Grown, out: Path) -> Path:
     whole.save_rows(out, dtype=torch.float16)
     with_card(out, Path(__file__).with_name("smol_card.md"))
     with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:
-        file.write(attribution(CREDITS, HEARD_ABOUT).replace("# Attribution\n", "", 1))
+        file.write(attribution([*CREDITS, *MOOD_CREDITS], HEARD_ABOUT).replace("# Attribution\n", "", 1))
     return out
 
 

@@ -1,0 +1,1 @@
+"""The recipe `mood`; see README.md."""
