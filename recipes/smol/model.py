@@ -131,8 +131,8 @@ THOUGHT_SHARES: Mapping[str, float] = {
     "alone": 0.06, "speech": 0.08, "say": 0.02,
 }  # fmt: skip
 ALL_SHARES: Mapping[str, float] = {
-    "tell": 0.13, "draw": 0.1, "go on": 0.05, "think": 0.14, "watch": 0.12, "scenes": 0.06, "point": 0.05,
-    "names": 0.09, "about": 0.07, "apart": 0.09, "alone": 0.05, "speech": 0.08, "say": 0.02,
+    "tell": 0.12, "draw": 0.1, "go on": 0.05, "mood": 0.09, "think": 0.13, "watch": 0.11, "scenes": 0.05, "point": 0.05,
+    "names": 0.08, "about": 0.06, "apart": 0.08, "alone": 0.04, "speech": 0.08, "say": 0.02,
 }  # fmt: skip
 TOKENS, COUNTED = 4000, 20_000
 """Tokens of the base that speech is told in, and texts by which they are chosen."""
@@ -366,7 +366,7 @@ MAKERS: Mapping[str, Maker] = {
     "speech": several(clip, CLIPS), "say": several(say, CLIPS), "write": several(write, CLIPS),
     "point": several(point, SCENES), "think": several(think, SCENES),
     "watch": several(watch, SCENES), "tell": several(series.tell, SERIES), "draw": several(series.write, DRAWN),
-    "go on": series.go_on, "sets": several(series.name, SERIES),
+    "go on": series.go_on, "sets": several(series.name, SERIES), "mood": several(mood, CLIPS),
 }  # fmt: skip
 
 
@@ -423,7 +423,7 @@ SMOL = Plan(
         Stage(shares=HEARD_SHARES, minutes=8, conversations=700, cooldown=1.0, note="More of what is heard."),
         Stage(shares=COPIED_SHARES, minutes=65, conversations=1_200, cooldown=1.0, note="More of what is copied."),
         Stage(shares=THOUGHT_SHARES, minutes=90, conversations=3_000, cooldown=0.6, note="Thinking before answering."),
-        Stage(shares=ALL_SHARES, minutes=55, conversations=3_000, cooldown=0.6, note="Series, and more of all."),
+        Stage(shares=ALL_SHARES, minutes=55, conversations=3_000, cooldown=0.6, note="Series and moods as well."),
     ],
     grown=grown,
     conversations=conversations,
