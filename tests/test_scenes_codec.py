@@ -6,12 +6,29 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import pytest
 import torch
-from recipes.scenes.codec import SHAPE, SIDE_PX, _sample, as_told, recoloured, report, scenes, told_by, trained
+from PIL import Image, ImageDraw
+from recipes.scenes.codec import (
+    KEPT,
+    SHAPE,
+    SIDE_PX,
+    _begun,
+    _sample,
+    as_told,
+    recoloured,
+    report,
+    scenes,
+    told_by,
+    trained,
+)
 
 from sensorium.data.facts import Facts, Medium, Thing
+from sensorium.families.things import ThingsCodec
 from sensorium.families.things_loss import UNKNOWN
-from sensorium.types import Signal
+from sensorium.grounding.localisation import iou
+from sensorium.modalities.image import to_square
+from sensorium.types import InputError, Signal
 
 
 def test_what_is_to_be_told_are_boxes_and_numbers_of_values():
@@ -73,3 +90,39 @@ def test_codes_made_of_facts_are_what_the_codec_tells_but_for_its_errors(tmp_pat
         assert len(seen) == len(made)
         same.append(sorted(map(tuple, seen[:, :2].tolist())) == sorted(map(tuple, made[:, :2].tolist())))
     assert np.mean(same) > 0.8
+
+
+def test_training_goes_on_from_a_codec_of_the_same_shape_only():
+    weights = _begun(str(KEPT)).state_dict()
+    again, fresh = (_begun(start).state_dict() for start in (str(KEPT), ""))
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+    assert not all(torch.equal(weights[name], fresh[name]) for name in weights)
+    with pytest.raises(InputError, match="tells other things"):
+        _begun(str(KEPT.with_name("scenes") / "codecs" / "scene"))
+
+
+def test_a_blue_square_beside_a_red_circle_is_surely_seen_however_plainly_it_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setenv("SENSORIUM_CACHE", str(tmp_path))
+    true = {("square", "blue"): (5, 20, 27, 42), ("circle", "red"): (36, 19, 59, 42)}
+    drawn = [
+        Signal(to_square(_square_and_circle(side_px, over, outline, *true.values()), SIDE_PX))
+        for side_px in (64, 128, 256, 400)
+        for over in (1, 4)
+        for outline in (None, "black")
+    ]
+    codec = trained()
+    assert isinstance(codec, ThingsCodec)
+    for found in codec.find(drawn):
+        looks = [tuple(SHAPE.values[aspect][one.values[aspect]] for aspect in ("name", "colour")) for one in found]
+        assert sorted(looks) == sorted(true)
+        assert all(one.score > 0.6 for one in found)
+        assert all(iou(one.box, true[look]) >= 0.6 for look, one in zip(looks, found, strict=True))
+
+
+def _square_and_circle(side_px: int, over: int, outline: str | None, *boxes: tuple[int, ...]) -> np.ndarray:
+    """With hard edges where ``over`` is 1; boxes are 64ths of the sheet."""
+    page, unit = Image.new("RGB", (side_px * over, side_px * over), "white"), side_px * over / 64
+    square, circle = ([side * unit for side in box] for box in boxes)
+    ImageDraw.Draw(page).rectangle(square, "blue", outline, round(unit))
+    ImageDraw.Draw(page).ellipse(circle, "red", outline, round(unit))
+    return np.asarray(page.reduce(over))

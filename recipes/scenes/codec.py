@@ -2,17 +2,17 @@
 
 It learns from exact facts, see `sensorium.families.things`. Pairs of kind, colour and material that training never
 shows are not to be held impossible: most pictures are recoloured at random while it learns, and tell all but colours;
-the others tell only colours.
+the others tell only colours. Half of what it learns from is drawn by hand (`recipes.scenes.by_hand`).
 
-``python -m recipes scenes codec things train`` trains it on scenes of train, and ``... report`` says how well things
-are found and told in scenes of each side; those of val and test show combinations that training never did.
+``python -m recipes scenes codec things train`` trains it on pictures of train, and ``... report`` says how well things
+are found and told in scenes and drawings of each side; those of val and test show combinations that training never did.
 
 Legend: B pictures, D channels, S sides of pictures, T things.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -21,6 +21,7 @@ from typing import get_args
 import numpy as np
 import torch
 from recipes.scenes.atlas import Atlas
+from recipes.scenes.by_hand import by_hand
 from recipes.scenes.episodes import Making
 from recipes.scenes.facts import facts_of
 from recipes.scenes.materials import MATERIALS
@@ -38,6 +39,7 @@ from sensorium.evaluate.marks import Mark
 from sensorium.families.net_codec import pixels_to_net
 from sensorium.families.things import Found, ThingsCodec, ThingsConfig
 from sensorium.families.things_loss import UNKNOWN, losses
+from sensorium.families.things_net import ThingsNet
 from sensorium.files import cache_dir
 from sensorium.grounding.localisation import HIT, iou, mean_average_precision
 from sensorium.learning.training import CodecTraining, train_codec
@@ -50,6 +52,10 @@ SHAPE = ThingsConfig(
 )
 SIDE_PX = SHAPE.size_px
 LEARNED_FROM = 20_000
+BY_HAND = 0.5
+"""Share of the pictures that are drawn by hand."""
+FRESH, ON = 1e-2, 4e-3
+"""Learning rates of fresh weights and of trained ones."""
 RECOLOURED = 0.7
 """Share of the pictures."""
 MIXED = 0.25
@@ -79,7 +85,7 @@ def told_by(facts: Facts) -> dict[str, np.ndarray]:
     """What there is to tell of `MOST` things: (T, 4) "boxes" in px, empty ones at the end, and (T,) numbers by
     aspect."""
     boxes = np.zeros((MOST, 4), np.float32)
-    boxes[: len(facts.things)] = [thing.box for thing in facts.things]
+    boxes[: len(facts.things)] = np.reshape([thing.box for thing in facts.things], (-1, 4))
     found = {name: np.full(MOST, UNKNOWN) for name in SHAPE.values}
     for place, thing in enumerate(facts.things):
         for name, known in SHAPE.values.items():
@@ -124,17 +130,34 @@ def checkpoint() -> Path:
 
 
 def train(minutes: float, start: str = "", count: int = LEARNED_FROM) -> Codec:
-    """Train for some minutes in all, and save."""
-    if start:
-        raise InputError("the codec of scenes starts from fresh weights or its own checkpoint; leave --start out")
-    shown = [(pixels, told_by(facts)) for pixels, facts in scenes("train", count)]
-    torch.manual_seed(0)
-    net = SHAPE.net()
-    config = CodecTraining(minutes=minutes, batch=32, lr=1e-2)
+    """Train for some minutes in all, and save.
+
+    Args:
+        start: folder of a codec of the same shape to go on from.
+    """
+    net = _begun(start)
+    drawn = round(BY_HAND * count)
+    pictures = [*scenes("train", count - drawn), *by_hand("train", drawn, size_px=SIDE_PX)]
+    shown = [(pixels, told_by(facts)) for pixels, facts in pictures]
+    config = CodecTraining(minutes=minutes, batch=32, lr=ON if start else FRESH)
     train_codec(net, partial(_sample, shown), partial(losses, extents=SHAPE.extents), config, checkpoint=checkpoint())
     codec = ThingsCodec(SHAPE, net)
     codec.save(home())
     return codec
+
+
+def _begun(start: str) -> ThingsNet:
+    """Fresh weights, or those of a codec."""
+    torch.manual_seed(0)
+    net = SHAPE.net()
+    if start:
+        codec = load_codec(Path(start))
+        if not isinstance(codec, ThingsCodec) or codec.facts != SHAPE.facts():
+            raise InputError(
+                f"the codec in {start} tells other things than {SHAPE.name!r}; give a folder with that one"
+            )
+        net.load_state_dict(codec.net.state_dict())
+    return net
 
 
 def _sample(
@@ -157,19 +180,25 @@ def trained() -> Codec:
 
 
 def report(out: Path, count: int = 500) -> None:
-    """Print for each side how many things are found (a box overlaps by half), and mAP at 0.5 over kinds; of those found
-    how often each aspect is told rightly (material where one is stated), and mean IoU."""
+    """Print for scenes and drawings of each side how many things are found (a box overlaps by half), and mAP at 0.5
+    over kinds; of those found how often each aspect is told rightly (where it is stated), and mean IoU."""
     codec = trained()
     assert isinstance(codec, ThingsCodec)
     for side in get_args(Side):
-        right: dict[str, list[float]] = {name: [] for name in ("found", *SHAPE.values, "IoU")}
-        marks: list[Mark] = []
-        for number, (pixels, facts) in enumerate(scenes(side, count, seed=1)):
-            (found,) = codec.find([Signal(pixels)])
-            _compare(found, facts, right)
-            marks += _marks(found, facts, str(number))
-        told = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in right.items())
-        print(f"{side}: {told}, mAP {mean_average_precision(marks, HIT):.3f}")
+        print(f"{side}: {measured(codec, scenes(side, count, seed=1))}")
+        print(f"{side}, by hand: {measured(codec, by_hand(side, count, seed=1, size_px=SIDE_PX))}")
+
+
+def measured(codec: ThingsCodec, pictures: Iterable[tuple[np.ndarray, Facts]]) -> str:
+    """What `report` says of some pictures."""
+    right: dict[str, list[float]] = {name: [] for name in ("found", *SHAPE.values, "IoU")}
+    marks: list[Mark] = []
+    for number, (pixels, facts) in enumerate(pictures):
+        (found,) = codec.find([Signal(pixels)])
+        _compare(found, facts, right)
+        marks += _marks(found, facts, str(number))
+    told = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in right.items() if values)
+    return f"{told}, mAP {mean_average_precision(marks, HIT):.3f}"
 
 
 def _compare(found: Sequence[Found], facts: Facts, right: Mapping[str, list[float]]) -> None:

@@ -78,7 +78,7 @@ PICTURES, CLIPS, SCENES, SERIES, DRAWN, TURNS = 12, 6, 3, 4, 2, 3
 VIEWS = 2
 """Of each clip: as it is, and changed as other rooms and microphones might."""
 NOTHING = -1
-SURE = 0.5
+SURE = 0.4
 """Chance from which a thing is held to be there, see `ThingsConfig`."""
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
 WATCHED = {
