@@ -37,7 +37,7 @@ from recipes.scenes.codec import making, trained
 from recipes.scenes.episodes import STILL, WRITTEN, episode
 from recipes.scenes.episodes import makers as scenes
 from recipes.scenes.model import BOXES
-from recipes.scenes.thoughts import thought_about
+from recipes.scenes.thoughts import ASK, MARK, thought_about
 from recipes.sensors.series import media
 from recipes.smol.base import smol_base, smol_tokenizer
 from recipes.smol.talk import ABOUT, Said, answers
@@ -63,6 +63,7 @@ from sensorium.files import cache_dir
 from sensorium.model import Grown, Model, grow
 from sensorium.recipe import Maker, Plan, Stage
 from sensorium.recipe import conversations as mixed
+from sensorium.stream import Thinking
 from sensorium.training import TrainConfig
 from sensorium.types import Conversation, Message, Part, Signal, as_message
 
@@ -356,6 +357,7 @@ def export(model: Grown, out: Path) -> Path:
     """Rows, adapter and codecs in half precision; what hears is taken from packages, as the base is."""
     whole = model.fold()
     whole.senses = replace(whole.senses.replaced(without_ear(hearing())), sampling=SURELY)
+    whole.senses = replace(whole.senses, thinking=Thinking(ASK, MARK))
     whole.save_rows(out, dtype=torch.float16)
     with_card(out, Path(__file__).with_name("smol_card.md"))
     with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:
