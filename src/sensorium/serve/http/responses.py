@@ -74,6 +74,10 @@ class ResponseRequest(Asked, ResponseFormed):
     def logprobs(self) -> bool:
         return LOGPROBS in (self.include or ()) or bool(self.top_logprobs)
 
+    @property
+    def effort(self) -> Effort | None:
+        return None if self.reasoning is None else self.reasoning.effort
+
     def sampling(self) -> dict[str, Any]:
         given = super().sampling()
         if self.max_output_tokens is not None:
@@ -177,7 +181,7 @@ async def respond(body: ResponseRequest, request: Request, server: Shared) -> An
 
 async def _start(body: ResponseRequest, request: Request, server: Server, served: Served) -> Writing:
     server.check(1, body.max_output_tokens)
-    think = thinks_first("reasoning", body.reasoning and body.reasoning.effort, served)
+    think = thinks_first("reasoning", body.effort, served)
     body.check_media_tools(served)
     form = await compiled(body, served, server.compilers)
     served.model.grammar(body.kinds, form=form)  # refuses what cannot be written before media are read
@@ -283,7 +287,7 @@ class _Telling:
             temperature=body.temperature,
             top_p=body.top_p,
             parallel_tool_calls=body.parallel_tool_calls is not False,
-            reasoning={"effort": body.reasoning and body.reasoning.effort, "summary": None},
+            reasoning={"effort": body.effort, "summary": None},
             **_told_back(body),
         ).model_dump()
 
