@@ -143,7 +143,13 @@ MODELS = [
     {"id": "fake", "object": "model", "reads": ["text", "image"], "writes": ["text", "image"]},
     {"id": "nose", "object": "model", "reads": ["text"], "writes": ["text", "smell"]},
     {"id": "heart", "object": "model", "reads": ["text", "pulse"], "writes": ["text", "pulse"]},
-    {"id": "both", "object": "model", "reads": ["text", "image", "pulse"], "writes": ["text", "image", "pulse"]},
+    {
+        "id": "both",
+        "object": "model",
+        "reads": ["text", "image", "pulse"],
+        "writes": ["text", "image", "pulse"],
+        "thinks": True,
+    },
     {"id": "blind", "object": "model", "reads": ["text"], "writes": ["text"]},
 ]
 
@@ -188,6 +194,9 @@ def chat(body: dict[str, Any]) -> list[dict[str, Any]]:
         deltas = [{"content": f"{len(beats_of(pulses[-1]))} beats"}]
     else:
         deltas = [{"content": piece} for piece in (f"You said: {words} ", f"({len(body['messages'])} messages)")]
+    if body.get("reasoning_effort"):
+        thought = ("All", " corners", " are alike.") if words != "never mind" else ("You said:", " never mind")
+        deltas = [*({"reasoning_content": piece} for piece in thought), *deltas]
     events = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "energy_wh": 0.0021}
     return [*events, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": usage}]

@@ -42,7 +42,8 @@ class FakeModel:
             return Reply((Part("image", RED),), ids=(max(sampling.get("attempt", 0) - self.copies, 0),))
         pictures = sum(part.modality == "image" for part in content if isinstance(part, Part))
         said = " ".join(part if isinstance(part, str) else part.data for part in content if _is_text(part))
-        return Reply((Part("text", f"{pictures} shown, {len(history)} before: {said}"),))
+        thought = "red, all of it" if sampling.get("think") else None
+        return Reply((Part("text", f"{pictures} shown, {len(history)} before: {said}"),), thought=thought)
 
 
 def _is_text(part) -> bool:
@@ -236,6 +237,30 @@ def test_generate_writes_the_medium_that_is_wanted(run, model, tmp_path):
 def test_generate_answers_about_a_picture(run, model, tmp_path):
     picture(tmp_path / "cat.png")
     assert run("generate", "fake", "name it", "--media", "cat.png").stdout.strip() == "1 shown, 0 before: name it"
+
+
+def test_a_thought_stands_before_the_answer_and_not_in_what_is_piped(run, model, tmp_path):
+    shown = picture(tmp_path / "blue.png")
+    said = run("chat", "fake", "--think", "--once", f"/image {shown} what?")
+    assert said.stdout.splitlines() == ["red, all of it", "1 shown, 0 before: what?"]
+    told = run("generate", "fake", "what?", "--media", str(shown), "--think")
+    assert (told.stdout, told.stderr.strip()) == ("1 shown, 0 before: what?\n", "red, all of it")
+    run("generate", "fake", "what?")
+    assert "think" not in model.asked[-1][-1], "models that cannot are not asked to"
+
+
+def test_a_thought_is_dim_and_is_not_said_again(terminal):
+    terminal.sampling["think"] = True
+    terminal.console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", soft_wrap=True)
+    terminal.answer("hello")
+    terminal.answer("and?")
+    assert "\x1b[2mred, all of it\x1b[0m\n0 shown" in terminal.console.file.getvalue()
+    assert [message.text for message in terminal.history] == [
+        "hello",
+        "0 shown, 0 before: hello",
+        "and?",
+        "0 shown, 2 before: and?",
+    ]
 
 
 def test_generate_writes_json_that_fits_a_schema(run, monkeypatch, tmp_path):

@@ -112,6 +112,41 @@ def test_a_picture_is_uploaded_and_named(visit, server):
 
 
 @slow
+def test_a_model_that_thinks_is_asked_to_and_its_thought_is_folded_above_the_answer(visit, server):
+    page = visit()
+    toggle = page.get_by_role("button", name="Think first")
+    assert toggle.count() == 0, "the first model does not think"
+    page.locator("#model").select_option("both")
+    attach(page, file("leaf.png", png("green")))
+    say(page, "What is this?")
+    answers(page).get_by_text("a green square").wait_for()
+    assert toggle.get_attribute("aria-pressed") == "false" and page.locator(".thought").count() == 0
+    toggle.press("Enter")
+    assert toggle.get_attribute("aria-pressed") == "true"
+    server.pace_s = 0.3
+    say(page, "Sure?")
+    growing = answers(page).nth(1)
+    growing.get_by_text("What it thought").click()
+    growing.get_by_text("All corners are alike.", exact=True).wait_for()
+    assert growing.locator("details").evaluate("one => one.nextElementSibling.className") == "parts"
+    growing.get_by_text("You said: Sure? (3 messages)").wait_for()
+    until(page, "!document.querySelector('[aria-busy=true]')")
+    assert growing.locator(".words").inner_text() == "You said: Sure? (3 messages)"
+    assert growing.locator("details").get_attribute("open") is not None, "it stays open once the answer is there"
+    server.pace_s = 0
+    say(page, "never mind")
+    answers(page).get_by_text("You said: never mind (5 messages)").wait_for()
+    until(page, "!document.querySelector('[aria-busy=true]')")
+    assert page.locator(".thought").count() == 1, "what is said once more was none"
+    first, second, third = asked(server, "/v1/chat/completions")
+    assert "reasoning_effort" not in first and second["reasoning_effort"] == third["reasoning_effort"] == "medium"
+    assert set(third["messages"][3]) == {"role", "content"} and "corners" not in json.dumps(third)
+    page.reload()
+    page.get_by_text("What it thought").wait_for()
+    assert toggle.get_attribute("aria-pressed") == "true" and not page.get_by_text("All corners").is_visible()
+
+
+@slow
 def test_the_conversation_goes_on_and_the_kind_of_answer_can_be_chosen(visit, server):
     page = visit()
     attach(page, file("sea.png", png("blue")))

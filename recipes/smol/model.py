@@ -69,6 +69,7 @@ from sensorium.model import Grown, Model, grow
 from sensorium.model.fold import without_new_rows
 from sensorium.recipe import Maker, Plan, Stage
 from sensorium.recipe import conversations as mixed
+from sensorium.stream import Thinking
 from sensorium.training import TrainConfig
 from sensorium.types import Conversation, Message, Part, Signal, as_message
 
@@ -407,6 +408,7 @@ def export(model: Grown, out: Path) -> Path:
     """Rows, adapter and codecs in half precision; what hears is taken from packages, as the base is."""
     whole = model.fold()
     whole.senses = replace(whole.senses.replaced(without_ear(hearing())), sampling=SURELY)
+    whole.senses = replace(whole.senses, thinking=Thinking(ASK, MARK))
     whole.save_rows(out, dtype=torch.float16)
     with_card(out, Path(__file__).with_name("smol_card.md"))
     with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:

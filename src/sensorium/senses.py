@@ -11,7 +11,7 @@ import numpy as np
 
 from sensorium.codecs import Codec, Layout
 from sensorium.modalities import Wish, modality
-from sensorium.stream import Stream
+from sensorium.stream import Stream, Thinking
 from sensorium.types import Conversation, InputError, Message, Part, Role, Signal
 from sensorium.vocabulary import Vocabulary
 
@@ -30,6 +30,7 @@ class Senses:
         sampling: how a modality is best written, by its name, e.g. ``{"sound": {"temperature": 0.8}}``; used where
             the caller says nothing else. ``"attempts"`` in it, e.g. ``{"temperature": 1.3, "pool": 3}``, says how
             further answers to one request come to differ; see `sensorium.engines.Attempts`.
+        thinking: how the model is asked to think before it answers; None where it does not.
 
     Raises:
         InputError: codecs that clash.
@@ -39,6 +40,7 @@ class Senses:
     text_size: int
     codecs: Mapping[str, Codec]
     sampling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    thinking: Thinking | None = None
 
     def __post_init__(self) -> None:
         self.vocabulary.extend_tokenizer(self.tokenizer)
@@ -64,7 +66,8 @@ class Senses:
         Raises:
             InputError: a codec of the same name is there, or a modality would have two for one use.
         """
-        return Senses.of(self.tokenizer, self.text_size, [*self.codecs.values(), *codecs], self.sampling)
+        more = Senses.of(self.tokenizer, self.text_size, [*self.codecs.values(), *codecs], self.sampling)
+        return replace(more, thinking=self.thinking)
 
     def replaced(self, codec: Codec) -> Senses:
         """Another codec in the place of the one of its name, e.g. one that was trained on: no id moves.
@@ -192,3 +195,7 @@ class HasSenses:
     @property
     def sampling(self) -> Mapping[str, Mapping[str, Any]]:
         return self.senses.sampling
+
+    @property
+    def thinking(self) -> Thinking | None:
+        return self.senses.thinking

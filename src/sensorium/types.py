@@ -189,12 +189,14 @@ class Reply:
         ids: the sampled token ids.
         finish: ``"stop"`` (the model ended its turn, or the form it was held to is complete) or ``"length"`` (the token
             limit was reached).
+        thought: what was thought before the answer, which ``parts`` hold; None where nothing was.
     """
 
     parts: tuple[Part, ...]
     ids: tuple[int, ...] = ()
     finish: Literal["stop", "length"] = "stop"
     usage: dict[str, int] = field(default_factory=dict)
+    thought: str | None = None
 
     @property
     def text(self) -> str:

@@ -24,13 +24,14 @@ def chat(
     guidance: options.Guidance = None,
     contrast: options.Contrast = None,
     best_of: options.BestOf = 1,
+    think: options.Think = False,
 ) -> None:
     """Talk with a model: show it media, let it make some. /help lists what can be typed."""
     from sensorium.cli.terminal import Terminal
 
     sampling = options.given(
         seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance, contrast=contrast,
-        best_of=best_of,
+        best_of=best_of, think=think or None,
     )  # fmt: skip
     terminal = Terminal(options.load(model, base), name=model, out=out, sampling=sampling)
     if once is not None:

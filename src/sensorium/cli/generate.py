@@ -30,10 +30,11 @@ def generate(
     guidance: options.Guidance = None,
     contrast: options.Contrast = None,
     best_of: options.BestOf = 1,
+    think: options.Think = False,
 ) -> None:
     """Answer one prompt in words or with a medium.
 
-    Text goes to stdout, a medium to the file given with --out."""
+    Text goes to stdout, what was thought before it to stderr, a medium to the file given with --out."""
     from sensorium.cli.media import save_media
     from sensorium.modalities import modality_of
     from sensorium.stream import Form
@@ -43,11 +44,13 @@ def generate(
         raise InputError(f"--want {want} needs --out FILE for what is written")
     sampling = options.given(
         seed=seed, temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance, contrast=contrast,
-        max_tokens=max_tokens,
+        max_tokens=max_tokens, think=think or None,
     )  # fmt: skip
     content = [*(Part(modality_of(path).name, path) for path in media or []), prompt]
     form = None if schema is None else Form.of(schema.read_text(encoding="utf-8"))
     reply = options.load(model, base).chat(content, want=want, form=form, best_of=best_of, **sampling)
+    if reply.thought:
+        typer.secho(reply.thought, dim=True, err=True)
     if reply.text.strip():
         typer.echo(reply.text.strip())
     for path in save_media(reply, out):

@@ -26,6 +26,10 @@ Contrast = Annotated[
 ]
 BestOf = Annotated[int, typer.Option(min=1, help="Write this many answers and keep the best.")]
 
+Think = Annotated[
+    bool, typer.Option("--think", help="Let a model that was taught to think before it answers about media.")
+]
+
 
 def given(**options: Any) -> dict[str, Any]:
     """Only the options that were given, so that the library's own defaults hold for the rest."""

@@ -162,6 +162,8 @@ class Terminal:
         return Console(stderr=True).status(what)
 
     def _print(self, reply: Reply) -> None:
+        if reply.thought:
+            self.console.print(Text(reply.thought, style="dim"))
         for part in reply.parts:
             if part.is_text:
                 self.console.print(Text(part.data.strip()))

@@ -108,6 +108,7 @@ class Turn:
         attempts: how further answers to it are written.
         corrupted: the prompt with its media corrupted, see `sensorium.engines.sampling.contrasted`; None where it has
             none.
+        thinks: it was asked for with a thought before it.
 
     Raises:
         InputError: an empty prompt.
@@ -120,6 +121,7 @@ class Turn:
     adapter: bool = True
     attempts: Attempts = Attempts()
     corrupted: Ids | None = None
+    thinks: bool = False
 
     def __post_init__(self) -> None:
         if any(one is not None and len(one) == 0 for one in (self.prompt, self.negative, self.corrupted)):

@@ -20,7 +20,7 @@ from sensorium.generate.corruption import corrupted
 from sensorium.generate.tools import Tool, told_of
 from sensorium.modalities import named_by
 from sensorium.model import Model, context_of
-from sensorium.stream import Form, Grammar, Spelling, Want, wanted_kinds
+from sensorium.stream import Form, Grammar, Spelling, Thinking, Want, wanted_kinds
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Reply, TooLong, as_message
 
 FORM_TOKENS = 256
@@ -59,6 +59,7 @@ class Assistant(Model):
         best_of: int = 1,
         attempt: int = 0,
         scorer: Scorer | None = None,
+        think: bool = False,
         **sampling: Any,
     ) -> Reply:
         """Answer one turn.
@@ -76,14 +77,17 @@ class Assistant(Model):
                 the model says so (see `Senses`) and the caller says no other, the temperature of further attempts.
             scorer: judges an answer for ``best_of``; by default how much likelier the answer is with the
                 request than without it (pointwise mutual information).
+            think: let the model think before it answers, where words may be said of media; of words alone, and for
+                media, it answers at once. What it thought is `Reply.thought`.
             sampling: fields of `Sampling`. Text is greedy by default, media are sampled at temperature 1. Text with a
                 form gets `FORM_TOKENS` by default.
 
         Raises:
-            InputError: a medium cannot be read, the model has no codec for what is asked, or the form is no good.
+            InputError: a medium cannot be read, the model has no codec for what is asked, the form is no good, or the
+                model does not think.
         """
         options: dict[str, Any] = dict(form=form, count=1, best_of=best_of, attempt=attempt, scorer=scorer)
-        return self.candidates(content, want, history=history, **options, **sampling)[0]
+        return self.candidates(content, want, history=history, think=think, **options, **sampling)[0]
 
     def candidates(
         self,
@@ -96,6 +100,7 @@ class Assistant(Model):
         best_of: int | None = None,
         attempt: int = 0,
         scorer: Scorer | None = None,
+        think: bool = False,
         **sampling: Any,
     ) -> list[Reply]:
         """Several answers to one turn, best first, copies last.
@@ -105,14 +110,14 @@ class Assistant(Model):
         Args:
             count: how many are returned.
             best_of: how many are written; by default as many as the model says.
-            content, want, history, form, attempt, scorer, sampling: see `chat`.
+            content, want, history, form, attempt, scorer, think, sampling: see `chat`.
         """
         if count < 1 or (best_of is not None and best_of < count):
             raise InputError(f"at least 1 answer must be asked for and written, not {count} of {best_of or count}")
-        turn = self.turn(_conversation(content, history), want, form=form, **sampling)
+        turn = self.turn(_conversation(content, history), want, form=form, think=think, **sampling)
         planned = plan(turn, count, best_of=best_of, attempt=attempt)
         made = generate(self.engine, planned.turns)
-        replies = [self.reply(generation.ids, generation.finish) for generation in made]
+        replies = [self.reply(one.ids, one.finish, turn.thinks) for one in made]
         if len(replies) == 1:
             return replies
         varied, copies = different(replies, lambda one: one.ids)
@@ -128,6 +133,7 @@ class Assistant(Model):
         most: int | None = None,
         form: FormLike | Spelling | None = None,
         tools: Sequence[Tool] = (),
+        think: bool = False,
         **sampling: Any,
     ) -> Turn:
         """The next turn of a conversation, ready for an engine.
@@ -135,7 +141,7 @@ class Assistant(Model):
         Args:
             most: tokens that it may have at most, whatever ``sampling`` says.
             tools: that the model is told of; see `sensorium.generate.tools` for the form of their calls.
-            want, form, sampling: see `chat`; a form may be compiled already.
+            want, form, think, sampling: see `chat`; a form may be compiled already.
 
         Raises:
             InputError: see `chat`.
@@ -145,6 +151,9 @@ class Assistant(Model):
         want = TEXT if want is None and form is not None and not form.media else want
         if form is not None and not form.media and "max_tokens" not in {**self._own(TEXT), **sampling}:
             sampling["max_tokens"] = max(FORM_TOKENS, 4 * form.least)
+        thinking = self.thinks_with(conversation, want, form) if think else None
+        if thinking is not None:
+            conversation = thinking.asked(conversation)
         options, attempts = self.options(want, sampling)
         by_template = [tool.to_json() for tool in tools] if self.stream.tells_tools else []
         conversation = self.senses.encode(conversation if by_template else told_of(tools, conversation))
@@ -153,7 +162,23 @@ class Assistant(Model):
         worse = self._corrupted(conversation, by_template) if options.contrast else None
         options = replace(options, max_tokens=self.budget(prompt, min(options.max_tokens, most or options.max_tokens)))
         rules = self.grammar(want, options.max_tokens, form)
-        return Turn(prompt, rules, options, blank, self._about_media(conversation, want), attempts, worse)
+        about = self._about_media(conversation, want)
+        return Turn(prompt, rules, options, blank, about, attempts, worse, thinking is not None)
+
+    def thinks_with(
+        self, conversation: Conversation, want: Want = None, form: Spelling | None = None
+    ) -> Thinking | None:
+        """How the model is asked to think about this; None where it answers at once.
+
+        Raises:
+            InputError: the model does not think, or the answer's first word is of a form already.
+        """
+        if self.thinking is None:
+            raise InputError("this model does not think before it answers; ask it without that")
+        if form is not None and not form.media:
+            raise InputError("a text that has a form has it from its first word: leave out the form, or do not think")
+        words = TEXT in (wanted_kinds(want) or {TEXT})
+        return self.thinking if words and self._about_media(conversation, want) else None
 
     def grammar(self, want: Want = None, budget: int | None = None, form: Spelling | None = None) -> Grammar:
         """What may be written in one answer."""
@@ -230,13 +255,15 @@ class Assistant(Model):
 
         return ids_of
 
-    def reply(self, ids: Sequence[int], finish: Any) -> Reply:
-        """What written ids say, its media decoded."""
-        parts = self.senses.decode(self.stream.parse(ids))
+    def reply(self, ids: Sequence[int], finish: Any, thought_first: bool = False) -> Reply:
+        """What written ids say, its media decoded; what was thought first apart from it."""
+        thought, parts = None, tuple(self.senses.decode(self.stream.parse(ids)))
+        if thought_first and self.thinking is not None:
+            thought, parts = self.thinking.told_apart(parts)
         kinds = self.vocabulary.kind_of(np.array(ids, dtype=np.int64))
         names = [self.vocabulary.kinds[kind] for kind in kinds]
         usage = {name: names.count(name) for name in dict.fromkeys(names)}
-        return Reply(tuple(parts), tuple(ids), finish, usage)
+        return Reply(parts, tuple(ids), finish, usage, thought)
 
     def judge(self, planned: Plan) -> Callable[[Turn, Sequence[int]], float]:
         """What the best of the written answers are told by.

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from sensorium.stream import CALL, Form
 from sensorium.stream.form import json_rule
+from sensorium.stream.thinking import begun
 from sensorium.types import TEXT, Conversation, InputError, Message, Part
 
 CLOSE = "}\n</tool_call>"
@@ -201,7 +202,6 @@ class CallReader:
         if found:
             self._held, self._state = after, then
             return before
-        sizes = range(min(len(mark) - 1, len(before)), 0, -1)
-        keep = next((size for size in sizes if before.endswith(mark[:size])), 0)
+        keep = begun(before, mark)
         self._held = before[len(before) - keep :]
         return before[: len(before) - keep]

@@ -15,6 +15,7 @@ from torch import Tensor
 from sensorium import seals
 from sensorium.checked import NAME, Range, check_sizes, checked, checked_fields, read_json, told
 from sensorium.files import is_file, tidy
+from sensorium.stream import Thinking
 from sensorium.types import InputError
 from sensorium.vocabulary import Vocabulary
 
@@ -100,6 +101,7 @@ class Head:
         base: None for a model that is whole.
         adapter: None where there is no LoRA adapter; else it lies in ``adapter/``.
         sampling: by modality.
+        thinking: how it is asked to think before it answers; None where it does not.
     """
 
     format: Literal[1, 2]
@@ -108,6 +110,7 @@ class Head:
     base: BaseName | None
     adapter: Annotated[str, Range(1, 4096)] | None = None
     sampling: dict[str, Written] | None = None
+    thinking: Thinking | None = None
     checksums: dict[str, Any] | None = None
     seal: str | None = None
 

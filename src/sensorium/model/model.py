@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
@@ -131,6 +132,7 @@ class Model(HasSenses):
         prints = {name: codec.fingerprint() for name, codec in self.codecs.items()}
         head = {"format": FORMAT, "vocabulary": self.vocabulary.to_json(), "codecs": prints, "base": base}
         head |= {"adapter": "adapter" if self.has_adapter else None, "sampling": self.sampling}
+        head |= {"thinking": asdict(self.thinking)} if self.thinking else {}
         # A codec's own file has its fingerprint, and may be changed where that stays as it is.
         seals.write(out / HEAD_FILE, head, seals.sums_of(out, seals.files_in(out, without=[CODECS])))
 
@@ -153,7 +155,7 @@ class Model(HasSenses):
                 _load_on_base(folder, head.base, vocabulary, base) if head.base else _load_whole(folder, vocabulary)
             )
             _check_ids(loaded, folder)
-            senses = Senses(loaded.tokenizer, vocabulary.text_size, codecs, head.samplings())
+            senses = Senses(loaded.tokenizer, vocabulary.text_size, codecs, head.samplings(), head.thinking)
             model = cls(loaded.lm, senses, head.base.name if head.base else "")
             model.base_fingerprint = head.base.fingerprint if head.base else ""
             if head.adapter:

@@ -70,7 +70,8 @@ class Served:
 
     def card(self) -> ModelCard:
         reads, writes = ["text", *self.reads], ["text", *self.writes]
-        return ModelCard(id=self.name, created=self.created, reads=reads, writes=writes, languages=self.languages)
+        can: Any = {"reads": reads, "writes": writes, "thinks": self.model.thinking is not None}
+        return ModelCard(id=self.name, created=self.created, languages=self.languages, **can)
 
     def close(self) -> None:
         """End both threads; unfinished requests get an error."""

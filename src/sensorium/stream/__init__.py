@@ -5,6 +5,7 @@ from sensorium.stream.grammar import Grammar, Ranges, Want, wanted_kinds
 from sensorium.stream.render import CALL, Piece, Rendered, Stream
 from sensorium.stream.show import show
 from sensorium.stream.spelling import Spelling
+from sensorium.stream.thinking import Thinking, ThoughtReader
 
 __all__ = [
     "CALL",
@@ -15,6 +16,8 @@ __all__ = [
     "Rendered",
     "Spelling",
     "Stream",
+    "Thinking",
+    "ThoughtReader",
     "Want",
     "show",
     "wanted_kinds",

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 
 from sensorium.engines import Token
 from sensorium.serve.http.errors import ApiError
+from sensorium.serve.http.parameters import thinks_first
 from sensorium.serve.http.pieces import Telling, encoder_of, pieces_of
 from sensorium.serve.http.reading import JsonRoute
 from sensorium.serve.http.replies import ChatChoice, ChatLogprobs, ChatReply, Likely, ReplyMessage, TokenLogprob
@@ -22,7 +23,7 @@ from sensorium.serve.http.tools import CallDeltas, read_calls
 from sensorium.serve.media.messages import check_format, media_fields, part_to_json
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Step, Writing, Written
-from sensorium.serve.writing.transcript import UNFINISHED, Event, Medium, Text
+from sensorium.serve.writing.transcript import UNFINISHED, Event, Medium, Text, Thought
 from sensorium.serve.writing.unfolded import Unfolded
 from sensorium.types import TEXT, InputError, Part
 
@@ -46,12 +47,14 @@ async def chat(body: ChatRequest, request: Request, server: Shared) -> Any:
 async def _start(body: ChatRequest, request: Request, server: Server, served: Served) -> Writing:
     sampling = body.sampling()
     server.check(body.answers, sampling.get("max_tokens"))
+    think = thinks_first("reasoning_effort", body.reasoning_effort, served)
     form = await compiled(body, served, server.compilers)
     served.model.grammar(body.modalities, form=form)  # refuses what cannot be written before media are read
     _check_formats(body, served)
     tools = body.offered()
     conversation = await server.reader.conversation(plain(body.messages), served, client_of(request), tools=tools)
-    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": tools, **sampling}
+    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": tools, "think": think}
+    options |= sampling
     turn = await served.at_desk(lambda: served.model.turn(conversation, body.modalities, **options))
     return server.attempt(request, served, turn, body, stops=body.stops)
 
@@ -87,8 +90,10 @@ def _choice(index: int, written: Written, served: Served, body: ChatRequest) -> 
     parts = [part for part in parts if not calls or part.type != TEXT]
     parts = [ContentPart(type=TEXT, text=text), *parts] if calls and text else parts
     content = text if text or (not calls and written.is_text) else None
-    logs = ChatLogprobs(content=[logprob_of(token, served) for token in written.tokens]) if body.logprobs else None
-    message = ReplyMessage(content=content, tool_calls=calls or None, parts=parts, **named)
+    said = written.tokens[written.transcript.thought_ids :] if body.logprobs else []
+    logs = ChatLogprobs(content=[logprob_of(token, served) for token in said]) if body.logprobs else None
+    thought = written.transcript.thought
+    message = ReplyMessage(content=content, reasoning_content=thought, tool_calls=calls or None, parts=parts, **named)
     return ChatChoice(index=index, message=message, logprobs=logs, finish_reason=finish)
 
 
@@ -143,10 +148,11 @@ class _Streamed:
             deltas += await telling.feed(step)
         rest, finish = self._texts.end(step.finish) if step.finish else ([], None)
         deltas += rest
-        if self._body.logprobs and not deltas:
+        likely = self._body.logprobs and not step.thought
+        if likely and not deltas:
             deltas.append({})
         choices = [_delta(step.answer, delta) for delta in deltas]
-        if self._body.logprobs:
+        if likely:
             choices[0]["logprobs"] = {"content": [logprob_of(step.token, self._served).model_dump()], "refusal": None}
         if finish:
             choices.append(_delta(step.answer, {}, finish))
@@ -157,6 +163,8 @@ class _Streamed:
             deltas = self._texts.feed(event.text)
             said = "".join(delta.get("content") or "" for delta in deltas)
             return deltas + [telling.text(said) for telling in self._tellings.values() if said]
+        if isinstance(event, Thought):
+            return [{"reasoning_content": event.text}]
         if isinstance(event, Medium):
             return [await self._served.at_desk(self._medium_told, event.part)]
         return [{"progress": {"modality": event.modality, "done": event.done, "total": event.total}}]

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sensorium.serve.http.errors import ApiError
 
+if TYPE_CHECKING:
+    from sensorium.serve.registry import Served
+
 Status = Literal["done", "without effect", "refused"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""Of thinking before an answer: none, or whatever the model does; there is one way only."""
 
 NEVER_MORE = "leave it out"
 NOTHING_STORED = "nothing is stored here: send the whole conversation with each request"
@@ -24,17 +29,10 @@ class Refused:
     Args:
         instead: what to do.
         neutral: values that say what happens anyway; they are let through.
-        harmless: fields of it that change no answer.
     """
 
     instead: str = NEVER_MORE
     neutral: tuple[Any, ...] = ()
-    harmless: tuple[str, ...] = ()
-
-    def is_neutral(self, value: Any) -> bool:
-        if isinstance(value, dict):
-            value = {name: one for name, one in value.items() if one is not None and name not in self.harmless}
-        return value in self.neutral
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Parameters:
             message = f"unknown parameter: {told} is none of this endpoint's; leave it out"
             raise ApiError(400, message, param=name[:100], code="unknown_parameter")
         refused = self.refused[name]
-        if not refused.is_neutral(value):
+        if value not in refused.neutral:
             message = f"unsupported parameter: {told} is not offered by this server; {refused.instead}"
             raise ApiError(400, message, param=name[:100], code="unsupported_parameter")
 
@@ -83,16 +81,12 @@ CHANCES = {
     "frequency_penalty": Refused("leave it out or at 0", neutral=(0,)),
     "presence_penalty": Refused("leave it out or at 0", neutral=(0,)),
 }
-EFFORT = {
-    "reasoning_effort": Refused("the models here do not think first", neutral=("none",)),
-    "verbosity": Refused("say in words how long the answer should be", neutral=("medium",)),
-}
 
 CHAT = Parameters(
     harmless=(*ANYBODY, "store", "prediction"),
     refused={
         **CHANCES,
-        **EFFORT,
+        "verbosity": Refused("say in words how long the answer should be", neutral=("medium",)),
         "functions": Refused("it is the old form of tools; send tools", neutral=([],)),
         "function_call": Refused("it is the old form of tool_choice; send tool_choice"),
         "web_search_options": Refused("this server asks nothing of the internet"),
@@ -110,13 +104,22 @@ RESPONSES = Parameters(
         "conversation": Refused(NOTHING_STORED),
         "prompt": Refused("no prompts are stored here: send its words as instructions and input"),
         "background": Refused("wait for the answer, or take it as a stream", neutral=(False,)),
-        "reasoning": Refused(
-            "the models here do not think first",
-            neutral=({}, {"effort": "none"}),
-            harmless=("summary", "generate_summary"),
-        ),
         "truncation": Refused("shorten the conversation yourself", neutral=("disabled",)),
         "context_management": Refused("shorten the conversation yourself", neutral=([],)),
         "moderation": Refused("nothing here judges texts"),
     },
 )
+
+
+def thinks_first(name: str, effort: Effort | None, served: Served) -> bool:
+    """Whether the model is to think before it answers.
+
+    Raises:
+        ApiError: 400 that names the parameter, the model does not think.
+    """
+    if effort in (None, "none"):
+        return False
+    if served.model.thinking is None:
+        message = f"unsupported parameter: {name!r}: the model {served.name!r} does not think first; {NEVER_MORE}"
+        raise ApiError(400, message, param=name, code="unsupported_parameter")
+    return True

@@ -22,7 +22,9 @@ class ErrorReply(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """Extra to OpenAI's: the modalities it ``reads`` and ``writes``, and its languages where they are known."""
+    """Extra to OpenAI's: the modalities it ``reads`` and ``writes``, whether it ``thinks`` when asked to, and its
+    languages where they are known.
+    """
 
     id: str
     object: Literal["model"] = "model"
@@ -30,6 +32,7 @@ class ModelCard(BaseModel):
     owned_by: str = "sensorium"
     reads: list[str]
     writes: list[str]
+    thinks: bool
     languages: list[str] | None = None
 
 
@@ -48,6 +51,12 @@ class ModalityTokens(BaseModel):
     completion: dict[str, int]
 
 
+class CompletionDetails(BaseModel):
+    """Of the tokens written, those that were thought before an answer, with the mark that ends a thought."""
+
+    reasoning_tokens: int = 0
+
+
 class Usage(BaseModel):
     """OpenAI's counts, the counts by modality, and an estimate of the energy that the writing took."""
 
@@ -56,6 +65,7 @@ class Usage(BaseModel):
     total_tokens: int
     modality_tokens: ModalityTokens
     energy_wh: float | None
+    completion_tokens_details: CompletionDetails = CompletionDetails()
 
 
 class Likely(BaseModel):
@@ -76,7 +86,8 @@ class ChatLogprobs(BaseModel):
 
 
 class ReplyMessage(BaseModel):
-    """``content`` is the text alone; ``parts`` holds text and media in the order written.
+    """``content`` is the text alone; ``parts`` holds text and media in the order written. What was thought before is in
+    ``reasoning_content``, as vLLM, llama.cpp and DeepSeek have it.
 
     Where the request had a field named as a modality M, ``M`` holds the last medium of it: ``data`` in base64.
     """
@@ -84,6 +95,7 @@ class ReplyMessage(BaseModel):
     model_config = ConfigDict(extra="allow")
     role: Literal["assistant"] = "assistant"
     content: str | None
+    reasoning_content: str | None = None
     refusal: None = None
     tool_calls: list[ToolCall] | None = None
     parts: list[ContentPart]

@@ -28,7 +28,7 @@ from sensorium.serve.writing.transcript import Text
 from sensorium.types import InputError, Part
 
 CALL = re.compile(r"(\w{1,100})_generation_call")
-MESSAGE, CALLED, RETURNED = "message", "function_call", "function_call_output"
+MESSAGE, CALLED, RETURNED, THOUGHT = "message", "function_call", "function_call_output", "reasoning"
 NEEDED = {MESSAGE: ("role",), CALLED: ("call_id", "name", "arguments"), RETURNED: ("call_id", "output")}
 Event = dict[str, Any]
 
@@ -94,7 +94,7 @@ def _message(item: InputItem, number: int) -> RequestMessage | None:
     if match := CALL.fullmatch(item.type):
         named_only = item.result is None and item.codes is None  # by a client that counts on its being stored
         return RequestMessage(role="assistant", parts=[] if named_only else [_written(match[1], item)])
-    if item.type == "reasoning":
+    if item.type == THOUGHT:
         return None
     stored = "nothing is stored here: say store: false, so that the items themselves are sent"
     instead = stored if item.type == "item_reference" else "leave it out"
@@ -162,6 +162,19 @@ class Items:
         piece["logprobs"] += likely
         yield self._of_item("output_text.delta", content_index=0, delta=text, logprobs=likely)
 
+    def thought(self, text: str) -> Iterator[Event]:
+        """More of what is thought before the answer; it opens an item of its own."""
+        if self._open is None or self._open["type"] != THOUGHT:
+            yield from self.close()
+            content: list[Any] = []
+            yield from self._add({"type": THOUGHT, "summary": [], "content": content}, "rs")
+            piece = {"type": "reasoning_text", "text": ""}
+            yield self._of_item("content_part.added", content_index=0, part=piece)
+            content.append(dict(piece))
+        assert self._open is not None
+        self._open["content"][0]["text"] += text
+        yield self._of_item("reasoning_text.delta", content_index=0, delta=text)
+
     def progress(self, name: str) -> Iterator[Event]:
         """A medium is being written; told once."""
         kind = f"{name}_generation_call"
@@ -184,7 +197,7 @@ class Items:
 
     def note(self, step: Step) -> None:
         """Take note of a token's log-probability, before the text that it spells."""
-        if self._logprobs is not None and all(isinstance(event, Text) for event in step.events):
+        if self._logprobs is not None and not step.thought and all(isinstance(event, Text) for event in step.events):
             self._likely.append(self._logprobs(step.token))
 
     def close(self, status: str = "completed") -> Iterator[Event]:
@@ -195,6 +208,10 @@ class Items:
             (piece,) = self._open["content"]
             told = {"text": piece["text"], "logprobs": piece["logprobs"]}
             yield self._of_item("output_text.done", content_index=0, **told)
+            yield self._of_item("content_part.done", content_index=0, part=piece)
+        elif self._open["type"] == THOUGHT:
+            (piece,) = self._open["content"]
+            yield self._of_item("reasoning_text.done", content_index=0, text=piece["text"])
             yield self._of_item("content_part.done", content_index=0, part=piece)
         elif self._open["type"] == CALLED:
             told = {name: self._open[name] for name in ("name", "arguments")}

@@ -13,7 +13,7 @@ from sensorium.generate.tools import CallReader, Piece
 from sensorium.serve.http.chat import logprob_of
 from sensorium.serve.http.errors import as_api_error, wrong
 from sensorium.serve.http.fields import Name, String, items
-from sensorium.serve.http.parameters import RESPONSES, Parameters
+from sensorium.serve.http.parameters import RESPONSES, Effort, Parameters, thinks_first
 from sensorium.serve.http.reading import JsonRoute
 from sensorium.serve.http.replies import ModalityTokens, Usage
 from sensorium.serve.http.response_items import Event, InputItem, Items, messages
@@ -26,13 +26,22 @@ from sensorium.serve.http.tools import finish_of
 from sensorium.serve.registry import Served
 from sensorium.serve.writing.answers import Step, Writing
 from sensorium.serve.writing.transcript import Event as Happening
-from sensorium.serve.writing.transcript import Medium, Text
+from sensorium.serve.writing.transcript import Medium, Text, Thought
 
 router = APIRouter(route_class=JsonRoute)
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The response, or events that tell how it is written.", "content": {"text/event-stream": {}}}
 }
 LOGPROBS = "message.output_text.logprobs"
+
+
+class Reasoning(BaseModel):
+    """``summary`` and ``generate_summary`` change nothing: a thought is told as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+    effort: Effort | None = None
+    summary: Name | None = None
+    generate_summary: Name | None = None
 
 
 class ResponseRequest(Asked, ResponseFormed):
@@ -52,6 +61,9 @@ class ResponseRequest(Asked, ResponseFormed):
         None, description=f"With {LOGPROBS!r}, text has its log-probabilities; what else may be named is never there."
     )
     top_logprobs: int | None = Field(None, ge=0, le=20)
+    reasoning: Reasoning | None = Field(
+        None, description='With an effort, any but "none": think before the answer, where it is about media.'
+    )
     metadata: Annotated[dict[str, String], Field(max_length=16)] | None = Field(
         None, description="Comes back as it is."
     )
@@ -61,6 +73,10 @@ class ResponseRequest(Asked, ResponseFormed):
     @property
     def logprobs(self) -> bool:
         return LOGPROBS in (self.include or ()) or bool(self.top_logprobs)
+
+    @property
+    def effort(self) -> Effort | None:
+        return None if self.reasoning is None else self.reasoning.effort
 
     def sampling(self) -> dict[str, Any]:
         given = super().sampling()
@@ -93,7 +109,7 @@ class InputDetails(BaseModel):
 
 
 class OutputDetails(BaseModel):
-    reasoning_tokens: Literal[0] = 0
+    reasoning_tokens: int = 0
 
 
 class ResponseUsage(BaseModel):
@@ -109,7 +125,9 @@ class ResponseUsage(BaseModel):
 
 
 class OutputItem(BaseModel):
-    """A message, a ``function_call``, or a medium: an ``M_generation_call`` with its file in base64 as ``result``."""
+    """A message, what was thought before it (``reasoning``), a ``function_call``, or a medium: an
+    ``M_generation_call`` with its file in base64 as ``result``.
+    """
 
     model_config = ConfigDict(extra="allow")
     id: str
@@ -143,7 +161,7 @@ class ResponseReply(BaseModel):
     tool_choice: str | dict[str, Any]
     tools: list[dict[str, Any]]
     text: dict[str, Any]
-    reasoning: dict[str, Any] = {"effort": None, "summary": None}
+    reasoning: dict[str, Any]
     truncation: Literal["disabled"] = "disabled"
     background: Literal[False] = False
     store: Literal[False] = False
@@ -163,12 +181,13 @@ async def respond(body: ResponseRequest, request: Request, server: Shared) -> An
 
 async def _start(body: ResponseRequest, request: Request, server: Server, served: Served) -> Writing:
     server.check(1, body.max_output_tokens)
+    think = thinks_first("reasoning", body.effort, served)
     body.check_media_tools(served)
     form = await compiled(body, served, server.compilers)
     served.model.grammar(body.kinds, form=form)  # refuses what cannot be written before media are read
     tools = body.offered()
     conversation = await server.reader.conversation(plain(body.turns), served, client_of(request), tools=tools)
-    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": tools}
+    options: dict[str, Any] = {"most": server.settings.max_tokens, "form": form, "tools": tools, "think": think}
     options |= body.sampling()
     turn = await served.at_desk(lambda: served.model.turn(conversation, body.kinds, **options))
     return server.attempt(request, served, turn, body)
@@ -225,9 +244,12 @@ class _Telling:
         told: list[Event] = []
         self._items.note(step)
         for event in step.events:
-            for piece in self._pieces(event):
+            for piece in [] if isinstance(event, Thought) else self._pieces(event):
                 told += self._items.said(piece)
             if isinstance(event, Text):
+                continue
+            if isinstance(event, Thought):
+                told += self._items.thought(event.text)
                 continue
             if isinstance(event, Medium):
                 told += await self._served.at_desk(self._medium, event)
@@ -265,6 +287,7 @@ class _Telling:
             temperature=body.temperature,
             top_p=body.top_p,
             parallel_tool_calls=body.parallel_tool_calls is not False,
+            reasoning={"effort": body.effort, "summary": None},
             **_told_back(body),
         ).model_dump()
 
@@ -280,6 +303,7 @@ def _usage(usage: Usage) -> ResponseUsage:
     return ResponseUsage(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,
+        output_tokens_details=OutputDetails(reasoning_tokens=usage.completion_tokens_details.reasoning_tokens),
         total_tokens=usage.total_tokens,
         modality_tokens=usage.modality_tokens,
         energy_wh=usage.energy_wh,

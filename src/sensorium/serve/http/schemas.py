@@ -17,7 +17,7 @@ from pydantic import (
 from sensorium.modalities import modality_names
 from sensorium.serve.http.errors import wrong
 from sensorium.serve.http.fields import Name, String, items
-from sensorium.serve.http.parameters import CHAT, COMPLETIONS, Parameters
+from sensorium.serve.http.parameters import CHAT, COMPLETIONS, Effort, Parameters
 from sensorium.serve.http.structured import Structured
 from sensorium.serve.http.tools import ToolCall
 from sensorium.types import TEXT
@@ -211,6 +211,9 @@ class ChatRequest(_Writing, Structured):
     max_completion_tokens: MaxTokens = Field(None, description="The newer name of max_tokens.")
     logprobs: bool | None = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
+    reasoning_effort: Effort | None = Field(
+        None, description='Any but "none": think before the answer, where it is about media.'
+    )
 
     @property
     def formats(self) -> dict[str, str | None]:

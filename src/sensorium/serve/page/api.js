@@ -65,7 +65,7 @@ async function sentence(response) {
 
 const json = async (path, options) => (await request(path, options)).json();
 
-/** The models that the server offers: [{id, reads, writes, languages}]. */
+/** The models that the server offers: [{id, reads, writes, thinks, languages}]. */
 export const models = async () => (await json("v1/models")).data;
 
 /** The modalities that are installed: [{id, media_types, extensions, viewer, words}]. */
@@ -86,7 +86,7 @@ export async function make(model, kind, request, { count = 1, attempt = 0, signa
   return choices.flatMap(({ message }) => message.parts.find(isWanted) ?? []);
 }
 
-/** A streamed answer: yields {text} , {progress} , {part} , {usage} and {finish} as they come. */
+/** A streamed answer: yields {thought} , {text} , {progress} , {part} , {usage} and {finish} as they come. */
 export async function* chat(body, signal) {
   const options = { seed: newSeed(), stream: true, stream_options: { include_usage: true } };
   const response = await request("v1/chat/completions", { body: { ...body, ...options }, signal });
@@ -95,6 +95,7 @@ export async function* chat(body, signal) {
     if (chunk.error) throw new ApiError(chunk.error.message, chunk.error.status ?? 500);
     const [choice] = chunk.choices ?? [];
     if (choice?.delta?.progress) yield { progress: choice.delta.progress };
+    if (choice?.delta?.reasoning_content) yield { thought: choice.delta.reasoning_content };
     if (choice?.delta?.content) yield { text: choice.delta.content };
     for (const part of choice?.delta?.parts ?? []) yield { part };
     if (choice?.finish_reason) yield { finish: choice.finish_reason };

@@ -19,7 +19,7 @@ const $ = (id) => document.getElementById(id);
 
 /** What the panels share: the chosen model, and doors to one another. */
 const app = {
-  model: null, // {id, reads, writes, languages}
+  model: null, // {id, reads, writes, thinks, languages}
   say: (content, options) => (go("chat"), chat.say(content, options)),
   look: (part) => (go("see"), see.look(part)),
   open: (id) => (closeSide(), go("chat"), chat.open(id)),

@@ -45,6 +45,7 @@ const isMessage = (message) =>
   isParts(message.content) &&
   isMissingOr(message.want, isText) &&
   isMissingOr(message.problem, isText) &&
+  isMissingOr(message.thought, isText) &&
   isMissingOr(message.before, isListOf(isListOf(isText))) &&
   [message.seconds, message.energy_wh].every((value) => isMissingOr(value, Number.isFinite));
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from sensorium.engines import Failed, Token, Turn
 from sensorium.generate import best_of, different
-from sensorium.serve.http.replies import ModalityTokens, Usage
+from sensorium.serve.http.replies import CompletionDetails, ModalityTokens, Usage
 from sensorium.serve.registry import Served
 from sensorium.serve.settings import Settings
 from sensorium.serve.writing.scheduler import Order
@@ -48,13 +48,15 @@ class Written:
 
     def add(self, token: Token) -> Step:
         """Take note of one more token."""
+        thought = self.transcript.thought_ids
         events = self.transcript.feed(token)
         self.tokens.append(token)
         for event in events:
             self._note(event)
         self.ended = self.transcript.stopped or token.finish is not None
         self.finish = "length" if token.finish == "length" and not self.transcript.stopped else "stop"
-        return Step(self.number, token, events, self.finish if self.ended else None)
+        finish = self.finish if self.ended else None
+        return Step(self.number, token, events, finish, self.transcript.thought_ids > thought)
 
     def _note(self, event: Event) -> None:
         if isinstance(event, Medium):
@@ -76,12 +78,13 @@ class Written:
 
 @dataclass(frozen=True)
 class Step:
-    """One more token of an answer, what it tells, and why the answer ended if it did."""
+    """One more token of an answer, what it tells, why the answer ended if it did, and whether it is of a thought."""
 
     answer: int
     token: Token
     events: list[Event]
     finish: Finish | None
+    thought: bool = False
 
 
 class Writing:
@@ -123,8 +126,10 @@ class Writing:
         self._judge = judge or served.model.information
         self.deadline, self._first_stays = started + settings.request_s, first_stays
         all_turns = [turn.again(n) for n, turn in enumerate(turn for turn in turns for _ in range(answers))]
+        stream, thinking = served.model.stream, served.model.thinking
         self._written = {
-            turn: Written(n, turn, Transcript(served.model.stream, stops)) for n, turn in enumerate(all_turns)
+            turn: Written(n, turn, Transcript(stream, stops, thinking if turn.thinks else None))
+            for n, turn in enumerate(all_turns)
         }
         self._items: asyncio.Queue[Token | Failed] = asyncio.Queue()
         loop = asyncio.get_running_loop()
@@ -196,9 +201,11 @@ class Writing:
     def usage(self) -> Usage:
         """Of all answers so far; a prompt that several answers share counts once."""
         model, written = self._served.model, list(self._written.values())
+        thought = sum(one.transcript.thought_ids for one in written)
         prompts, ids = (one.turn.prompt for one in written[:: self._answers]), (one.transcript.ids for one in written)
         on_cpu = model.lm.device.type == "cpu"
-        return usage_of(model.vocabulary, prompts, ids, self._order.cpu_s * CPU_WATTS / 3600 if on_cpu else None)
+        energy_wh = self._order.cpu_s * CPU_WATTS / 3600 if on_cpu else None
+        return usage_of(model.vocabulary, prompts, ids, energy_wh, thought)
 
 
 def usage_of(
@@ -206,8 +213,9 @@ def usage_of(
     prompts: Iterable[Sequence[int]],
     written: Iterable[Sequence[int]],
     energy_wh: float | None = None,
+    thought: int = 0,
 ) -> Usage:
-    """What was read and written."""
+    """What was read and written, and how many ids of that were thought."""
     read, wrote = count_modalities(vocabulary, prompts), count_modalities(vocabulary, written)
     return Usage(
         prompt_tokens=sum(read.values()),
@@ -215,6 +223,7 @@ def usage_of(
         total_tokens=sum(read.values()) + sum(wrote.values()),
         modality_tokens=ModalityTokens(prompt=read, completion=wrote),
         energy_wh=energy_wh,
+        completion_tokens_details=CompletionDetails(reasoning_tokens=thought),
     )
 
 

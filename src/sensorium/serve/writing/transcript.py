@@ -1,4 +1,4 @@
-"""Ids as they are written, told as text, progress of a medium, and finished media."""
+"""Ids as they are written, told as thought, text, progress of a medium, and finished media."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sensorium.codecs import Layout
 from sensorium.engines import Token
-from sensorium.stream import Stream
+from sensorium.stream import Stream, Thinking, ThoughtReader
+from sensorium.stream.thinking import begun
 from sensorium.types import Part
 
 UNFINISHED = "\ufffd"
@@ -16,6 +17,13 @@ UNFINISHED = "\ufffd"
 @dataclass(frozen=True)
 class Text:
     """More text, and the tokens that spell it (text may wait for a later token, see `Transcript`)."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Thought:
+    """More of what is thought before the answer."""
 
     text: str
 
@@ -36,25 +44,29 @@ class Medium:
     part: Part
 
 
-Event = Text | Progress | Medium
+Event = Text | Thought | Progress | Medium
 
 
 class Transcript:
     """Follows one answer.
 
     Text is held back while it may still change: bytes of an unfinished character, and what may be the beginning of a
-    stop string. All texts joined are what `Stream.parse` gives for the whole, up to the first stop string.
+    stop string, or of the mark that ends a thought. All texts joined are what `Stream.parse` gives for the whole, up to
+    the first stop string. A thought that never ends was none: all of it is told once more, as text.
 
     Args:
         stops: strings that end the answer; they are left out of it.
+        thinking: where a thought comes first.
 
     Attributes:
         stopped: a stop string was found; nothing more is told.
         ids: all ids so far.
+        thought_ids: how many of them are of the thought or its mark.
     """
 
-    def __init__(self, stream: Stream, stops: tuple[str, ...] = ()):
+    def __init__(self, stream: Stream, stops: tuple[str, ...] = (), thinking: Thinking | None = None):
         self._stream, self._stops = stream, stops
+        self._reader = ThoughtReader(thinking.mark) if thinking else None
         self._layouts = {layout.open_id: layout for layout in stream.vocabulary.layouts}
         self._layout: Layout | None = None
         self._medium: list[int] = []
@@ -63,22 +75,29 @@ class Transcript:
         self._held = ""
         self.stopped = False
         self.ids: list[int] = []
+        self.thought_ids = 0
+
+    @property
+    def thought(self) -> str | None:
+        """What was thought, once it has ended."""
+        return None if self._reader is None or self._reader.inside else self._reader.thought or None
 
     def feed(self, token: Token) -> list[Event]:
         """What one more id tells."""
         if self.stopped:
             return []
         self.ids.append(token.id)
+        self.thought_ids += self._reader is not None and self._reader.inside
         medium = self._layout is not None or token.id in self._layouts
         events = self._medium_events(token.id) if medium else self._text_events(token.id)
         if token.finish is not None and not self.stopped:
             events += self._flush()
-        return events
+        return [*events, *self._no_thought()] if self.stopped or token.finish is not None else events
 
     def _medium_events(self, token: int) -> list[Event]:
         before: list[Event] = []
         if self._layout is None:
-            before = self._flush()
+            before = [*self._flush(), *self._no_thought()]
             if self.stopped:
                 return before
             self._layout, self._medium = self._layouts[token], []
@@ -106,7 +125,7 @@ class Transcript:
         self._text, self._told, self._read = [], 0, 0
         events = self._release(rest)
         held, self._held = self._held, ""
-        return [*events, Text(held)] if held and not self.stopped else events
+        return events if self.stopped else [*events, *self._as_events(held)]
 
     def _release(self, text: str) -> list[Event]:
         """The part of the held and the new text that no stop string can touch any more."""
@@ -115,14 +134,20 @@ class Transcript:
         if found:
             self.stopped, self._held, ready = True, "", text[: min(found)]
         else:
-            keep = max((_overlap(text, stop) for stop in self._stops), default=0)
+            keep = max((begun(text, stop) for stop in self._stops), default=0)
             ready, self._held = text[: len(text) - keep], text[len(text) - keep :]
-        return [Text(ready)] if ready else []
+        return self._as_events(ready)
+
+    def _as_events(self, text: str) -> list[Event]:
+        thought, said = ("", text) if self._reader is None else self._reader.feed(text)
+        return [*([Thought(thought)] if thought else []), *([Text(said)] if said else [])]
+
+    def _no_thought(self) -> list[Event]:
+        """What seemed to be a thought, where it can end no more."""
+        if self._reader is None or not self._reader.inside:
+            return []
+        self.thought_ids, text = 0, self._reader.end()
+        return [Text(text)] if text else []
 
     def _decode(self, ids: list[int]) -> str:
         return "".join(part.data for part in self._stream.parse(ids))
-
-
-def _overlap(text: str, stop: str) -> int:
-    """Length of the longest beginning of ``stop`` that ``text`` ends with."""
-    return next((size for size in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:size])), 0)

@@ -102,13 +102,13 @@ export async function chatPanel(root, app) {
     const answered = conversation;
     delete question.problem;
     showAll();
-    const growing = new GrowingAnswer(app, wordsOf(question));
+    const message = { role: "assistant", content: [] };
+    const growing = new GrowingAnswer(app, message, wordsOf(question));
     log.append(growing.element);
     log.scrollTop = log.scrollHeight;
     running = new AbortController();
     input.setBusy(true);
     announce(t("chat.thinking"));
-    const message = { role: "assistant", content: growing.content };
     const started = performance.now();
     try {
       await write(growing, message, want, question.before ?? []);
@@ -135,6 +135,7 @@ export async function chatPanel(root, app) {
       .filter(({ problem }) => !problem)
       .map(({ role, content }) => ({ role, content }));
     const body = { model: app.model?.id, messages, modalities: want ? [want] : app.model?.writes };
+    if (input.thinks()) body.reasoning_effort = "medium";
     const last = before.length ? before.length + TRIES - 1 : 0;
     for (let attempt = before.length; attempt <= last; attempt += 1) {
       const refused = attempt < last ? before.flat() : [];
@@ -144,9 +145,11 @@ export async function chatPanel(root, app) {
 
   /** Whether an answer was written: not where it begins with a refused medium. */
   async function stream(body, growing, message, refused) {
+    growing.dropThought(); // of an attempt before
     for await (const event of api.chat(body, running.signal)) {
-      if (event.part && !growing.content.length && refused.includes(sameness(event.part))) return false;
+      if (event.part && !message.content.length && refused.includes(sameness(event.part))) return false;
       const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+      if (event.thought) growing.addThought(event.thought);
       if (event.text) growing.addText(event.text);
       if (event.part) growing.addPart(event.part);
       if (event.progress) growing.progress(event.progress);

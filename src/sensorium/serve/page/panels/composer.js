@@ -1,12 +1,15 @@
 // Where the next message is made: words, media from files, clipboard, dropping or a viewer's own recorder, and the kind
 // of answer.
 
-import { announce, h, icon, iconButton, notice } from "../dom.js";
+import { announce, h, icon, iconButton, notice, quietButton } from "../dom.js";
 import { acceptOf, namesOf, viewerOf, word } from "../doors.js";
 import { t } from "../i18n.js";
 import { modalityOf, textPart } from "../media.js";
+import { keepSetting, setting } from "../settings.js";
 import { partOfFile } from "./files.js";
 import { saidView } from "./said.js";
+
+const THINK = "sensorium.think";
 
 /** Fills `form`. Calls send(content, {want}) and stop(); the result lets the panel steer it. */
 export function composer(form, app, { send, stop }) {
@@ -37,7 +40,7 @@ export function composer(form, app, { send, stop }) {
     });
     shelf = h("ul", { class: "shelf", "aria-label": t("chat.attached") });
     go = h("button", { class: "send" }, icon("send"));
-    form.replaceChildren(shelf, input, h("div", { class: "tools" }, ...doors(), kindChoice(), go));
+    form.replaceChildren(shelf, input, h("div", { class: "tools" }, ...doors(), kindChoice(), thinkChoice(), go));
     showAttached();
     setBusy(busy);
   }
@@ -90,6 +93,22 @@ export function composer(form, app, { send, stop }) {
     select.addEventListener("change", () => (want = select.value));
     return h("div", { class: "kind grow" }, select);
   }
+
+  /** Whether the model is to think before it answers; shown where it can. It stays as the person leaves it. */
+  function thinkChoice() {
+    if (!app.model?.thinks) return null;
+    const change = ({ currentTarget: button }) => {
+      keepSetting(THINK, !thinks());
+      button.setAttribute("aria-pressed", thinks());
+    };
+    return quietButton("think", t("chat.think"), change, {
+      class: "quiet-button think",
+      title: t("chat.think.how"),
+      "aria-pressed": thinks(),
+    });
+  }
+
+  const thinks = () => Boolean(app.model?.thinks) && setting(THINK, false, (value) => typeof value === "boolean");
 
   /** Add files, of one of `kinds`. */
   function attach(files, kinds = media()) {
@@ -159,6 +178,7 @@ export function composer(form, app, { send, stop }) {
     render,
     attach,
     setBusy,
+    thinks,
     focus: () => input.focus(),
     openFiles: () => form.querySelector(".attach")?.click(),
   };

@@ -28,8 +28,22 @@ export function messageView(message, { app, again, request = "" }) {
   const mine = message.role === "user";
   const alt = mine ? t("chat.alt.mine") : t("chat.alt.answer", { words: request });
   const parts = message.content.map((part) => partView(part, alt, app));
-  const view = article(mine, h("div", { class: "parts" }, ...parts));
+  const view = article(mine, message.thought ? thoughtView(message) : null, h("div", { class: "parts" }, ...parts));
   view.append(foot(message, mine, again));
+  return view;
+}
+
+const unfolded = new WeakSet(); // messages whose thought the person has opened
+
+/** What was thought before an answer, folded. */
+function thoughtView(message) {
+  const view = h(
+    "details",
+    { class: "thought", open: unfolded.has(message) },
+    h("summary", {}, t("chat.thought")),
+    h("p", {}, message.thought),
+  );
+  view.addEventListener("toggle", () => (view.open ? unfolded.add(message) : unfolded.delete(message)));
   return view;
 }
 
@@ -66,12 +80,13 @@ export async function copy(words) {
   }
 }
 
-/** An answer that is still being written. */
+/** An answer that is still being written, into `message`. */
 export class GrowingAnswer {
-  constructor(app, request) {
+  constructor(app, message, request) {
     this.app = app;
+    this.message = message;
     this.alt = t("chat.alt.answer", { words: request });
-    this.content = [];
+    this.thought = null;
     this.parts = h("div", { class: "parts" });
     this.wait = h("div", { class: "wait" });
     this.element = article(false, this.parts, this.wait);
@@ -79,8 +94,16 @@ export class GrowingAnswer {
     this.waiting(h("span", { class: "dots", "aria-hidden": "true" }), t("chat.thinking"));
   }
 
+  addThought(text) {
+    this.message.thought = (this.message.thought ?? "") + text;
+    if (!this.thought) this.parts.before((this.thought = thoughtView(this.message)));
+    this.thought.lastChild.textContent = this.message.thought;
+  }
+
+  /** More of the answer. One that begins with all that was thought is what seemed to be a thought until it ended. */
   addText(text) {
-    const last = this.content.at(-1);
+    if (!this.message.content.length && text.startsWith(this.message.thought)) this.dropThought();
+    const last = this.message.content.at(-1);
     if (last?.type === "text") {
       last.text += text;
       this.parts.lastChild.replaceWith(partView(last, "", this.app));
@@ -90,8 +113,14 @@ export class GrowingAnswer {
     this.wait.replaceChildren();
   }
 
+  dropThought() {
+    this.thought?.remove();
+    this.thought = null;
+    delete this.message.thought;
+  }
+
   addPart(part) {
-    this.content.push(part);
+    this.message.content.push(part);
     this.parts.append(partView(part, this.alt, this.app));
     this.wait.replaceChildren();
   }
