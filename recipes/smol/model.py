@@ -407,8 +407,15 @@ def with_sets(start: str) -> Grown:
 def export(model: Grown, out: Path) -> Path:
     """Rows, adapter and codecs in half precision; what hears is taken from packages, as the base is."""
     whole = model.fold()
-    whole.senses = replace(whole.senses.replaced(without_ear(hearing())), sampling=SURELY)
-    whole.senses = replace(whole.senses, thinking=Thinking(ASK, MARK))
+    named = whole.codecs[SEEN]
+    assert isinstance(named, JoinedCodec)
+    senses = whole.senses.replaced(without_ear(hearing()))
+    for codec in (
+        JoinedCodec(named.first, seeing(), SEEN),
+        watching(),
+    ):  # what tells things may have learned more since
+        senses = senses.replaced(codec)
+    whole.senses = replace(senses, sampling=SURELY, thinking=Thinking(ASK, MARK))
     whole.save_rows(out, dtype=torch.float16)
     with_card(out, Path(__file__).with_name("smol_card.md"))
     with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:
