@@ -1,4 +1,4 @@
-"""The recipe ``rivals``: three other ways to a multimodal model, on the same pictures; see README.md."""
+"""The recipe ``rivals``: codes and three other ways to a multimodal model, on the same pictures; see README.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sensorium.recipe import Recipe
 
 RECIPE = Recipe(
     name="rivals",
-    about="Other ways to a multimodal model, trained and measured alike: a connector, a shared encoder, late fusion.",
+    about="Ways to a multimodal model, trained and measured alike: codes, a connector, a shared encoder, late fusion.",
     data=lambda: pictures.make(),
     models={name: learner(name) for name in WAYS},
     evaluate=evaluate,

@@ -21,7 +21,7 @@ SIDE_PX = 64
 
 
 class Rival(nn.Module, ABC):
-    """A model of media and words that is not built from codes.
+    """A model of media and words, made on these lessons alone.
 
     Args:
         lessons: what it will learn from; their texts are kept.

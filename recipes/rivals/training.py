@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from recipes.pictograms.concepts import Gallery
 from recipes.pictograms.reading import reading_codec
+from recipes.pictograms.words import words_codec
+from recipes.rivals.codes import Codes
 from recipes.rivals.connector import Connector
 from recipes.rivals.late import Late
 from recipes.rivals.lessons import Lessons, PictureLessons, Together
@@ -96,6 +98,10 @@ def connector(lessons: Lessons, base: str) -> Rival:
     return Connector(lessons, reading_codec(), load_base(base) if base else smol_base())
 
 
+def codes(lessons: Lessons, base: str) -> Rival:
+    return Codes(lessons, words_codec(), load_base(base) if base else smol_base())
+
+
 def shared(lessons: Lessons, base: str) -> Rival:
     return Shared(lessons, tokenizer(lessons, "shared"))
 
@@ -105,6 +111,7 @@ def late(lessons: Lessons, base: str) -> Rival:
 
 
 WAYS: Mapping[str, tuple[Callable[[Lessons, str], Rival], Callable[[], Lessons]]] = {
+    "codes": (codes, pictures),
     "connector": (connector, pictures),
     "shared": (shared, everything),
     "late": (late, pictures),
@@ -116,13 +123,13 @@ def train(name: str, minutes: float, base: str = "") -> None:
     """Train a rival for so many minutes in all, or go on.
 
     Args:
-        base: a folder or Hub id of the connector's language model; "" for that of the recipe's smol.
+        base: a folder or Hub id of the language model of codes or connector; "" for that of the recipe's smol.
 
     Raises:
         InputError: it has no language model, but one was given, or it was begun on another.
     """
     make, lessons_of = WAYS[name]
-    if base and name != "connector":
+    if base and name not in ("codes", "connector"):
         raise InputError(f"{name} starts from no model; leave out --start")
     place = home() / name
     if (place / FACTS).exists() and facts(place).base != base:

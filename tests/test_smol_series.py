@@ -1,0 +1,67 @@
+"""Series of smol: made up, told of, gone on with and written; those of the sets come after a codec of their own."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from recipes.sensors.facts import shape_of
+from recipes.sensors.tasks import told
+from recipes.smol import model, series
+from recipes.smol.model import plainly
+from toys import tiny_base
+
+from sensorium.families.landmarks import KINDS, PEAK
+from sensorium.model import grow
+from sensorium.types import Conversation, Part, as_message
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_made_up_series_has_two_samples_or_more_and_one_channel(seed):
+    made = series.any_series(np.random.default_rng(seed))
+    assert made.ndim == 2 and made.shape[1] == 1 and len(made) > 20 and np.isfinite(made).all()
+
+
+def test_what_is_told_of_a_series_is_what_its_turns_say():
+    right = []
+    for seed in range(60):
+        made = series.tell(Random(seed))
+        (shown,), answer = [part for part in made.parts() if not part.is_text], made.messages[1].text
+        rows = np.array(shown.codes).reshape(-1, 3)
+        peaks = int((rows[:, 0] >= PEAK).sum())
+        if "peak" in answer:
+            right.append(("no peaks" if not peaks else KINDS[PEAK + min(peaks, 9) - 1].split()[-1]) in answer)
+    assert len(right) > 10 and np.mean(right) > 0.8
+
+
+def test_a_written_series_is_what_was_wished_for():
+    made = series.write(Random(3))
+    (values,) = series.WRITER.decode([made.messages[1].parts[0].codes])
+    facts = told(shape_of(values.array))
+    assert len(values.array) == series.WRITTEN
+    assert any(fact.removeprefix("It ").rstrip(".") in made.messages[0].text for fact in facts.values())
+
+
+def test_a_series_goes_on_beyond_what_is_known():
+    lengths = {len(series.go_on(Random(seed)).messages[1].parts[0].codes) for seed in range(20)}
+    assert min(lengths) >= 24 + series.HORIZON and max(lengths) <= series.CONTEXT + series.HORIZON
+
+
+def test_a_smol_of_before_gets_the_codecs_that_came_later(monkeypatch):
+    monkeypatch.setattr(model, "watching", lambda: series.WRITER)
+    before = grow(tiny_base(), [series.WRITER], "adapter", lora_rank=2).fold()
+    later = model._later(before)
+    assert list(later.codecs) == [series.WRITER.facts.name, series.READER]
+
+
+def test_what_needs_no_thought_is_asked_to_think_now_and_then():
+    shown = Part("image", codes=np.array([1]), codec="image-read")
+    turn = (as_message("user", [shown, "What is this?"]), as_message("assistant", "a cat"))
+    boxes = (as_message("user", "Where?"), as_message("assistant", Part("boxes", codes=np.array([1]), codec="boxes")))
+    made = [plainly(Conversation((*turn, *boxes)), Random(seed)) for seed in range(200)]
+    thought = [one for one in made if one.messages[0].text.endswith(model.ASK)]
+    assert 5 < len(thought) < 50
+    assert {one.messages[1].text for one in thought} == {f"{model.MARK} a cat"}
+    assert {one.messages[1].text for one in made if one not in thought} == {"a cat"}
+    assert all(one.messages[2].text == "Where?" for one in made)
