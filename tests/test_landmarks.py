@@ -89,4 +89,11 @@ def test_it_only_reads_and_is_saved(tmp_path):
         CODEC.decode(codes)
     LandmarksCodec("other", step=0.5).save(tmp_path / "codec")
     other = load_codec(tmp_path / "codec")
-    assert (other.facts.name, other.step) == ("other", 0.5) and len(other.words(0)) == len(KINDS) and LOW in range(5)
+    assert (other.facts.name, other.step) == ("other", 0.5)
+    assert (other.words(0)[LOW], other.words(1)[42]) == ("low", "forty two")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_gaps_are_refused(value):
+    with pytest.raises(InputError, match="fill or cut the gap"):
+        CODEC.encode([Signal(np.array([[0], [value], [1]], np.float32))])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from recipes.scenes.codec import making
 from recipes.scenes.tasks import tasks
-from recipes.smol import curve, model, talk
+from recipes.smol import curve, makers, senses, talk
 from toys import tiny_base
 
 from sensorium.evaluate.instructions import instructions, plain_prompts
@@ -50,7 +50,7 @@ def test_a_prompt_ends_where_the_base_is_to_go_on():
 
 
 def test_a_picture_is_its_names_and_then_the_things_in_it():
-    looks = model.Looks(
+    looks = senses.Looks(
         codec="image-read",
         values_VND=np.zeros((1, 2, 3), np.float32),
         quantise=lambda values: np.array([[7, 8]] * len(values)),
@@ -62,7 +62,7 @@ def test_a_picture_is_its_names_and_then_the_things_in_it():
 
 def test_several_conversations_become_one():
     one = Conversation((as_message("user", "What?"), as_message("assistant", "That.")))
-    made = [model.several(lambda random: one, 3)(Random(seed)) for seed in range(30)]
+    made = [makers.several(lambda random: one, 3)(Random(seed)) for seed in range(30)]
     assert {len(talk.messages) for talk in made} == {2, 4, 6}
 
 
@@ -71,20 +71,20 @@ def said(monkeypatch):
     """Two answers of a base, one about a thing, and makers of media that need no data."""
     about = talk.Said("cat", 0, "Tell me about a cat.", "It purrs.")
     apart = talk.Said("", talk.OWN, "Write something.", "Once there was", finished=False)
-    monkeypatch.setattr(model, "_told", lambda about_things: [about] if about_things else [apart])
+    monkeypatch.setattr(makers, "_told", lambda about_things: [about] if about_things else [apart])
     shown = as_message("user", [Part("image", codes=np.array([1]), codec="image-read"), "What is this?"])
     first = Conversation((shown, as_message("assistant", "a cat")))
     for name in ("names", "scene", "clip", "watch"):
-        monkeypatch.setattr(model, name, lambda random, most=1: first)
+        monkeypatch.setattr(makers, name, lambda random, most=1: first)
 
 
 def test_what_is_said_apart_comes_after_a_medium_in_the_words_of_the_base(said):
-    made = [model.apart(Random(seed)) for seed in range(20)]
+    made = [makers.apart(Random(seed)) for seed in range(20)]
     assert all(talk.messages[0].parts[0].modality == "image" for talk in made)
     answers = {(message.text, message.finished) for talk in made for message in talk.messages[3::2]}
     assert answers == {("It purrs.", True), ("Once there was", False)}
     noticed = {talk.messages[0].text for talk in made}
-    assert "What is this?" in noticed and noticed & {shown for shown, _ in model.NOTICED}
+    assert "What is this?" in noticed and noticed & {shown for shown, _ in makers.NOTICED}
 
 
 def test_a_point_of_the_curve_of_thinking_is_how_many_conclusions_are_right():

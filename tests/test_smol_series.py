@@ -6,10 +6,12 @@ from random import Random
 
 import numpy as np
 import pytest
+from recipes.scenes.codec import making
+from recipes.scenes.episodes import episode
 from recipes.sensors.facts import shape_of
 from recipes.sensors.tasks import told
-from recipes.smol import model, series
-from recipes.smol.model import plainly
+from recipes.smol import makers, model, series
+from recipes.smol.makers import plainly
 from toys import tiny_base
 
 from sensorium.families.landmarks import KINDS, PEAK
@@ -60,8 +62,20 @@ def test_what_needs_no_thought_is_asked_to_think_now_and_then():
     turn = (as_message("user", [shown, "What is this?"]), as_message("assistant", "a cat"))
     boxes = (as_message("user", "Where?"), as_message("assistant", Part("boxes", codes=np.array([1]), codec="boxes")))
     made = [plainly(Conversation((*turn, *boxes)), Random(seed)) for seed in range(200)]
-    thought = [one for one in made if one.messages[0].text.endswith(model.ASK)]
+    thought = [one for one in made if one.messages[0].text.endswith(makers.ASK)]
     assert 5 < len(thought) < 50
-    assert {one.messages[1].text for one in thought} == {f"{model.MARK} a cat"}
+    assert {one.messages[1].text for one in thought} == {f"{makers.MARK} a cat"}
     assert {one.messages[1].text for one in made if one not in thought} == {"a cat"}
     assert all(one.messages[2].text == "Where?" for one in made)
+
+
+def test_what_is_to_be_thought_about_is_never_asked_so_without_a_thought():
+    asked = []
+    for seed in range(150):
+        random = Random(seed)
+        made = episode("colour", random, making())
+        kinds = [turn.kind for turn in made.turns]
+        told = plainly(made.conversation([Part("image", codes=np.array([1]), codec="image-read")]), random, kinds)
+        answers = [message.text for message in told.messages[1::2]]
+        asked += [kind for kind, text in zip(kinds, answers, strict=True) if text.startswith(makers.MARK)]
+    assert asked and not {*asked} & {*makers.THOUGHT}

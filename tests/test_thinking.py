@@ -329,3 +329,16 @@ def test_a_transcript_tells_thoughts_by_their_kind(model):
     for kind, text in ((Thought, "so."), (Text, "no")):
         assert "".join(event.text for event in events if isinstance(event, kind)) == text
     assert transcript.thought == "so." and transcript.thought_ids < len(ids)
+
+
+@pytest.mark.parametrize(
+    ("said", "thought", "text"), [("so. and. {mark} no. yes", "so. and.", "no"), ("so. and", None, "so")]
+)
+def test_stop_strings_end_the_answer_and_no_thought(model, said, thought, text):
+    transcript = Transcript(model.stream, (".",), Thinking(ASK, MARK))
+    ids = model.tokenizer(said.format(mark=MARK), add_special_tokens=False)["input_ids"]
+    events = [event for id_ in ids for event in transcript.feed(Token(0, id_))]  # type: ignore[arg-type]
+    if not transcript.stopped:
+        events += transcript.feed(Token(0, model.stream.stop_ids[0], "stop"))  # type: ignore[arg-type]
+    assert "".join(event.text for event in events if isinstance(event, Text)) == text
+    assert transcript.thought == thought and transcript.stopped

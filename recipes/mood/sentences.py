@@ -33,8 +33,8 @@ TURNING = {
 """Words that turn others, or are rated for what they seldom mean: no example with them is used."""
 
 THINGS = (
-    "film", "food", "trip", "book", "day", "hotel", "service", "music", "weather", "party", "meeting", "phone",
-    "story", "idea", "match", "concert", "house", "game", "holiday", "teacher", "plan", "answer", "letter", "song",
+    "film", "food", "trip", "book", "day", "hotel", "service", "music", "weather", "garden", "meeting", "phone",
+    "story", "idea", "match", "concert", "house", "game", "museum", "teacher", "plan", "answer", "letter", "song",
     "place", "job", "speech", "meal", "show", "neighbour",
 )  # fmt: skip
 QUALITIES = (

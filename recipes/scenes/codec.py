@@ -42,7 +42,7 @@ from sensorium.families.things_loss import UNKNOWN, losses
 from sensorium.families.things_net import ThingsNet
 from sensorium.files import cache_dir
 from sensorium.grounding.localisation import HIT, iou, mean_average_precision
-from sensorium.learning.training import CodecTraining, train_codec
+from sensorium.learning.training import CodecTraining, run_folder, train_codec
 from sensorium.recipe import Learner
 from sensorium.types import InputError, Signal
 
@@ -135,6 +135,8 @@ def train(minutes: float, start: str = "", count: int = LEARNED_FROM) -> Codec:
     Args:
         start: folder of a codec of the same shape to go on from.
     """
+    if start and run_folder(checkpoint()).is_dir():
+        raise InputError(f"a training is there to go on from; leave --start out, or move {run_folder(checkpoint())}")
     net = _begun(start)
     drawn = round(BY_HAND * count)
     pictures = [*scenes("train", count - drawn), *by_hand("train", drawn, size_px=SIDE_PX)]

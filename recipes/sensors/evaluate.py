@@ -70,7 +70,8 @@ def _tells(model: Any, results: Results, asked: Asked, told: int) -> None:
     """Made-up series and real ones, neither trained on."""
     rng, random = np.random.default_rng(1_000_000), Random(1)
     made = [tasks.made_up(rng, int(rng.integers(32, 232))) for _ in range(told)]
-    real = [one.values for one in random.sample([one for each in asked.values() for one in each], told)]
+    known = [one.values for each in asked.values() for one in each]
+    real = random.sample(known, min(told, len(known)))
     for called, series in (("made up", made), ("real", real)):
         for kind in ("trend", "peaks", "cycles", "place"):
             talks = [tasks.telling(kind, Part("series", Signal(one)), shape_of(one), random) for one in series]

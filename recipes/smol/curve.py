@@ -14,7 +14,8 @@ from typing import Annotated, Any
 
 from recipes.scenes.codec import making
 from recipes.scenes.tasks import tasks
-from recipes.smol.model import SMOL, hearing, texts
+from recipes.smol.model import SMOL
+from recipes.smol.senses import hearing, texts
 from recipes.speech.errors import normalised
 from recipes.speech.tasks import saying
 from recipes.speech.texts import texts_of

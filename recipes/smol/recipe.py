@@ -20,7 +20,7 @@ def data() -> Path:
 
 RECIPE = Recipe(
     name="smol",
-    about="A pretrained LLM, its weights as they are, that reads pictures, clips, series and speech, points, and speaks.",
+    about="A pretrained LLM, its weights as they are, that reads pictures, clips, series, speech, points and speaks.",
     data=data,
     models={SMOL.name: SMOL, SMOL_SERIES.name: SMOL_SERIES},
     evaluate=evaluate,

@@ -20,7 +20,7 @@ from sensorium.checked import NAME, Range, checked_arguments
 from sensorium.codecs import Codec, Facts
 from sensorium.families import scaling
 from sensorium.families.numbers import in_words
-from sensorium.types import Signal
+from sensorium.types import InputError, Signal
 
 LEVELS = 100
 COUNTED = 9
@@ -64,6 +64,8 @@ class LandmarksCodec(Codec):
         return [self._encode(signal.array.astype(np.float64)) for signal in self.fitted(signals)]
 
     def _encode(self, array: np.ndarray) -> np.ndarray:
+        if not np.isfinite(array).all():
+            raise InputError("a series with values that are no numbers has no landmarks; fill or cut the gap")
         x_L = array[:, np.ptp(array, axis=0).argmax()]
         ends, last = (float(x_L.min()), float(x_L.max())), len(x_L) - 1
         frames = [(kind, _level(at, 0, last), _level(value, *ends)) for kind, at, value in self._told(x_L)]

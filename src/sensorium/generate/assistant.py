@@ -259,7 +259,8 @@ class Assistant(Model):
         """What written ids say, its media decoded; what was thought first apart from it."""
         thought, parts = None, tuple(self.senses.decode(self.stream.parse(ids)))
         if thought_first and self.thinking is not None:
-            thought, parts = self.thinking.told_apart(parts)
+            told, parts = self.thinking.told_apart(parts)
+            thought = told or None
         kinds = self.vocabulary.kind_of(np.array(ids, dtype=np.int64))
         names = [self.vocabulary.kinds[kind] for kind in kinds]
         usage = {name: names.count(name) for name in dict.fromkeys(names)}

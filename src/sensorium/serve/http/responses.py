@@ -209,7 +209,10 @@ class _Telling:
             events = [event async for event in self._events()]
         finally:
             self._writing.cancel()
-        return events[-1]["response"]
+        response = events[-1]["response"]
+        if not response["usage"]["output_tokens_details"]["reasoning_tokens"]:  # what seemed to be a thought was none
+            response["output"] = [item for item in response["output"] if item["type"] != "reasoning"]
+        return response
 
     async def told(self) -> AsyncIterator[Event]:
         """The events of a stream; what goes wrong in it is the last of them."""

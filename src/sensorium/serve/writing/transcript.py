@@ -123,11 +123,14 @@ class Transcript:
         told = self._decode(self._text[self._told : self._read])
         rest = self._decode(self._text[self._told :])[len(told) :]
         self._text, self._told, self._read = [], 0, 0
-        events = self._release(rest)
-        held, self._held = self._held, ""
-        return events if self.stopped else [*events, *self._as_events(held)]
+        return [*self._release(rest), *self._rest()]
 
     def _release(self, text: str) -> list[Event]:
+        """More of the thought, and what may be told of the answer: stop strings end this alone."""
+        thought, said = ("", text) if self._reader is None else self._reader.feed(text)
+        return [*([Thought(thought)] if thought else []), *self._say(said)]
+
+    def _say(self, text: str) -> list[Event]:
         """The part of the held and the new text that no stop string can touch any more."""
         text = self._held + text
         found = [place for stop in self._stops if (place := text.find(stop)) >= 0]
@@ -136,18 +139,19 @@ class Transcript:
         else:
             keep = max((begun(text, stop) for stop in self._stops), default=0)
             ready, self._held = text[: len(text) - keep], text[len(text) - keep :]
-        return self._as_events(ready)
+        return [Text(ready)] if ready else []
 
-    def _as_events(self, text: str) -> list[Event]:
-        thought, said = ("", text) if self._reader is None else self._reader.feed(text)
-        return [*([Thought(thought)] if thought else []), *([Text(said)] if said else [])]
+    def _rest(self) -> list[Event]:
+        """What was held, where no stop string came."""
+        held, self._held = self._held, ""
+        return [Text(held)] if held else []
 
     def _no_thought(self) -> list[Event]:
         """What seemed to be a thought, where it can end no more."""
         if self._reader is None or not self._reader.inside:
             return []
-        self.thought_ids, text = 0, self._reader.end()
-        return [Text(text)] if text else []
+        self.thought_ids = 0
+        return [*self._say(self._reader.end()), *self._rest()]
 
     def _decode(self, ids: list[int]) -> str:
         return "".join(part.data for part in self._stream.parse(ids))
