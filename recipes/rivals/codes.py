@@ -50,7 +50,8 @@ class Codes(Rival):
 
     @property
     def grown(self) -> Grown:
-        return self.frozen[1]
+        grown: Any = self.frozen[1]
+        return grown
 
     @property
     def language_model(self) -> Any:

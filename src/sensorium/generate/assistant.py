@@ -175,10 +175,11 @@ class Assistant(Model):
         """
         if self.thinking is None:
             raise InputError("this model does not think before it answers; ask it without that")
+        if TEXT not in (wanted_kinds(want) or {TEXT}) or not self._about_media(conversation, want):
+            return None
         if form is not None and not form.media:
             raise InputError("a text that has a form has it from its first word: leave out the form, or do not think")
-        words = TEXT in (wanted_kinds(want) or {TEXT})
-        return self.thinking if words and self._about_media(conversation, want) else None
+        return self.thinking
 
     def grammar(self, want: Want = None, budget: int | None = None, form: Spelling | None = None) -> Grammar:
         """What may be written in one answer."""
