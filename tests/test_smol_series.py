@@ -14,7 +14,7 @@ from recipes.smol import makers, model, series
 from recipes.smol.makers import plainly
 from toys import tiny_base
 
-from sensorium.families.landmarks import KINDS, PEAK
+from sensorium.families.landmarks import KINDS, PEAK, LandmarksCodec
 from sensorium.model import grow
 from sensorium.types import Conversation, Part, as_message
 
@@ -35,6 +35,13 @@ def test_what_is_told_of_a_series_is_what_its_turns_say():
         if "peak" in answer:
             right.append(("no peaks" if not peaks else KINDS[PEAK + min(peaks, 9) - 1].split()[-1]) in answer)
     assert len(right) > 10 and np.mean(right) > 0.8
+
+
+def test_a_series_may_be_told_of_through_another_codec():
+    coarse = LandmarksCodec(series.READER, step=0.9)
+    fine, rough = series.tell(Random(2)), series.tell(Random(2), reader=lambda: coarse)
+    assert [one.messages[1].text for one in (fine, rough)] == [fine.messages[1].text] * 2
+    assert len(rough.messages[0].parts[0].codes) < len(fine.messages[0].parts[0].codes)
 
 
 def test_a_written_series_is_what_was_wished_for():

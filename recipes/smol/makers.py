@@ -220,5 +220,7 @@ MAKERS: Mapping[str, Maker] = {
     "speech": several(clip, CLIPS), "say": several(say, CLIPS), "write": several(write, CLIPS),
     "point": several(point, SCENES), "think": several(think, SCENES),
     "watch": several(watch, SCENES), "tell": several(series.tell, SERIES), "draw": several(series.write, DRAWN),
-    "go on": series.go_on, "sets": several(series.name, SERIES), "mood": several(mood, CLIPS),
+    "go on": series.go_on, "sets": several(series.name, SERIES),
+    "tell beside sets": several(partial(series.tell, reader=series.reader_of_sets), SERIES),
+    "mood": several(mood, CLIPS),
 }  # fmt: skip

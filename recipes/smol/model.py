@@ -74,6 +74,7 @@ ALL_SHARES: Mapping[str, float] = {
     "tell": 0.12, "draw": 0.1, "go on": 0.05, "mood": 0.09, "think": 0.13, "watch": 0.11, "scenes": 0.05, "point": 0.05,
     "names": 0.08, "about": 0.06, "apart": 0.08, "alone": 0.04, "speech": 0.08, "say": 0.02,
 }  # fmt: skip
+SETS_SHARES = {**ALL_SHARES, "tell": 0.0, "tell beside sets": 0.2, "sets": 0.8}
 CONFIG = TrainConfig(
     minutes=1, lr={"rows": 5e-4, "adapter": 1e-3}, schedule="trapezoid", cooldown=0.4, warmup=20, betas=(0.9, 0.98),
     save_minutes=4,
@@ -159,7 +160,7 @@ SMOL = Plan(
 SMOL_SERIES = Plan(
     name="smol-series",
     folder=str(HOME / "series"),
-    stages=[Stage(shares={**ALL_SHARES, "sets": 0.8}, minutes=20, conversations=3_000, start="smol")],
+    stages=[Stage(shares=SETS_SHARES, minutes=20, conversations=3_000, start="smol")],
     grown=with_sets,
     conversations=conversations,
     config=replace(CONFIG, cooldown=0.7),

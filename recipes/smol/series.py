@@ -7,6 +7,7 @@ passed on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from random import Random
 
@@ -15,6 +16,7 @@ from recipes.sensors import tasks
 from recipes.sensors.facts import shape_of
 from recipes.sensors.series import CONTEXT, HORIZON, READER, gone_on, media, written
 
+from sensorium.codecs import Codec
 from sensorium.families.joined import JoinedCodec
 from sensorium.families.landmarks import LandmarksCodec
 from sensorium.families.uniform import UniformCodec
@@ -42,10 +44,10 @@ def reader_of_sets() -> JoinedCodec:
     return JoinedCodec(media(True).reader, READ, READER)
 
 
-def tell(random: Random) -> Conversation:
+def tell(random: Random, reader: Callable[[], Codec] = lambda: READ) -> Conversation:
     """What happens in a series."""
     values = any_series(_rng(random))
-    part = Part("series", codes=READ.encode([Signal(values)])[0], codec=READER)
+    part = Part("series", codes=reader().encode([Signal(values)])[0], codec=READER)
     return tasks.telling(random.choice(tuple(tasks.ASK)), part, shape_of(values), random)
 
 
