@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -162,9 +163,13 @@ def tell_polarity(
     task = Task(name=f"polarity of a sentence, {where}", conversations=talks, scorer=Among(choice, (1,)))
     against(task, model, results)
     as_text(task, said, model, results)
-    counted = CountedWords([sentences.pick(Random(f"counted {n}"), "train") for n in range(LEARNED_FROM)])
-    task.compare("counted words", [[counted.best(one.text, choice)] for one in said], results)
+    task.compare("counted words", [[_counted(sentences).best(one.text, choice)] for one in said], results)
     task.compare("the lexicon itself", [[rated(sentences, one.text)] for one in said], results)
+
+
+@cache
+def _counted(sentences: Sentences) -> CountedWords:
+    return CountedWords([sentences.pick(Random(f"counted {n}"), "train") for n in range(LEARNED_FROM)])
 
 
 def picked(sentences: Sentences, kind: str, count: int, seed: int) -> list[Sentence]:

@@ -17,6 +17,7 @@ import torch
 from recipes.rivals.connector import TURNS
 from recipes.rivals.lessons import Lessons
 from recipes.rivals.rival import Rival
+from recipes.smol.curve import speaking
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
@@ -78,10 +79,7 @@ class Codes(Rival):
     @cached_property
     def assistant(self) -> Assistant:
         """What has been learned so far, as a plain language model."""
-        folded = self.grown.fold()
-        model = Assistant(folded.lm, folded.senses, base_name=folded.base_name)
-        model.has_adapter = True
-        return model.eval()
+        return speaking(self.grown)
 
     def rank(
         self, conversation: Conversation, answers: Sequence[str], wanted: int = 5, adapter: bool | None = None

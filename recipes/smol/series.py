@@ -24,8 +24,6 @@ from sensorium.types import Conversation, Part, Signal
 
 WRITTEN = 32
 """Samples of a series that is written from words: every one is a token."""
-NOISE = (0.0, 0.1, 0.2, 0.3)
-"""Deviations by which the scores of series are disturbed that the reading codec was fitted to."""
 READ = LandmarksCodec(READER)
 WRITER = UniformCodec(1, bins=41, ranges=((-4.0, 4.0),), max_frames=CONTEXT + HORIZON, use="write")
 """Steps of a fifth of the deviation: every level is met often."""
@@ -70,7 +68,7 @@ def name(random: Random) -> Conversation:
     one, rng = known.examples[known.pick(random)], _rng(random)
     seen = Signal(tasks.changed(one.values, rng))
     scores_BV = known.reader.values([seen])
-    scores_BV += random.choice(NOISE) * rng.standard_normal(scores_BV.shape, np.float32)
+    scores_BV += random.choice(known.views.noise) * rng.standard_normal(scores_BV.shape, np.float32)
     codes = np.concatenate([known.reader.quantise(scores_BV)[0], READ.encode([seen])[0]])
     return tasks.naming(tasks.ask(one.source, random), Part("series", codes=codes, codec=READER), one.answer)
 
