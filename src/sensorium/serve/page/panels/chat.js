@@ -14,27 +14,35 @@ const TRIES = 4; // for another medium than those of earlier attempts
 
 export async function chatPanel(root, app) {
   let conversation = await store.open(store.all()[0]?.id);
-  let running = null; // an AbortController while an answer is written
+  let running = null; // {conversation, growing, stop} while an answer is written
 
   const title = h("h1", { id: "chat-title", class: "unseen" });
   const log = h("div", { class: "log", tabIndex: 0, role: "region" });
   const form = h("form", { class: "composer" });
   root.append(title, log, form);
-  const input = composer(form, app, { send: say, stop: () => running?.abort() });
+  const input = composer(form, app, { send: say, stop: () => running?.stop.abort() });
 
   function render() {
     title.textContent = t("nav.chat");
     log.setAttribute("aria-label", t("chat.log"));
     input.render();
-    if (!running) showAll();
+    showAll();
   }
 
   function showAll() {
-    const { messages } = conversation;
-    const views = messages.map((message, at) => messageView(message, { app, again: againAt(at), request: asked(at) }));
+    const views = conversation.messages.map((_, at) => viewAt(at));
+    if (running?.conversation === conversation) views.push(running.growing.element);
     log.replaceChildren(...(views.length ? views : [welcome()]));
     log.scrollTop = views.length ? log.scrollHeight : 0;
   }
+
+  /** The answer that has grown becomes a message; what stands above stays, with who listens or stops there. */
+  function showLast() {
+    log.lastChild.replaceWith(viewAt(conversation.messages.length - 1));
+    log.scrollTop = log.scrollHeight;
+  }
+
+  const viewAt = (at) => messageView(conversation.messages[at], { app, again: againAt(at), request: asked(at) });
 
   /** The last message may be answered anew. */
   function againAt(at) {
@@ -101,12 +109,10 @@ export async function chatPanel(root, app) {
     const question = conversation.messages.at(-1);
     const answered = conversation;
     delete question.problem;
-    showAll();
     const message = { role: "assistant", content: [] };
     const growing = new GrowingAnswer(app, message, wordsOf(question));
-    log.append(growing.element);
-    log.scrollTop = log.scrollHeight;
-    running = new AbortController();
+    running = { conversation, growing, stop: new AbortController() };
+    showAll();
     input.setBusy(true);
     announce(t("chat.thinking"));
     const started = performance.now();
@@ -126,7 +132,9 @@ export async function chatPanel(root, app) {
     await keep(answered);
     running = null;
     input.setBusy(false);
-    if (answered === conversation) showAll();
+    if (answered !== conversation) return;
+    if (message.content.length) showLast();
+    else showAll();
   }
 
   /** Write an answer; one that begins with the medium of an attempt before is given up for the next, a few times. */
@@ -146,7 +154,7 @@ export async function chatPanel(root, app) {
   /** Whether an answer was written: not where it begins with a refused medium. */
   async function stream(body, growing, message, refused) {
     growing.dropThought(); // of an attempt before
-    for await (const event of api.chat(body, running.signal)) {
+    for await (const event of api.chat(body, running.stop.signal)) {
       if (event.part && !message.content.length && refused.includes(sameness(event.part))) return false;
       const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
       if (event.thought) growing.addThought(event.thought);
@@ -166,7 +174,7 @@ export async function chatPanel(root, app) {
   }
 
   async function open(id) {
-    running?.abort();
+    running?.stop.abort();
     conversation = await store.open(id);
     await loadViewers(conversation.messages.flatMap(({ content }) => content.map(modalityOf)));
     showAll();
