@@ -8,10 +8,11 @@ from recipes.sensors.facts import TRENDS, made, peaks, shape_of
 
 from sensorium.codecs import load_codec
 from sensorium.codecs.contract import check_codec
-from sensorium.families.landmarks import BOTTOM, END, KINDS, LOW, MOST, PEAK, START, TOP, LandmarksCodec, turns
+from sensorium.families.landmarks import BOTTOM, END, KINDS, LEVELS, LOW, MOST, PEAK, START, TOP, LandmarksCodec, turns
 from sensorium.types import InputError, Signal
 
 CODEC = LandmarksCodec()
+WRITER = LandmarksCodec("series", use="both")
 
 
 def told(values: object) -> list[tuple[str, int, int]]:
@@ -81,6 +82,32 @@ def test_of_several_channels_the_strongest_is_told():
 
 def test_a_level_series_has_no_turns():
     assert [kind for kind, *_ in told([3.0] * 9)] == ["start", "bottom", "top", "end level"]
+
+
+def test_it_writes_what_it_reads():
+    rng, right = np.random.default_rng(4), []
+    signals = [Signal(made(number % 7, TRENDS[number % 3], 60, rng)) for number in range(200)]
+    codes = WRITER.encode(signals)
+    for signal, written in zip(signals, WRITER.decode(codes), strict=True):
+        assert written.array.shape == (LEVELS, 1) and written.array.min() == 0 and written.array.max() == 1
+        right.append((shape_of(signal.array), shape_of(written.array)))
+    for fact in ("peaks", "place", "trend"):
+        assert np.mean([getattr(one, fact) == getattr(other, fact) for one, other in right]) > 0.8, fact
+
+
+def test_a_series_swings_from_landmark_to_landmark_in_whatever_order():
+    frames = [(END, 99, 50), (START, 0, 0), (PEAK, 33, 60), (TOP, 33, 99)]
+    x_L = WRITER.decode([np.ravel(frames)])[0].array[:, 0]
+    assert [x_L[at] for at in (0, 33, 99)] == pytest.approx([0, 1, 50 / 99])
+    assert (np.diff(x_L[:34]) > 0).all() and (np.diff(x_L[33:]) < 0).all()
+    (level,) = WRITER.decode([np.array([TOP, 40, 99])])
+    assert (level.array == 1).all()
+
+
+def test_one_that_writes_is_saved_and_fits_the_contract(tmp_path):
+    check_codec(WRITER, [Signal(np.arange(length, dtype=np.float32)[:, None]) for length in (9, 30)])
+    WRITER.save(tmp_path / "codec")
+    assert load_codec(tmp_path / "codec").facts == WRITER.facts
 
 
 def test_it_only_reads_and_is_saved(tmp_path):

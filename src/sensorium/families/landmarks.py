@@ -1,10 +1,10 @@
-"""The `landmarks` family: a series to the list of its turns. Nothing is trained.
+"""The `landmarks` family: a series to the list of its turns, and back. Nothing is trained.
 
 What one would say of a curve (Perng et al. 2000, "Landmarks: a new model for similarity-based pattern querying in time
 series databases"): where it starts, its peaks, counted, and the lows between them, its highest and its lowest value,
 and where it ends. A frame of codes is a landmark: what it is, when, in hundredths of the length, and how high, in
-hundredths of the range. Every code has words. Level, size and what happens between the landmarks are lost; the codec
-only reads.
+hundredths of the range. Every code has words, so a language model reads such a list and writes one. Level, size and
+what happens between the landmarks are lost: a series that is made of them swings from each to the next.
 
 Legend: L samples.
 """
@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from sensorium.checked import NAME, Range, checked_arguments
-from sensorium.codecs import Codec, Facts
+from sensorium.codecs import Codec, Facts, Use
 from sensorium.families import scaling
 from sensorium.families.numbers import in_words
 from sensorium.types import InputError, Signal
@@ -30,6 +30,7 @@ KINDS = (
     "start", "top", "bottom", "low", "end lower", "end level", "end higher",
     *(f"peak {in_words(count + 1)}" for count in range(COUNTED)), "another peak",
 )  # fmt: skip
+MEANS = (START, END, END + 1, END + 2)
 MOST = 32
 """Landmarks; of a series with more turns only the larger ones are told."""
 ENDS = 0.2
@@ -43,13 +44,13 @@ class LandmarksCodec(Codec):
     Args:
         name: of the codec among those of a model.
         step: share of the range by which a turn stands out on both sides, and by which an end is higher or lower.
+        use: what a model does with it.
     """
 
     family: ClassVar[str] = "landmarks"
     suits: ClassVar[tuple[str, ...]] = ("series",)
-    uses: ClassVar[tuple[str, ...]] = ("read",)
 
-    def __init__(self, name: NAME = "series-read", step: Share = 0.25) -> None:
+    def __init__(self, name: NAME = "series-read", step: Share = 0.25, use: Use = "read") -> None:
         self.step = float(step)
         self.facts = Facts(
             name=name,
@@ -57,7 +58,7 @@ class LandmarksCodec(Codec):
             codebook_sizes=(len(KINDS), LEVELS, LEVELS),
             max_frames=MOST,
             min_frames=1,
-            use="read",
+            use=use,
         )
 
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
@@ -83,8 +84,29 @@ class LandmarksCodec(Codec):
         return [(START, 0, start), *told, (END + 1 + further, last, end)]
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
-        """Not possible: turns do not tell what lies between them; InputError."""
-        raise self.only_reads(codes)
+        """Series (`LEVELS`, 1) of values from 0 to 1 that swing from landmark to landmark, in half waves.
+
+        Landmarks may stand in any order; of those at the same time the highest or lowest counts, and last start and
+        end, which are means.
+
+        Raises:
+            InputError: the codec only reads.
+        """
+        if self.facts.use == "read":
+            raise self.only_reads(codes)
+        return [self._decode(self.layout.check(one).reshape(-1, 3)) for one in codes]
+
+    def _decode(self, frames_N3: np.ndarray) -> Signal:
+        counts = sorted(frames_N3.tolist(), key=lambda frame: (frame[0] in MEANS, frame), reverse=True)
+        known = {at: value for _, at, value in counts}
+        at_N = np.array(sorted(known))
+        value_N = np.array([known[at] for at in at_N]) / (LEVELS - 1)
+        after = np.searchsorted(at_N, np.arange(LEVELS), side="right").clip(1, max(len(at_N) - 1, 1))
+        before, after = after - 1, after.clip(max=len(at_N) - 1)
+        gone = ((np.arange(LEVELS) - at_N[before]) / np.maximum(at_N[after] - at_N[before], 1)).clip(0, 1)
+        swung = (1 - np.cos(np.pi * gone)) / 2
+        x_L = value_N[before] + swung * (value_N[after] - value_N[before])
+        return Signal(x_L.astype(np.float32)[:, None])
 
     def words(self, codebook: int) -> Sequence[str]:
         """What landmarks are, and numbers."""
@@ -95,7 +117,8 @@ class LandmarksCodec(Codec):
         return None if codebook == 0 else scaling.bumps(LEVELS)
 
     def config(self) -> dict[str, Any]:
-        return {"name": self.facts.name, "step": self.step}
+        use = {} if self.facts.use == "read" else {"use": self.facts.use}
+        return {"name": self.facts.name, "step": self.step} | use
 
     def tensors(self) -> dict[str, np.ndarray]:
         return {}
