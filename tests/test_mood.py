@@ -14,6 +14,8 @@ from recipes.mood.baselines import CountedWords, rated
 from recipes.mood.moods import MOOD_OF_ROOT, MOODS, POLARITIES, side_of
 from recipes.mood.sentences import Sentence, Sentences, feeling, read_adjectives, read_ratings, words_for
 from recipes.pictograms.concepts import Concepts, Gallery, Picture
+from recipes.pictograms.phrases import phrase
+from recipes.scenes.thoughts import ASK, MARK
 from recipes.speech.texts import Name, Texts
 
 from sensorium.engines import Scored
@@ -75,6 +77,44 @@ def test_faces_that_may_be_trained_on_are_asked_about_evenly():
                 assert (answer.text == "yes") == (f" {shown[0]}?" in asked.text)
                 said[answer.text] += 1
     assert 0.4 < said["yes"] / said.total() < 0.6
+
+
+def concluded(question: str, thought: str) -> str:
+    """What somebody answers who reads the thought alone."""
+    if "; " in thought:
+        one, other = thought.rsplit("; ", 1)[1].split(" and ")
+        return "yes" if one == other else "no"
+    if ", asked " in thought:
+        found, asked = thought.rsplit(": ", 1)[1].split(", asked ")
+        assert f" {asked}?" in question
+        return "yes" if found == asked else "no"
+    return thought.rsplit(": ", 1)[1].rsplit(", ", 1)[-1]
+
+
+def test_what_is_thought_about_a_face_names_it_and_leads_to_the_answer():
+    labels, kinds = {one.medium: phrase(one.label) for one in PICTURES}, Counter[str]()
+    for seed in range(200):
+        messages = faces.mood(CONCEPTS, Random(seed), thinking=1.0).messages
+        shown = [labels[part.data] for part in messages[0].parts if not part.is_text]
+        for asked, said in zip(messages[::2], messages[1::2], strict=True):
+            thought, answer = said.text.split(f". {MARK} ")
+            assert asked.text.endswith(f" {ASK}") and all(f"{name}: " in thought for name in shown)
+            assert concluded(asked.text, thought) == answer
+            kinds["polarity" if answer in POLARITIES else "yes or no" if answer in ("yes", "no") else "mood"] += 1
+    assert len(kinds) == 3
+    share = np.mean([ASK in faces.mood(CONCEPTS, Random(seed), 0.5).messages[0].text for seed in range(200)])
+    assert 0.4 < share < 0.6
+
+
+def test_what_is_thought_about_a_sentence_is_heard_in_it():
+    for seed in range(200):
+        made = heard.mood(SENTENCES, lambda words: Part("audio", data=words), Random(seed), thinking=1.0).messages
+        for asked, said in zip(made[::2], made[1::2], strict=True):
+            thought, answer = said.text.split(f". {MARK} ")
+            words, _ = thought.split(": ")
+            assert words == heard.NOTHING or all(word in made[0].parts[0].data for word in words.split())
+            assert (words == heard.NOTHING) == (thought == "nothing: neutral")
+            assert concluded(asked.text, thought) == answer
 
 
 def test_sentences_keep_to_their_side_and_to_what_their_words_are_rated():

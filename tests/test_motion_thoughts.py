@@ -45,7 +45,13 @@ def doing(thought: str) -> str:
     return "grows" if wider > 1 and higher > 1 else "shrinks" if wider < -1 and higher < -1 else "turns"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def seen(thought: str) -> list[float]:
+    found = re.search(f"seen {SPAN}", thought)
+    assert found, thought
+    return [NUMBERS[one] for one in found.groups()]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "subtitles"])
 def test_the_answer_follows_from_the_thought(kind):
     right = 0
     for number in range(60):
@@ -67,6 +73,26 @@ def test_the_answer_follows_from_the_thought(kind):
             "does": (before.answer == "yes") == said.endswith(" ".join([SAID.get(verb, verb), *where])),
         }[kind]
     assert right == 60
+
+
+def test_subtitles_follow_from_the_thought():
+    several = 0
+    for number in range(60):
+        made = episode("subtitles", Random(number), "train", Atlas(), more=0)
+        (before,), (talk,) = made.talks, thought_about(made.talks, made.clip.facts)
+        thought, answer = talk.answer.split(f". {MARK} ")
+        assert answer == before.answer
+        each, _, first = thought.partition(". First ")
+        told = [one.rsplit("; ", 1) for one in each.split(". ")]
+        assert all(doing(followed) == does for followed, does in told)
+        seen_s = [until - since for since, until in (seen(followed) for followed, _ in told)]
+        assert seen_s == sorted(seen_s, reverse=True)
+        does = {followed.split(":")[0]: does for followed, does in told if does != "stays"}
+        order = first.split(", then ") if first else list(does)
+        cues = [line.split(" ", 1)[1] for line in answer.splitlines() if line[:2] in ("A ", "An")]
+        assert cues == [f"{name} {does[name]}" for name in order] and len(cues) == len(does)
+        several += len(order) > 1
+    assert several > 10
 
 
 def test_other_questions_stay_as_they_are():

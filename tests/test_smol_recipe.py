@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from recipes.scenes.codec import making
 from recipes.scenes.tasks import tasks
+from recipes.scenes.thoughts import ASK, MARK
 from recipes.smol import curve, makers, senses, talk
 from toys import tiny_base
 
@@ -81,10 +82,30 @@ def said(monkeypatch):
 def test_what_is_said_apart_comes_after_a_medium_in_the_words_of_the_base(said):
     made = [makers.apart(Random(seed)) for seed in range(20)]
     assert all(talk.messages[0].parts[0].modality == "image" for talk in made)
-    answers = {(message.text, message.finished) for talk in made for message in talk.messages[3::2]}
+    answers = {
+        (message.text.removeprefix(f"{MARK} "), message.finished) for talk in made for message in talk.messages[3::2]
+    }
     assert answers == {("It purrs.", True), ("Once there was", False)}
     noticed = {talk.messages[0].text for talk in made}
     assert "What is this?" in noticed and noticed & {shown for shown, _ in makers.NOTICED}
+
+
+def test_who_is_to_think_before_he_talks_says_what_is_shown_if_anything_is(said, monkeypatch):
+    shown = SimpleNamespace(by_label={"cat": None})
+    monkeypatch.setattr(makers, "concepts", lambda: shown)
+    monkeypatch.setattr(makers.pictures, "any_picture", lambda concept, random: SimpleNamespace(medium=3))
+    monkeypatch.setattr(makers, "seen", lambda: SimpleNamespace(fill=lambda made, random: made))
+    for maker, ends in (
+        (makers.about, {f"a cat. {MARK} It purrs."}),
+        (makers.alone, {f"{MARK} It purrs.", f"{MARK} Once there was"}),
+    ):
+        made = [maker(Random(seed)).messages for seed in range(200)]
+        turns = [turn for one in made for turn in zip(one[::2], one[1::2], strict=True)]
+        thought = [(asked, answer) for asked, answer in turns if asked.text.endswith(ASK)]
+        assert 0.15 < len(thought) / len(turns) < 0.35
+        assert {answer.text for _, answer in thought} == ends
+        assert all(answer.finished == ("purrs" in answer.text) for _, answer in thought)
+        assert not any(MARK in answer.text for asked, answer in turns if not asked.text.endswith(ASK))
 
 
 def test_a_point_of_the_curve_of_thinking_is_how_many_conclusions_are_right():

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from random import Random
 
+from recipes.mood import thoughts
 from recipes.mood.moods import MOOD_OF_ROOT, MOODS
+from recipes.mood.thoughts import Posed
 from recipes.pictograms.concepts import Concept, Concepts
+from recipes.pictograms.phrases import phrase
 from recipes.pictograms.tasks import Turn, any_picture, picture_part
 from recipes.speech.tasks import usually_first
 
@@ -33,25 +36,20 @@ def faces_of(concepts: Iterable[Concept]) -> Faces:
     return {mood: grouped(found, lambda one: one.root) for mood, found in by_mood.items()}
 
 
-def mood(concepts: Concepts, random: Random) -> Conversation:
-    """A face that may be trained on, and one to three questions about its mood; now and then two faces."""
+def mood(concepts: Concepts, random: Random, thinking: float = 0.0) -> Conversation:
+    """A face that may be trained on, and one to three questions about its mood; now and then two faces.
+
+    Args:
+        thinking: share of the conversations whose questions are thought about.
+    """
     faces = faces_of(concepts)
-    if random.random() < PAIRS:
-        return _pair(faces, random)
-    shown = _any_mood(faces, random)
-    ways = [
-        (usually_first(ASK_MOOD, random), shown),
-        (usually_first(ASK_POLARITY, random), MOODS[shown].polarity),
-        whether(shown, usually_first(ASK_WHETHER, random), random),
-    ]
-    return about([_face(faces, shown, random)], random.sample(ways, random.choices((1, 2, 3), (3, 2, 1))[0]))
+    shown, posed = _pair(faces, random) if random.random() < PAIRS else _one(faces, random)
+    return asked_about([picture_part(any_picture(one, random)) for one in shown], posed, random.random() < thinking)
 
 
-def whether(mood: str, question: str, random: Random) -> Turn:
-    """Whether it is this mood, or, as often, another that it is not."""
-    if random.random() < 0.5:
-        return question.format(mood=mood), "yes"
-    return question.format(mood=random.choice([name for name in MOODS if name != mood])), "no"
+def asked_about(media: Iterable[Part], posed: Iterable[Posed], thinking: bool) -> Conversation:
+    """Questions, thought about or not."""
+    return about(media, [one.thinking if thinking else one.at_once for one in posed])
 
 
 def about(media: Iterable[Part], turns: Iterable[Turn]) -> Conversation:
@@ -63,17 +61,31 @@ def about(media: Iterable[Part], turns: Iterable[Turn]) -> Conversation:
     return Conversation(tuple(messages))
 
 
-def _pair(faces: Faces, random: Random) -> Conversation:
+def _one(faces: Faces, random: Random) -> tuple[list[Concept], list[Posed]]:
+    """A face, and questions about it."""
+    mood = _any_mood(faces, random)
+    face = _face(faces, mood, random)
+    name, polarity = phrase(face.label), MOODS[mood].polarity
+    posed = [
+        thoughts.which(usually_first(ASK_MOOD, random), name, mood),
+        thoughts.polarity(usually_first(ASK_POLARITY, random), name, polarity, mood),
+        thoughts.whether(usually_first(ASK_WHETHER, random), name, mood, random),
+    ]
+    return [face], random.sample(posed, random.choices((1, 2, 3), (3, 2, 1))[0])
+
+
+def _pair(faces: Faces, random: Random) -> tuple[list[Concept], list[Posed]]:
+    """Two faces, of one mood or of two, and whether it is one."""
     one, same = _any_mood(faces, random), random.random() < 0.5
     two = one if same else random.choice([name for name in faces if name != one])
     shown = [_face(faces, mood, random) for mood in (one, two)]
-    return about(shown, [(usually_first(ASK_SAME, random), "yes" if same else "no")])
+    names = (phrase(shown[0].label), phrase(shown[1].label))
+    return shown, [thoughts.same(usually_first(ASK_SAME, random), names, (one, two))]
 
 
 def _any_mood(faces: Faces, random: Random) -> str:
     return random.choices(list(faces), [len(roots) ** 0.5 for roots in faces.values()])[0]
 
 
-def _face(faces: Faces, mood: str, random: Random) -> Part:
-    concepts = random.choice(list(faces[mood].values()))
-    return picture_part(any_picture(random.choice(concepts), random))
+def _face(faces: Faces, mood: str, random: Random) -> Concept:
+    return random.choice(random.choice(list(faces[mood].values())))

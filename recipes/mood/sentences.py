@@ -52,11 +52,17 @@ FEELINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Sentence:
-    """One of them; ``mood`` is "" where nobody says how he feels."""
+    """One of them.
+
+    Args:
+        mood: "" where nobody says how he feels.
+        telling: the words of it that tell so; "" where there are none, or nobody looked for them.
+    """
 
     text: str
     polarity: str
     mood: str = ""
+    telling: str = ""
 
 
 class Sentences:
@@ -93,17 +99,22 @@ class Sentences:
         found = (self.ratings.get(word, 0.0) for word in words_of(text))
         return [rating for rating in found if abs(rating) >= HARDLY]
 
+    def _telling(self, text: str) -> list[str]:
+        return [word for word in words_of(text) if abs(self.ratings.get(word, 0.0)) >= HARDLY]
+
     def _quality(self, random: Random, side: Side) -> Sentence:
         polarity = random.choice(("positive", "negative"))
         turned = polarity == "negative" and random.random() < 0.25
         word = random.choice(self.qualities[side, "positive" if turned else polarity])
         form = random.choice(NOT_QUALITIES if turned else QUALITIES)
         a = "an" if word[0] in "aeiou" else "a"
-        return Sentence(text=form.format(word=word, a=a, thing=random.choice(THINGS)), polarity=polarity)
+        text = form.format(word=word, a=a, thing=random.choice(THINGS))
+        return Sentence(text=text, polarity=polarity, telling=f"not {word}" if turned else word)
 
     def _example(self, random: Random, side: Side) -> Sentence:
         polarity = random.choice(("positive", "negative"))
-        return Sentence(text=random.choice(self.examples[side, polarity]), polarity=polarity)
+        text = random.choice(self.examples[side, polarity])
+        return Sentence(text=text, polarity=polarity, telling=", ".join(self._telling(text)))
 
     def _neutral(self, random: Random, side: Side) -> Sentence:
         while True:
@@ -116,8 +127,7 @@ class Sentences:
         """A dictionary's sentences by side and polarity."""
         found: dict[tuple[Side, str], list[str]] = {}
         for text in self.texts.examples:
-            words = words_of(text)
-            rated = [word for word in words if abs(self.ratings.get(word, 0)) >= HARDLY]
+            words, rated = words_of(text), self._telling(text)
             sides, signs = {side_of(word) for word in rated}, {self._sign(word) for word in rated}
             sure = any(abs(self.ratings[word]) >= SURELY for word in rated)
             if sure and len(sides) == len(signs) == 1 and not TURNING & {*words}:
@@ -134,7 +144,8 @@ def feeling(random: Random, side: Side) -> Sentence:
     """Somebody says how he feels."""
     mood = random.choice([name for name in MOODS if words_for(name, side)])
     word = random.choice(words_for(mood, side))
-    return Sentence(text=random.choice(FEELINGS).format(word=word), polarity=MOODS[mood].polarity, mood=mood)
+    text = random.choice(FEELINGS).format(word=word)
+    return Sentence(text=text, polarity=MOODS[mood].polarity, mood=mood, telling=word)
 
 
 def words_for(mood: str, side: Side) -> list[str]:

@@ -19,7 +19,7 @@ from recipes.scenes.words import described
 from sensorium.data.facts import Box, Facts, Thing
 from sensorium.evaluate import Concluded, Task
 from sensorium.families.numbers import in_words
-from sensorium.types import Conversation, InputError
+from sensorium.types import Conversation, InputError, Message, as_message
 
 ASK = "Think first."
 MARK = "Answer:"
@@ -44,8 +44,25 @@ def thinking(turn: Turn, facts: Facts) -> Turn:
         thought = held_against(f"{named(about[0])}: {about[0].value(aspect)}", value)
     else:
         thought = gone_through(facts.things, facts.which(turn.wanted))
-    question = (*turn.question[:-1], f"{turn.question[-1]} {ASK}")
-    return replace(turn, question=question, answer=f"{thought}. {MARK} {turn.answer}")
+    question, answer = over(str(turn.question[-1]), str(turn.answer), thought)
+    return replace(turn, question=(*turn.question[:-1], question), answer=answer)
+
+
+def over(question: str, answer: str, thought: str = "") -> tuple[str, str]:
+    """A question with the request to think, and its answer behind a thought, or at once where there is none."""
+    return f"{question} {ASK}", f"{thought}. {MARK} {answer}" if thought else f"{MARK} {answer}"
+
+
+def turn_over(asked: Message, answer: Message, thought: str = "") -> tuple[Message, Message]:
+    """The same of messages.
+
+    Args:
+        asked: ends in text.
+        answer: is text; finished or not, it stays so.
+    """
+    *shown, said = asked.parts
+    question, told = over(said.data, answer.text, thought)
+    return as_message(asked.role, [*shown, question]), replace(answer, parts=as_message(answer.role, told).parts)
 
 
 def thought_about(made: Episode) -> Episode:

@@ -15,10 +15,11 @@ from recipes.motion.makers import episode as moving
 from recipes.motion.questions import conversation as clip_talk
 from recipes.motion.thoughts import thought_about as thought_about_clip
 from recipes.pictograms import tasks as pictures
+from recipes.pictograms.phrases import phrase
 from recipes.scenes.codec import making
 from recipes.scenes.episodes import STILL, WRITTEN, episode
 from recipes.scenes.episodes import makers as scenes
-from recipes.scenes.thoughts import ASK, MARK, thought_about
+from recipes.scenes.thoughts import thought_about, turn_over
 from recipes.smol import series
 from recipes.smol.senses import concepts, heard, hearing, seen, texts
 from recipes.smol.talk import ABOUT, Said, answers
@@ -36,10 +37,14 @@ PICTURES, CLIPS, SCENES, SERIES, DRAWN, TURNS = 12, 6, 3, 4, 2, 3
 """Of a kind in a conversation, at most: the base's own system prompt costs as much as a medium, so several share it."""
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
 WATCHED = {
-    "acts": 2.5, "direction": 2.0, "who": 0.5, "when": 1.0, "until": 0.5, "does": 2.0, "happens": 0.5, "subtitles": 0.5,
+    "acts": 2.5, "direction": 2.0, "who": 0.5, "when": 1.0, "until": 0.5, "does": 2.0, "happens": 0.5, "subtitles": 1.0,
 }  # fmt: skip
 THINKING = 0.8
 """Share of the clips that are thought about."""
+FELT = 0.5
+"""Share of the moods that are thought about."""
+TALKED = 0.25
+"""Share of the talk in the base's own words before which there is to be thought: of a medium, what it shows."""
 THOUGHT = {"relation": 2.5, "is it": 1.5, "where": 2.0, "count": 2.0, "total": 0.5, "exists": 1.5}
 MORE = 6
 """Further questions about a scene at most, of which those that can be thought about are asked."""
@@ -67,21 +72,20 @@ def names(random: Random, most: int = PICTURES) -> Conversation:
     return plainly(seen().fill(pictures.names(concepts(), random, most=most), random), random)
 
 
-def plainly(made: Conversation, random: Random, kinds: Sequence[str] = ()) -> Conversation:
+def plainly(made: Conversation, random: Random, kinds: Sequence[str] = (), share: float = PLAIN) -> Conversation:
     """Now and then the request to think, where nothing is to be thought about.
 
     Args:
         kinds: of the questions, where there are some in `THOUGHT`.
+        share: of the questions that are asked so.
     """
     turns = list(made.messages)
     for place in range(0, len(turns), 2):
         asked, answer = turns[place : place + 2]
         if kinds and kinds[place // 2] in THOUGHT:
             continue
-        if random.random() < PLAIN and asked.parts[-1].is_text and all(part.is_text for part in answer.parts):
-            question = f"{asked.parts[-1].data} {ASK}"
-            turns[place] = as_message("user", [*asked.parts[:-1], question])
-            turns[place + 1] = as_message("assistant", f"{MARK} {answer.text}")
+        if random.random() < share and asked.parts[-1].is_text and all(part.is_text for part in answer.parts):
+            turns[place : place + 2] = turn_over(asked, answer)
     return Conversation(tuple(turns))
 
 
@@ -108,7 +112,7 @@ def _spoken() -> Mapping[str, Maker]:
 def clip(random: Random) -> Conversation:
     """A clip of speech, and what is asked of it; or words to say. It does not claim that it draws."""
     made = _spoken()[random.choices(list(SPOKEN), list(SPOKEN.values()))[0]](random)
-    return clip(random) if made.messages[-1].text in CLAIMS else heard().fill(made, random)
+    return clip(random) if made.messages[-1].text in CLAIMS else plainly(heard().fill(made, random), random)
 
 
 def say(random: Random) -> Conversation:
@@ -132,8 +136,8 @@ def _sentences() -> Sentences:
 def mood(random: Random) -> Conversation:
     """A face or a sentence that is heard, and the mood it is in."""
     if random.random() < 0.5:
-        return seen().fill(faces.mood(concepts(), random), random)
-    return moods_heard.mood(_sentences(), partial(_heard_as, random=random), random)
+        return seen().fill(faces.mood(concepts(), random, FELT), random)
+    return moods_heard.mood(_sentences(), partial(_heard_as, random=random), random, FELT)
 
 
 def _heard_as(words: str, random: Random) -> Part:
@@ -167,7 +171,10 @@ def point(random: Random) -> Conversation:
 
 
 def about(random: Random) -> Conversation:
-    """Pictures, talked about as the base talks about what they show; now and then they are named first."""
+    """Pictures, talked about as the base talks about what they show; now and then they are named first.
+
+    Who is to think before he talks says what is shown.
+    """
     turns: list[Message] = []
     for said in random.choices(_told(True), k=random.randint(1, TURNS)):
         part = pictures.picture_part(pictures.any_picture(concepts().by_label[said.label], random))
@@ -175,7 +182,8 @@ def about(random: Random) -> Conversation:
         if random.random() < 0.3:
             turns += pictures.named(part, said.label).messages
             shown = []
-        turns += _turn(said, [*shown, ABOUT[said.number][1]])
+        turn = _turn(said, [*shown, ABOUT[said.number][1]])
+        turns += turn_over(*turn, phrase(said.label)) if random.random() < TALKED else turn
     return seen().fill(Conversation(tuple(turns)), random)
 
 
@@ -191,9 +199,10 @@ def apart(random: Random) -> Conversation:
 
 
 def alone(random: Random) -> Conversation:
-    """Talk about anything, in the base's own words."""
+    """Talk about anything, in the base's own words; there is nothing to think about before."""
     found = random.choices(_told(False) + _told(True), k=random.randint(1, TURNS))
-    return Conversation(tuple(message for said in found for message in _turn(said, said.question)))
+    made = Conversation(tuple(message for said in found for message in _turn(said, said.question)))
+    return plainly(made, random, share=TALKED)
 
 
 def _turn(said: Said, asked: str | Sequence[str | Part]) -> tuple[Message, Message]:

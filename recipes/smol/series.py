@@ -12,9 +12,11 @@ from functools import cache
 from random import Random
 
 import numpy as np
+from recipes.scenes.thoughts import turn_over
 from recipes.sensors import tasks
 from recipes.sensors.facts import shape_of
 from recipes.sensors.series import CONTEXT, HORIZON, READER, gone_on, media, written
+from recipes.sensors.thoughts import thinking
 
 from sensorium.codecs import Codec
 from sensorium.families.joined import JoinedCodec
@@ -22,6 +24,10 @@ from sensorium.families.landmarks import LandmarksCodec
 from sensorium.families.uniform import UniformCodec
 from sensorium.types import Conversation, Part, Signal
 
+TOLD = {"trend": 1.0, "peaks": 1.0, "cycles": 2.0, "place": 2.0, "all": 1.0}
+"""How often each kind of question is asked; more often what is harder to tell."""
+THINKING = 0.5
+"""Share of what is told that is thought about first, where the turns tell it."""
 WRITTEN = 32
 """Samples of a series that is written from words: every one is a token."""
 READ = LandmarksCodec(READER)
@@ -43,10 +49,13 @@ def reader_of_sets() -> JoinedCodec:
 
 
 def tell(random: Random, reader: Callable[[], Codec] = lambda: READ) -> Conversation:
-    """What happens in a series."""
-    values = any_series(_rng(random))
-    part = Part("series", codes=reader().encode([Signal(values)])[0], codec=READER)
-    return tasks.telling(random.choice(tuple(tasks.ASK)), part, shape_of(values), random)
+    """What happens in a series, thought about first or not."""
+    signal, kind = Signal(any_series(_rng(random))), random.choices(list(TOLD), list(TOLD.values()))[0]
+    shape = shape_of(signal.array)
+    part = Part("series", codes=reader().encode([signal])[0], codec=READER)
+    made = tasks.telling(kind, part, shape, random)
+    thought = thinking(kind, READ.encode([signal])[0], shape) if random.random() < THINKING else None
+    return Conversation(turn_over(*made.messages, thought)) if thought else made
 
 
 def write(random: Random) -> Conversation:
