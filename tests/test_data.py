@@ -71,10 +71,11 @@ def test_conversations_survive_a_round_trip(tmp_path, codec):
     conversations = [
         chat("hello", "hi\nthere ✓"),
         Conversation((as_message("user", "more"), replace(as_message("assistant", "and so"), finished=False))),
+        Conversation((as_message("user", "and?"), replace(as_message("assistant", "and so"), learned=False))),
         chat([Part("dots", inside), "what?", Part("dots", outside)], [Part("dots", codes=codes, codec="dots"), "done"]),
     ]
     file = tmp_path / "set" / "talks.jsonl"
-    assert write_conversations(conversations, file) == 3
+    assert write_conversations(conversations, file) == 4
     assert list(read_conversations(file)) == conversations
     assert '"media/a.dots"' in file.read_text(), "files beside the JSONL are named relative to it"
 

@@ -33,7 +33,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from sensorium.engines import Scored, TorchEngine
-from sensorium.engines.adapter import Adapter
+from sensorium.model.adapter import Adapter
 from sensorium.engines.output_head import OutputHead
 from sensorium.families.semantic import SemanticCodec
 from sensorium.model import Base

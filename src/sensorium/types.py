@@ -159,11 +159,13 @@ class Message:
 
     Args:
         finished: False where an answer was cut off at a limit; a model learns what it says, but not to end there.
+        learned: False where an answer is only read; a model does not learn to say it.
     """
 
     role: Role
     parts: tuple[Part, ...]
     finished: bool = True
+    learned: bool = True
 
     @property
     def text(self) -> str:

@@ -8,7 +8,8 @@ One object a line: ``{"messages": [{"role": ..., "content": ...}]}``. Content is
 - ``{"type": "x", "x": path or data URI}``.
 
 Beside the medium or in its place there may be ``codes``, one flat list, and ``codec``, the name of their codec. A
-message with ``"finished": false`` is an answer that was cut off: its end is not learned.
+message with ``"finished": false`` is an answer that was cut off: its end is not learned. One with ``"weight": 0`` is
+only read, as in OpenAI's form for fine-tuning.
 
 Paths are relative to the file. One parser serves reading, which stops at the first problem, and ``lint``, which
 tells all of them.
@@ -153,8 +154,11 @@ class _Parser:
         finished = item.get("finished", True)
         if not isinstance(finished, bool):
             self.problems.append(f'{where} has a "finished" that is {_kind(finished)}; it is true or false')
+        weight = item.get("weight", 1)
+        if weight not in (0, 1):
+            self.problems.append(f'{where} has a "weight" that is {weight!r}; it is 1, or 0 for what is only read')
         parts = self._parts(item.get("content"), where)
-        return Message(role, tuple(parts), finished=bool(finished)) if role else None
+        return Message(role, tuple(parts), finished=bool(finished), learned=bool(weight)) if role else None
 
     def _parts(self, content: Any, where: str) -> list[Part]:
         if isinstance(content, str):
@@ -262,7 +266,8 @@ def conversation_to_json(conversation: Conversation, folder: Path) -> dict[str, 
 def _message_to_json(message: Message, folder: Path) -> dict[str, Any]:
     plain = len(message.parts) == 1 and message.parts[0].is_text
     content = message.parts[0].data if plain else [_part_to_json(part, folder) for part in message.parts]
-    return {"role": message.role, "content": content} | ({} if message.finished else {"finished": False})
+    found = {"role": message.role, "content": content}
+    return found | ({} if message.finished else {"finished": False}) | ({} if message.learned else {"weight": 0})
 
 
 def _part_to_json(part: Part, folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from transformers import DynamicCache
 
-from sensorium.engines.adapter import Adapter
+from sensorium.model.adapter import Adapter
 from sensorium.engines.turn import Ids
 
 

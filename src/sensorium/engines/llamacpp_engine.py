@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from sensorium.engines.adapter import Adapter
+from sensorium.model.adapter import Adapter
 from sensorium.engines.engine import Known
 from sensorium.engines.remote import RemoteEngine, Run, Written
 from sensorium.engines.sampling import Sampling

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from sensorium.engines.adapter import Adapter
+from sensorium.model.adapter import Adapter
 from sensorium.engines.output_head import OutputHead
 from sensorium.engines.rows import RowBatch
 from sensorium.engines.torch_engine import TorchEngine

@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from sensorium.engines.adapter import Adapter
+from sensorium.model.adapter import Adapter
 from sensorium.engines.engine import Known, ranked
 from sensorium.engines.rows import Row
 from sensorium.engines.sampling import Sampling

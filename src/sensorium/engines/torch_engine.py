@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from sensorium.engines.adapter import Adapter
+from sensorium.model.adapter import Adapter
 from sensorium.engines.decoder import PlainDecoder
 from sensorium.engines.engine import Known
 from sensorium.engines.lean_decoder import LeanDecoder, is_lean

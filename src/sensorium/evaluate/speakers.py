@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from sensorium.engines.adapter import Adapter
+from sensorium.model.adapter import Adapter
 from sensorium.model import Base, context_of
 from sensorium.stream.render import DEFAULT_TEMPLATE
 from sensorium.types import TEXT, Conversation, TooLong

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from sensorium.codecs import Codec
 from sensorium.model import fold
+from sensorium.model.adapter import Adapter
 from sensorium.model.base import Base, fingerprint, load_base, try_out
 from sensorium.model.boxed import start_at_boxed
 from sensorium.model.folder import is_model
@@ -132,6 +133,12 @@ class Grown(HasSenses, nn.Module):
         """
         out = self.lm.base_model(input_ids=ids_BT, position_ids=position_ids_BT, attention_mask=None, use_cache=False)
         return out.last_hidden_state
+
+    @torch.no_grad()
+    def base_hidden(self, ids_BT: Tensor, position_ids_BT: Tensor | None = None) -> Tensor:
+        """As `hidden`, without the adapter: how the frozen base goes on, which reads codes by their rows."""
+        with Adapter(self.lm).switched(False):
+            return self.hidden(ids_BT, position_ids_BT)
 
     @torch.no_grad()
     def keeps_documents_apart(self) -> bool:

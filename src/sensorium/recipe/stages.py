@@ -14,7 +14,7 @@ from typing import Any
 from sensorium.data import PackedLoader, TokenShards, write_shards
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Grown
-from sensorium.training import NextTokenLoss, TrainConfig, fit
+from sensorium.training import KeptWordsLoss, NextTokenLoss, TrainConfig, fit
 from sensorium.training.checkpoint import Checkpoint, load_latest
 from sensorium.training.loop import AVERAGE
 from sensorium.training.losses import Among
@@ -33,6 +33,7 @@ class Stage:
         start: name of a model to go on from; "" for the weights of the stage before, or fresh ones in the first.
         conversations: how many are written as shards; training goes round them as long as it has time.
         lr, cooldown: where they differ from the plan's, see `TrainConfig`.
+        keep: weight of words that are kept as the base says them, see `KeptWordsLoss`; 0 for none.
         aligned: turn the reading codec's rows to the words of names first, see `sensorium.model.align`.
         note: why, and what came of it.
     """
@@ -43,6 +44,7 @@ class Stage:
     conversations: int = 150_000
     lr: Mapping[str, float] | None = None
     cooldown: float | None = None
+    keep: float = 0.0
     aligned: bool = False
     note: str = ""
 
@@ -128,6 +130,8 @@ class Plan:
         loader = PackedLoader(shards, batch_rows=self.rows, row_tokens=self.row_tokens, seed=self.config.seed)
         config = replace(self.config, minutes=minutes, **_given(lr=stage.lr, cooldown=stage.cooldown))
         loss = NextTokenLoss(dict(self.weights), among=self.among)
+        if stage.keep:
+            loss = KeptWordsLoss(dict(self.weights), stage.keep, among=self.among)
         result = fit(grown, loader, config, self.run_folder(number), loss)
         say(str(result))
         if result.stopped == "signal":

@@ -205,7 +205,7 @@ class Stream:
                 ends = False
                 continue
             message, index, part = parts[item]
-            answers = messages[message].role == "assistant"
+            answers = messages[message].role == "assistant" and messages[message].learned
             ends = answers and messages[message].finished
             text = part.data if part.is_text else ""
             segments.append(_Segment(text, None if part.is_text else part, (message, index), answers))

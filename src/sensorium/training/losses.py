@@ -73,7 +73,10 @@ class NextTokenLoss:
         self._tables: dict[Any, Any] = {}
 
     def __call__(self, grown: Any, batch: Batch) -> BatchLoss:
-        hidden_BTH = grown.hidden(batch.ids_BT, batch.position_ids_BT)
+        return self.of_hidden(grown, batch, grown.hidden(batch.ids_BT, batch.position_ids_BT))
+
+    def of_hidden(self, grown: Any, batch: Batch, hidden_BTH: Tensor) -> BatchLoss:
+        """The loss where the last hidden states are known."""
         hidden_NH = hidden_BTH.flatten(0, 1).index_select(0, batch.where_N)
         kind_V, weight_K = self._table(grown.vocabulary, hidden_NH.device)
         kind_N = kind_V[batch.targets_N]
