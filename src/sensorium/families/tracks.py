@@ -4,7 +4,10 @@ Things are found moment by moment by a codec of the family `things` and followed
 arXiv:1602.00763, without its filter: moments are close). A frame of codes is a thing: what the picture codec tells of
 it, as most moments have it; the sides of its first box and of its last; then four times: from when and until when it is
 seen, and from when and until when its box changes. Every code has words. How a thing gets from its first box to its
-last is lost, and so is what turns in place without changing its box; the codec only reads.
+last is lost, and so is what turns in place without changing its box.
+
+Through a picture codec that knows how things look, a clip is drawn of such a list: boxes change evenly from the first
+to the last. Through any other the codec only reads.
 
 Legend: N moments, T things, C codes of a thing.
 """
@@ -13,13 +16,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from sensorium.checked import NAME, RATE_HZ, Range
-from sensorium.codecs import Codec, Facts
+from sensorium.codecs import Codec, Facts, Use
 from sensorium.families import scaling
 from sensorium.families.inner import built_on, told
 from sensorium.families.numbers import in_words
@@ -39,6 +42,7 @@ SEEN = 2
 STILL = 1
 """Levels by which a side may change while a thing stays where it is."""
 Most = Annotated[int, Range(2, 2**12)]
+Moments = Annotated[int, Range(1, 2**12)]
 
 
 @dataclass
@@ -66,6 +70,30 @@ class Track:
         return alike + 1 - far
 
 
+@dataclass(frozen=True)
+class Row:
+    """What a frame of codes tells: a thing's first box and its last, and four moments.
+
+    Args:
+        seen, until: from when it is seen, and from when no more.
+        begins, ends: from when its box changes, and from when no more.
+    """
+
+    first: Found
+    last: Found
+    seen: int
+    until: int
+    begins: int
+    ends: int
+
+    def at(self, moment: int) -> Found:
+        """The thing at a moment at which it is seen."""
+        done = (moment - self.begins) / max(self.ends - self.begins, 1)
+        share = min(max(done, 0.0), 1.0)
+        left, top, right, bottom = (a + share * (b - a) for a, b in zip(self.first.box, self.last.box, strict=True))
+        return replace(self.first, box=(left, top, right, bottom))
+
+
 class TracksCodec(Codec):
     """Clips to the things they hold, and what becomes of them.
 
@@ -74,21 +102,32 @@ class TracksCodec(Codec):
         name: of the codec among those of a model.
         rate_hz: moments a second.
         most_moments: of the longest clip.
+        use: of a codec whose picture codec knows how things look; any other reads.
+        drawn_moments: of the shortest clip that is drawn; one ends when none of its things is to be seen any more.
 
     Raises:
-        InputError: the picture codec is of another family.
+        InputError: the picture codec is of another family, or clips that are drawn would be too long.
     """
 
     family: ClassVar[str] = "tracks"
     suits: ClassVar[tuple[str, ...]] = ("video",)
-    uses: ClassVar[tuple[str, ...]] = ("read",)
+    uses: ClassVar[tuple[str, ...]] = ("read", "write")
 
     def __init__(
-        self, picture: Codec, name: NAME = "video-read", rate_hz: RATE_HZ = 8.0, most_moments: Most = 64
+        self,
+        picture: Codec,
+        name: NAME = "video-read",
+        rate_hz: RATE_HZ = 8.0,
+        most_moments: Most = 64,
+        use: Use = "both",
+        drawn_moments: Moments = 1,
     ) -> None:
         if not isinstance(picture, ThingsCodec):
             raise InputError(f"clips are followed through a codec of the family 'things', not {picture.family!r}")
+        if drawn_moments > most_moments:
+            raise InputError(f"clips of {drawn_moments} moments are longer than the longest, of {most_moments}")
         self.picture, self.rate_hz, self.most_moments = picture, float(rate_hz), int(most_moments)
+        self.use, self.drawn_moments = use, int(drawn_moments)
         sizes = picture.facts.codebook_sizes
         self.facts = Facts(
             name=name,
@@ -96,7 +135,7 @@ class TracksCodec(Codec):
             codebook_sizes=(*sizes, *[picture.settings.bins] * len(SIDES), *[self.most_moments + 1] * TIMES),
             max_frames=picture.settings.most,
             min_frames=0,
-            use="read",
+            use="read" if picture.look is None else use,
             wish=Wish(rate_hz=self.rate_hz, channels=3, size=picture.facts.wish.size),
         )
 
@@ -141,8 +180,30 @@ class TracksCodec(Codec):
     def codes(self, tracks: Sequence[Track]) -> np.ndarray:
         """Codes of things, put into the order in which one reads the places where they are first."""
         first = slice(self.picture.facts.codebooks)
-        frames = sorted(map(self._frame, tracks), key=lambda frame: self.picture.as_read(frame[first]))
+        return self.listed(sorted(map(self._frame, tracks), key=lambda frame: self.picture.as_read(frame[first])))
+
+    def listed(self, frames: Sequence[Sequence[int]]) -> np.ndarray:
+        """Codes of frames in the order that is given."""
         return self.layout.join([], np.array(frames, np.int64))
+
+    def frame(self, row: Row) -> list[int]:
+        """Codes of one thing; what `rows` makes of them again."""
+        own = self.picture.frame(row.first)
+        return [*own, *self.picture.levels(row.last.box), row.seen, row.until, row.begins, row.ends]
+
+    def rows(self, codes: np.ndarray) -> list[Row]:
+        """What codes tell.
+
+        Raises:
+            InputError: they are none of this codec.
+        """
+        _, frames_TC = self.layout.split(codes)
+        return [self._told(frame) for frame in frames_TC.tolist()]
+
+    def _told(self, frame: Sequence[int]) -> Row:
+        own, sides = self.picture.facts.codebooks, len(SIDES)
+        last = [*frame[: own - sides], *frame[own : own + sides]]
+        return Row(self.picture.told(frame[:own]), self.picture.told(last), *frame[-TIMES:])
 
     def _frame(self, track: Track) -> list[int]:
         shape, moments = self.picture.settings, track.moments
@@ -159,8 +220,20 @@ class TracksCodec(Codec):
         return [*values, *boxes_N4[0].tolist(), *boxes_N4[-1].tolist(), *times]
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
-        """Not possible: a list of things is not how they look; InputError."""
-        raise self.only_reads(codes)
+        """Codes to clips (N, S, S, 3) at the codec's rate; InputError when it only reads."""
+        if self.picture.look is None:
+            raise self.only_reads(codes)
+        return [Signal(self.picture.drawn(self.moments(one)), rate_hz=self.rate_hz) for one in codes]
+
+    def moments(self, codes: np.ndarray) -> list[list[Found]]:
+        """The things that codes tell of, moment by moment.
+
+        Raises:
+            InputError: they are none of this codec.
+        """
+        rows = self.rows(codes)
+        count = max([self.drawn_moments, *(row.until for row in rows)])
+        return [[row.at(moment) for row in rows if row.seen <= moment < row.until] for moment in range(count)]
 
     def words(self, codebook: int) -> Sequence[str]:
         """Those of the picture codec; of sides px, of times seconds."""
@@ -177,10 +250,13 @@ class TracksCodec(Codec):
         return scaling.bumps(self.facts.codebook_sizes[codebook])
 
     def config(self) -> dict[str, Any]:
+        """What came later is left out where it has its default value, so that older codecs stay what they are."""
+        later = {"use": (self.use, "both"), "drawn_moments": (self.drawn_moments, 1)}
         return {
             "name": self.facts.name,
             "rate_hz": self.rate_hz,
             "most_moments": self.most_moments,
+            **{name: value for name, (value, default) in later.items() if value != default},
             "picture": told(self.picture),
         }
 
@@ -190,7 +266,8 @@ class TracksCodec(Codec):
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> TracksCodec:
-        return built_on(cls, "picture", config, tensors, {"name": NAME, "rate_hz": RATE_HZ, "most_moments": Most})
+        hints = {"name": NAME, "rate_hz": RATE_HZ, "most_moments": Most, "use": Use, "drawn_moments": Moments}
+        return built_on(cls, "picture", config, tensors, hints)
 
 
 def _middle(one: Found, axis: int) -> float:
