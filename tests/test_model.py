@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from toys import ToyCodec, random_toy, tiny_base, tiny_configs
 
-from sensorium.model.adapter import Adapter
 from sensorium.model import Base, Model, grow
+from sensorium.model.adapter import Adapter
 from sensorium.model.folder import read_rows
 from sensorium.model.rows import CodebookRows
 from sensorium.types import Conversation, InputError, Part, as_message

@@ -33,10 +33,10 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from sensorium.engines import Scored, TorchEngine
-from sensorium.model.adapter import Adapter
 from sensorium.engines.output_head import OutputHead
 from sensorium.families.semantic import SemanticCodec
 from sensorium.model import Base
+from sensorium.model.adapter import Adapter
 from sensorium.model.fold import add_adapter
 from sensorium.model.grow import ADAPTER
 from sensorium.senses import Senses

@@ -87,9 +87,9 @@ def go_on(random: Random) -> Conversation:
     return gone_on(series.title if series else "", known[start : start + length], changes)
 
 
-def gone_on(title: str, window: np.ndarray, changes: bool, codec: UniformCodec = WRITER) -> Conversation:
+def gone_on(title: str, window: np.ndarray, changes: bool) -> Conversation:
     """A window (time,) to write, in deviations of its part before the last `HORIZON` samples."""
-    return tasks.writing(tasks.go_on(title, changes), written(window[:, None], window[:-HORIZON, None], codec))
+    return tasks.writing(tasks.go_on(title, changes), written(window[:, None], window[:-HORIZON, None]))
 
 
 @cache
@@ -97,10 +97,10 @@ def _numbers(examples: Sequence[Example], name: str) -> list[int]:
     return [number for number, one in enumerate(examples) if one.source.name == name]
 
 
-def written(values: np.ndarray, before: np.ndarray, codec: UniformCodec = WRITER) -> Part:
-    """A series (time, 1) for the model to write with a codec, in deviations of ``before`` from its mean."""
+def written(values: np.ndarray, before: np.ndarray) -> Part:
+    """A series (time, 1) for the model to write, in deviations of ``before`` from its mean."""
     scaled = (values - before.mean()) / max(float(before.std()), 1e-9)
-    return Part("series", codes=codec.encode([Signal(scaled.astype(np.float32))])[0], codec=codec.facts.name)
+    return Part("series", codes=WRITER.encode([Signal(scaled.astype(np.float32))])[0], codec=WRITER.facts.name)
 
 
 @cache

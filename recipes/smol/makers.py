@@ -19,8 +19,9 @@ from recipes.pictograms.phrases import phrase
 from recipes.scenes.codec import making
 from recipes.scenes.episodes import STILL, WRITTEN, episode
 from recipes.scenes.episodes import makers as scenes
-from recipes.scenes.thoughts import thought_about, turn_over
+from recipes.scenes.thoughts import MARK, thought_about, turn_over
 from recipes.smol import series
+from recipes.smol.drawing import film, paint
 from recipes.smol.senses import concepts, heard, hearing, seen, texts
 from recipes.smol.talk import ABOUT, Said, answers
 from recipes.speech.errors import normalised
@@ -33,7 +34,7 @@ from recipes.speech.words import REPLIES
 from sensorium.recipe import Maker
 from sensorium.types import Conversation, Message, Part, as_message
 
-PICTURES, CLIPS, SCENES, SERIES, DRAWN, TURNS = 12, 6, 3, 4, 2, 3
+PICTURES, CLIPS, SCENES, SERIES, DRAWN, TURNS = 12, 6, 3, 4, 5, 3
 """Of a kind in a conversation, at most: the base's own system prompt costs as much as a medium, so several share it."""
 ASKED = {task: share for task, share in STILL.items() if task not in WRITTEN}
 WATCHED = {
@@ -64,6 +65,7 @@ NOTICED = (("Look at this.", "I am looking."), ("This is for later.", "Thank you
 """What is said beside a medium that nothing is asked about, and the answer."""
 CLAIMS = [reply for some in REPLIES.values() for reply in some if "draw" in reply or "dibuj" in reply]
 """Answers to what is asked aloud that are not true of it."""
+WRITE = ("Tell me something.", "Write a few sentences.", "Say anything.", "Go on.")
 MISHEARD = 0.06
 """Share of letters that are others in a text that is read as if it had been heard."""
 
@@ -188,14 +190,27 @@ def about(random: Random) -> Conversation:
 
 
 def apart(random: Random) -> Conversation:
-    """A medium, with a question or none, and then talk about something else, in the base's own words."""
+    """A medium, with a question or none, and then talk about something else, which is not learned: words are kept."""
     maker = random.choices((partial(names, most=1), scene, clip, watch), (2, 1, 1, 1))[0]
     first = maker(random).messages[:2]
     if random.random() < 0.5:
         noticed, answer = random.choice(NOTICED)
         shown = [part for part in first[0].parts if not part.is_text]
         first = (as_message("user", [*shown, noticed]), as_message("assistant", answer))
-    return Conversation((*first, *alone(random).messages))
+    return Conversation((*first, *(_read(one) for one in _talk(random).messages)))
+
+
+def _talk(random: Random) -> Conversation:
+    """In the base's own words, or any others."""
+    if random.random() < 0.5:
+        return alone(random)
+    said = " ".join(texts().pick(random, "train").text for _ in range(random.randint(2, 6)))
+    return Conversation((as_message("user", random.choice(WRITE)), as_message("assistant", said)))
+
+
+def _read(message: Message) -> Message:
+    """Not learned, but for what is to be thought first."""
+    return message if message.text.startswith(MARK) else replace(message, learned=False)
 
 
 def alone(random: Random) -> Conversation:
@@ -228,8 +243,8 @@ MAKERS: Mapping[str, Maker] = {
     "names": names, "read": read, "about": about, "apart": apart, "alone": alone, "scenes": several(scene, SCENES),
     "speech": several(clip, CLIPS), "say": several(say, CLIPS), "write": several(write, CLIPS),
     "point": several(point, SCENES), "think": several(think, SCENES),
-    "watch": several(watch, SCENES), "tell": several(series.tell, SERIES), "draw": several(series.write, DRAWN),
-    "go on": series.go_on, "sets": several(series.name, SERIES),
+    "watch": several(watch, SCENES), "tell": several(series.tell, SERIES), "plot": several(series.write, SERIES),
+    "sets": several(series.name, SERIES), "paint": several(paint, DRAWN), "film": several(film, DRAWN),
     "tell beside sets": several(partial(series.tell, reader=series.reader_of_sets), SERIES),
     "mood": several(mood, CLIPS),
 }  # fmt: skip

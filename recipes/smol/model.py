@@ -1,4 +1,4 @@
-"""smol: SmolLM2-135M-Instruct with its weights frozen, taught to read pictures, clips and speech, to point and speak.
+"""smol: SmolLM2-135M-Instruct with its weights frozen, taught to read and write pictures, clips, series and speech.
 
 ``python -m recipes smol train smol``, ``... export smol``: rows, adapter and codecs go into the package, the base stays
 apart (`recipes.smol.base`). Every code that it reads is a word, or a number, so that its rows start at embeddings that
@@ -28,6 +28,7 @@ from recipes.scenes.model import BOXES
 from recipes.scenes.thoughts import ASK, MARK
 from recipes.smol import series
 from recipes.smol.base import smol_base
+from recipes.smol.drawing import FILMER, PAINTER, filming, painting
 from recipes.smol.makers import MAKERS
 from recipes.smol.senses import HOME, hearing, seeing, watching
 from recipes.speech.sources import CREDITS
@@ -45,8 +46,8 @@ from sensorium.stream import Thinking
 from sensorium.training import TrainConfig
 from sensorium.types import Conversation, InputError
 
-SURELY = {"audio": {"temperature": 0.0}, "boxes": {"temperature": 0.0}}
-"""How media are written: what is said and where things lie has one right answer."""
+SURELY = {kind: {"temperature": 0.0} for kind in ("audio", "boxes", "image", "video")}
+"""How media are written: what is said, where things lie, and what was wished for has one right answer."""
 HEARD_ABOUT = """
 It hears through the encoder of Whisper base (OpenAI, MIT), which is fetched, and a network that learned to spell from
 sentences that a synthetic voice spoke; what it says aloud it learned from the same voice.
@@ -54,7 +55,7 @@ sentences that a synthetic voice spoke; what it says aloud it learned from the s
 SHARES: Mapping[str, float] = {
     "names": 0.24, "read": 0.08, "about": 0.12, "apart": 0.16, "scenes": 0.2, "speech": 0.2,
 }  # fmt: skip
-WEIGHTS = {"boxes": 4.0, "audio-words": 3.0}
+WEIGHTS = {"boxes": 4.0, "audio-words": 3.0, PAINTER: 2.0, FILMER: 2.0}
 """Of what is written beside words: few tokens in many."""
 WRITTEN_SHARES: Mapping[str, float] = {
     "say": 0.3, "point": 0.2, "names": 0.16, "about": 0.08, "apart": 0.1, "scenes": 0.08, "speech": 0.08,
@@ -71,10 +72,16 @@ THOUGHT_SHARES: Mapping[str, float] = {
     "alone": 0.06, "speech": 0.08, "say": 0.02,
 }  # fmt: skip
 ALL_SHARES: Mapping[str, float] = {
-    "tell": 0.12, "draw": 0.1, "go on": 0.05, "mood": 0.09, "think": 0.13, "watch": 0.11, "scenes": 0.05, "point": 0.05,
+    "tell": 0.12, "plot": 0.15, "mood": 0.09, "think": 0.13, "watch": 0.11, "scenes": 0.05, "point": 0.05,
     "names": 0.08, "about": 0.06, "apart": 0.08, "alone": 0.04, "speech": 0.08, "say": 0.02,
 }  # fmt: skip
-SETS_SHARES = {**ALL_SHARES, "tell": 0.0, "tell beside sets": 0.2, "sets": 0.8}
+DRAWN_SHARES: Mapping[str, float] = {
+    "paint": 0.1, "film": 0.09, "plot": 0.1, "tell": 0.08, "mood": 0.07, "think": 0.1, "watch": 0.1, "scenes": 0.04,
+    "point": 0.04, "names": 0.08, "about": 0.07, "apart": 0.14, "speech": 0.07, "say": 0.02,
+}  # fmt: skip
+SETS_SHARES = {**DRAWN_SHARES, "tell": 0.0, "tell beside sets": 0.2, "sets": 0.8}
+KEEP = 2.0
+"""Weight of words that are kept as the base says them; in a third of the steps."""
 CONFIG = TrainConfig(
     minutes=1, lr={"rows": 5e-4, "adapter": 1e-3}, schedule="trapezoid", cooldown=0.4, warmup=20, betas=(0.9, 0.98),
     save_minutes=4,
@@ -87,35 +94,45 @@ def conversations(stage: Stage, first: int) -> Iterator[Conversation]:
 
 def grown(start: str) -> Grown:
     """From the base, or from a smol that may lack codecs that came later."""
-    return _from_base(series.READ) if not start else _later(Model.load(start))
+    return _grown(series.READ, start)
 
 
-def _from_base(series_reader: Codec) -> Grown:
-    codecs = [JoinedCodec(words_codec(), seeing(), SEEN), BOXES, hearing(), watching(), series.WRITER, series_reader]
-    return grow(smol_base(), codecs, "adapter", lora_rank=8)
+def with_sets(start: str) -> Grown:
+    """A smol whose codec that reads series is another."""
+    return _grown(series.reader_of_sets(), start)
 
 
-def _later(model: Model) -> Grown:
-    later = (watching(), series.WRITER, series.READ)
-    return grow(model, [one for one in later if one.facts.name not in model.codecs], "adapter")
+def _grown(series_reader: Codec, start: str) -> Grown:
+    reads = [JoinedCodec(words_codec(), seeing(), SEEN), watching(), series_reader]
+    codecs = [*reads, hearing(), BOXES, painting(), filming(), series.WRITER]
+    grown = grow(smol_base(), codecs, "adapter", lora_rank=8)
+    if start:
+        go_on_from(Model.load(start), grown)
+    return grown
 
 
 @torch.no_grad()
-def with_sets(start: str) -> Grown:
-    """A smol whose codec that reads series, the last one, is another."""
-    model, grown = Model.load(start), _from_base(series.reader_of_sets())
+def go_on_from(model: Model, grown: Grown) -> None:
+    """Rows of the codecs that a model of the same base knows, and its adapter; other codecs keep their own start.
+
+    Raises:
+        InputError: it knows none of the codecs.
+    """
+    text_size = model.senses.text_size
+    rows = without_new_rows(model.lm, text_size)
     known = [codec.facts.identity() for codec in model.codecs.values()]
-    if known[:-1] != [codec.facts.identity() for codec in grown.codecs.values()][:-1]:
-        raise InputError(f"the codecs of {start} are not those of this recipe; start from a smol that it made")
+    names = [name for name, codec in grown.codecs.items() if codec.facts.identity() in known]
+    if not names:
+        raise InputError("the model knows none of the codecs of this recipe; start from a smol that it made")
+    for name in names:
+        layout = model.vocabulary.layout(name)
+        for side, rows_NH in zip((grown.embedding, grown.head), rows, strict=True):
+            side.rows.start_codec_at(name, rows_NH[layout.open_id - text_size : layout.stop - text_size])
     grown.senses = replace(grown.senses, sampling=model.sampling, thinking=model.thinking)
-    first = model.vocabulary.layout(series.READER).open_id - model.senses.text_size
-    rows_in, rows_out = without_new_rows(model.lm, model.senses.text_size)
-    grown.start_at((rows_in[:first], rows_out[:first]))
     adapter = {name: value for name, value in model.lm.named_parameters() if "lora_" in name}
     for name, value in grown.lm.named_parameters():
         if "lora_" in name:
             value.copy_(adapter[name])
-    return grown
 
 
 def export(model: Grown, out: Path) -> Path:
@@ -127,7 +144,7 @@ def export(model: Grown, out: Path) -> Path:
     named = whole.codecs[SEEN]
     assert isinstance(named, JoinedCodec)
     senses = whole.senses.replaced(without_ear(hearing()))
-    for codec in (JoinedCodec(named.first, seeing(), SEEN), watching()):
+    for codec in (JoinedCodec(named.first, seeing(), SEEN), watching(), painting(), filming()):
         senses = senses.replaced(codec)
     whole.senses = replace(senses, sampling=SURELY, thinking=Thinking(ASK, MARK))
     whole.save_rows(out, dtype=torch.float16)
@@ -147,11 +164,13 @@ SMOL = Plan(
         Stage(shares=COPIED_SHARES, minutes=65, conversations=1_200, cooldown=1.0, note="More of what is copied."),
         Stage(shares=THOUGHT_SHARES, minutes=90, conversations=3_000, cooldown=0.6, note="Thinking before answering."),
         Stage(shares=ALL_SHARES, minutes=55, conversations=3_000, cooldown=0.6, note="Series and moods as well."),
+        Stage(shares=DRAWN_SHARES, minutes=55, conversations=3_000, cooldown=0.6, note="What is wished for is drawn."),
     ],
     grown=grown,
     conversations=conversations,
     config=CONFIG,
     weights=WEIGHTS,
+    keep=KEEP,
     rows=1,
     row_tokens=512,
     export=export,
@@ -165,6 +184,7 @@ SMOL_SERIES = Plan(
     conversations=conversations,
     config=replace(CONFIG, cooldown=0.7),
     weights=WEIGHTS,
+    keep=KEEP,
     rows=1,
     row_tokens=512,
     export=lambda model, out: model.fold().save_rows(out),

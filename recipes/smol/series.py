@@ -1,13 +1,14 @@
-"""Series for smol: what happens in them is told, they are gone on with, and written from words.
+"""Series for smol: what happens in them is told, and they are written from words.
 
-A series is read as the list of its turns, in words and numbers that the base knows. All series here are made up: what
-the sets of the recipe `sensors` show is told by `smol-series` alone, since they are fetched to learn from, not to be
-passed on.
+A series is read and written as the list of its turns, in words and numbers that the base knows. All here are made up:
+what the sets of the recipe `sensors` show is told by `smol-series` alone, since they are fetched to learn from, not to
+be passed on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from random import Random
 
@@ -15,24 +16,20 @@ import numpy as np
 from recipes.scenes.thoughts import turn_over
 from recipes.sensors import tasks
 from recipes.sensors.facts import shape_of
-from recipes.sensors.series import CONTEXT, HORIZON, READER, gone_on, media, written
+from recipes.sensors.series import READER, media
 from recipes.sensors.thoughts import thinking
 
 from sensorium.codecs import Codec
 from sensorium.families.joined import JoinedCodec
 from sensorium.families.landmarks import LandmarksCodec
-from sensorium.families.uniform import UniformCodec
 from sensorium.types import Conversation, Part, Signal
 
 TOLD = {"trend": 1.0, "peaks": 1.0, "cycles": 2.0, "place": 2.0, "all": 1.0}
 """How often each kind of question is asked; more often what is harder to tell."""
 THINKING = 0.5
 """Share of what is told that is thought about first, where the turns tell it."""
-WRITTEN = 32
-"""Samples of a series that is written from words: every one is a token."""
 READ = LandmarksCodec(READER)
-WRITER = UniformCodec(1, bins=41, ranges=((-4.0, 4.0),), max_frames=CONTEXT + HORIZON, use="write")
-"""Steps of a fifth of the deviation: every level is met often."""
+WRITER = LandmarksCodec("series", use="write")
 
 
 def any_series(rng: np.random.Generator) -> np.ndarray:
@@ -59,16 +56,15 @@ def tell(random: Random, reader: Callable[[], Codec] = lambda: READ) -> Conversa
 
 
 def write(random: Random) -> Conversation:
-    """A series with the facts that are wished for."""
-    values = tasks.made_up(_rng(random), WRITTEN)
-    return tasks.writing(tasks.wish_for(shape_of(values), random), written(values, values, WRITER))
-
-
-def go_on(random: Random) -> Conversation:
-    """A series that repeats, to the end."""
+    """A series with the facts that are wished for, which its turns alone must show."""
     rng = _rng(random)
-    values, _ = tasks.periodic(rng, int(rng.integers(24, CONTEXT)) + HORIZON)
-    return gone_on("", values, changes=False, codec=WRITER)
+    while True:
+        values = tasks.made_up(rng, int(rng.integers(24, 240)))
+        codes = WRITER.encode([Signal(values)])
+        (again,) = WRITER.decode(codes)
+        if replace(shape_of(again.array), cycles=0) == replace(shape_of(values), cycles=0):
+            part = Part("series", codes=codes[0], codec=WRITER.facts.name)
+            return tasks.writing(tasks.wish_for(shape_of(values), random), part)
 
 
 def name(random: Random) -> Conversation:

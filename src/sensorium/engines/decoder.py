@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import torch
 from transformers import DynamicCache
 
-from sensorium.model.adapter import Adapter
 from sensorium.engines.turn import Ids
+from sensorium.model.adapter import Adapter
 
 
 class Decoder(Protocol):

@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from sensorium.model.adapter import Adapter
 from sensorium.engines.engine import Known
 from sensorium.engines.remote import RemoteEngine, Run, Written
 from sensorium.engines.sampling import Sampling
 from sensorium.engines.turn import Ids
+from sensorium.model.adapter import Adapter
 from sensorium.types import InputError
 
 RAISE = 200.0

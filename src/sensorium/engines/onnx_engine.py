@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from sensorium.model.adapter import Adapter
 from sensorium.engines.output_head import OutputHead
 from sensorium.engines.rows import RowBatch
 from sensorium.engines.torch_engine import TorchEngine
 from sensorium.engines.turn import Failed, Ids, Token, Turn
+from sensorium.model.adapter import Adapter
 from sensorium.model.onnx_export import BODY, HEAD, HIDDEN, IDS, LOGITS, MASK, PAST, PRESENT, cached_onnx
 from sensorium.stream import Ranges
 from sensorium.types import InputError

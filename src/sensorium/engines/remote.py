@@ -26,11 +26,11 @@ from typing import Any, ClassVar
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from sensorium.model.adapter import Adapter
 from sensorium.engines.engine import Known, ranked
 from sensorium.engines.rows import Row
 from sensorium.engines.sampling import Sampling
 from sensorium.engines.turn import Failed, Ids, Rules, Scored, Token, Turn, Unreachable, exactly
+from sensorium.model.adapter import Adapter
 from sensorium.stream import Ranges
 from sensorium.types import InputError
 

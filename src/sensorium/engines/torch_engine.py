@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from sensorium.model.adapter import Adapter
 from sensorium.engines.decoder import PlainDecoder
 from sensorium.engines.engine import Known
 from sensorium.engines.lean_decoder import LeanDecoder, is_lean
@@ -20,6 +19,7 @@ from sensorium.engines.output_head import OutputHead
 from sensorium.engines.rows import RowBatch
 from sensorium.engines.scoring import best_few, know, score_all
 from sensorium.engines.turn import Ids, Scored
+from sensorium.model.adapter import Adapter
 
 
 class TorchEngine:

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from sensorium.model.adapter import Adapter
 from sensorium.model import Base, context_of
+from sensorium.model.adapter import Adapter
 from sensorium.stream.render import DEFAULT_TEMPLATE
 from sensorium.types import TEXT, Conversation, TooLong
 

@@ -33,7 +33,6 @@ class Stage:
         start: name of a model to go on from; "" for the weights of the stage before, or fresh ones in the first.
         conversations: how many are written as shards; training goes round them as long as it has time.
         lr, cooldown: where they differ from the plan's, see `TrainConfig`.
-        keep: weight of words that are kept as the base says them, see `KeptWordsLoss`; 0 for none.
         aligned: turn the reading codec's rows to the words of names first, see `sensorium.model.align`.
         note: why, and what came of it.
     """
@@ -44,7 +43,6 @@ class Stage:
     conversations: int = 150_000
     lr: Mapping[str, float] | None = None
     cooldown: float | None = None
-    keep: float = 0.0
     aligned: bool = False
     note: str = ""
 
@@ -63,6 +61,7 @@ class Plan:
         config: of every stage, but for time and what the stage says.
         weights: how much tokens of a kind count in the loss, 1 where not said: a written medium may have 64 codes and
             its name two tokens, which unweighted would hardly be learned.
+        keep: weight of words that are kept as the base says them, see `KeptWordsLoss`; 0 for none.
         among: what a token competes with in the loss, see `NextTokenLoss`.
         rows, row_tokens: packed rows a step and tokens a row.
         align: turns rows to words, for stages that want it.
@@ -77,6 +76,7 @@ class Plan:
     conversations: Callable[[Stage, int], Iterable[Conversation]]
     config: TrainConfig
     weights: Mapping[str, float]
+    keep: float = 0.0
     among: Among = "all"
     rows: int
     row_tokens: int
@@ -130,8 +130,8 @@ class Plan:
         loader = PackedLoader(shards, batch_rows=self.rows, row_tokens=self.row_tokens, seed=self.config.seed)
         config = replace(self.config, minutes=minutes, **_given(lr=stage.lr, cooldown=stage.cooldown))
         loss = NextTokenLoss(dict(self.weights), among=self.among)
-        if stage.keep:
-            loss = KeptWordsLoss(dict(self.weights), stage.keep, among=self.among)
+        if self.keep:
+            loss = KeptWordsLoss(dict(self.weights), self.keep, among=self.among)
         result = fit(grown, loader, config, self.run_folder(number), loss)
         say(str(result))
         if result.stopped == "signal":

@@ -10,6 +10,6 @@ from sensorium.training.nets import Drawn, Terms
 from sensorium.training.report import KindLoss, LogLine, TrainResult, read_log
 
 __all__ = [
-    "Batch", "BatchLoss", "Drawn", "Energy", "KeptWordsLoss", "KindLoss", "LogLine", "Loss", "NextTokenLoss", "Terms", "TrainConfig",
-    "TrainResult", "default_loss", "fit", "read_log",
+    "Batch", "BatchLoss", "Drawn", "Energy", "KeptWordsLoss", "KindLoss", "LogLine", "Loss", "NextTokenLoss", "Terms",
+    "TrainConfig", "TrainResult", "default_loss", "fit", "read_log",
 ]  # fmt: skip
