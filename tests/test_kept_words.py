@@ -44,7 +44,7 @@ def test_a_row_is_not_continued_by_the_next():
 
 
 def documents(grown):
-    """A medium and words after it, of which the first alone is learned."""
+    """A medium and words after it, of which the first alone is learned: always the same."""
     medium = grown.vocabulary.layout("toy").ids(random_codes(grown.codecs["toy"], 0))
     ids = [*medium, 40, 41, 42, 43, 44, 45]
     return [Sample(torch.tensor(ids).int().numpy(), torch.arange(len(ids)).eq(len(medium)).numpy())] * 80
@@ -52,7 +52,7 @@ def documents(grown):
 
 def run(grown, out, loss):
     loader = PackedLoader(documents(grown), batch_rows=2, row_tokens=48, seed=0)
-    fit(grown, loader, config(max_steps=60, lr=1e-1), out, loss)
+    fit(grown, loader, config(max_steps=150, lr=3e-2), out, loss)
     return divergence(grown)
 
 
@@ -72,7 +72,7 @@ def divergence(grown):
 def test_what_is_learned_changes_fewer_words_where_they_are_kept(tmp_path):
     lost = run(tiny_grown("adapter"), tmp_path / "plain", NextTokenLoss())
     kept = run(tiny_grown("adapter"), tmp_path / "kept", KeptWordsLoss(keep=1.0, share=1.0))
-    assert kept < 0.8 * lost
+    assert kept < 0.6 * lost
 
 
 def test_of_no_batch_words_are_kept_at_a_share_of_nought():

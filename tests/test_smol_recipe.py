@@ -73,19 +73,22 @@ def said(monkeypatch):
     about = talk.Said("cat", 0, "Tell me about a cat.", "It purrs.")
     apart = talk.Said("", talk.OWN, "Write something.", "Once there was", finished=False)
     monkeypatch.setattr(makers, "_told", lambda about_things: [about] if about_things else [apart])
+    text = SimpleNamespace(pick=lambda random, side: SimpleNamespace(text="Rain falls."))
+    monkeypatch.setattr(makers, "texts", lambda: text)
     shown = as_message("user", [Part("image", codes=np.array([1]), codec="image-read"), "What is this?"])
     first = Conversation((shown, as_message("assistant", "a cat")))
     for name in ("names", "scene", "clip", "watch"):
         monkeypatch.setattr(makers, name, lambda random, most=1: first)
 
 
-def test_what_is_said_apart_comes_after_a_medium_in_the_words_of_the_base(said):
-    made = [makers.apart(Random(seed)) for seed in range(20)]
-    assert all(talk.messages[0].parts[0].modality == "image" for talk in made)
-    answers = {
-        (message.text.removeprefix(f"{MARK} "), message.finished) for talk in made for message in talk.messages[3::2]
-    }
-    assert answers == {("It purrs.", True), ("Once there was", False)}
+def test_what_is_said_apart_comes_after_a_medium_and_is_not_learned_but_for_the_request_to_think(said):
+    made = [makers.apart(Random(seed)) for seed in range(40)]
+    assert all(talk.messages[0].parts[0].modality == "image" and talk.messages[1].learned for talk in made)
+    answers = {(message.text, message.learned) for talk in made for message in talk.messages[3::2]}
+    plain = {"It purrs.", "Once there was"}
+    told = {text for text, learned in answers if not learned}
+    assert told >= plain and all(set(text.split(". ")) <= {"Rain falls", "Rain falls."} for text in told - plain)
+    assert {text for text, learned in answers if learned} == {f"{MARK} {text}" for text in plain}
     noticed = {talk.messages[0].text for talk in made}
     assert "What is this?" in noticed and noticed & {shown for shown, _ in makers.NOTICED}
 
