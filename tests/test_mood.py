@@ -212,6 +212,45 @@ def test_a_model_that_knows_faces_is_told_from_its_controls():
     assert results.value("is it this mood, here, top-1").count == 6
 
 
+def test_moods_thought_about_are_held_against_answers_at_once():
+    pixels = np.stack([np.full((64, 64, 3), 10 * number, np.uint8) for number in range(len(PICTURES))])
+    gallery = Gallery(PICTURES, pixels)
+    shown = evaluate.held_out(gallery)
+    known = {pixels[one.medium].tobytes(): MOOD_OF_ROOT[one.group] for one in shown}
+
+    def chat(prompt, **how):
+        *media, asked = prompt.messages[0].parts
+        mood = known[media[0].data.tobytes()]
+        answer = mood if "What" in asked.data else "yes" if f" {mood}?" in asked.data else "no"
+        return SimpleNamespace(text=f"a face: {mood}. {MARK} {answer}" if asked.data.endswith(ASK) else answer[::-1])
+
+    asked = evaluate.picture_tasks(["faces"], gallery, shown, "here", 4, 0)
+    evaluate.think(results := quiet(), SimpleNamespace(chat=chat), [asked[0], asked[2]])
+    for name, count in (("mood of a face", 3), ("is it this mood", 6)):
+        assert results.value(f"{name}, here, thinking").hits == results.value(f"{name}, here, thinking").count == count
+        assert results.value(f"{name}, here, at once").hits == 0
+        assert results.value(f"{name}, here, thinking", "another's medium").hits < count
+    pairs, sentences = evaluate.picture_tasks(["pairs"], gallery, shown[:1] * 2 + shown, "here", 2, 0), Knowing({})
+    told = [
+        one.task
+        for ask in evaluate.TOLD.values()
+        if ask is not evaluate.of_reviews
+        for one in ask(sentences, SENTENCES, 3, 0)
+    ]
+    evaluate.think(results, SimpleNamespace(chat=lambda prompt, **how: SimpleNamespace(text=f"{MARK} negative")), told)
+    assert [one.name for one in pairs] == ["the same mood, here"]
+    assert results.value("polarity of a sentence, templates, held-out words, thinking").hits > 0
+
+
+def test_who_is_asked_whether_it_is_another_mood_sees_another_face_next():
+    gallery = Gallery(PICTURES, np.arange(len(PICTURES), dtype=np.uint8)[:, None, None, None].repeat(3, 3))
+    (*_, whether) = evaluate.face_tasks(gallery, evaluate.held_out(gallery), "here", 0)
+    own, others = (
+        [one.messages[0].parts[0].data.item(0) for one in view.conversations] for view in (whether, whether.wrong())
+    )
+    assert whether.truths == ["yes", "no"] * 3 and not any(map(int.__eq__, own, others))
+
+
 def test_pairs_are_the_same_as_often_as_not():
     pictures = [one for one in PICTURES if one.held_out or one.style == "noto"]
     gallery = Gallery(PICTURES, np.zeros((len(PICTURES), 64, 64, 3), np.uint8))
@@ -223,16 +262,19 @@ def test_pairs_are_the_same_as_often_as_not():
 def test_a_model_that_hears_is_told_from_its_controls():
     said = [feeling(Random(seed), "test") for seed in range(400)]
     model = Knowing({one.text.lower().strip(".").replace(",", "").encode(): one.mood for one in said})
-    evaluate.tell_feelings(results := quiet(), model, SENTENCES, 20, 0)
+    results = quiet()
+    for asked in evaluate.feelings(model, SENTENCES, 20, 0):
+        evaluate.tell(results, model, SENTENCES, asked)
     assert results.value("mood of a speaker, held-out words, top-1", "another's medium").hits == 0
     assert results.value("mood of a speaker, held-out words, top-1", "the base, reading the text").count == 20
-    evaluate.tell_sentences(results, model, SENTENCES, 4, 0)
+    for asked in evaluate.held_out_words(model, SENTENCES, 4, 0):
+        evaluate.tell(results, model, SENTENCES, asked)
     name = "polarity of a sentence, templates, held-out words, top-1"
     assert results.value(name, "the lexicon itself").value > 0.8
 
 
 def test_a_model_that_hears_nothing_and_a_measure_that_is_not_are_refused(tmp_path):
     with pytest.raises(InputError, match="ask only about faces"):
-        evaluate.tell_feelings(quiet(), SimpleNamespace(codecs={}), SENTENCES, 2, 0)
+        evaluate.feelings(SimpleNamespace(codecs={}), SENTENCES, 2, 0)
     with pytest.raises(InputError, match="no measure 'smell'"):
         evaluate.evaluate("smol", tmp_path, only=["smell"])

@@ -20,6 +20,8 @@ from recipes.motion.questions import ANIMATED, MOVED, of_moved
 from recipes.motion.subtitles import subtitles
 from recipes.motion.tasks import ANSWERS, tasks
 from recipes.scenes.atlas import Atlas
+from recipes.scenes.evaluate import thinks
+from recipes.scenes.thoughts import MARK
 
 from sensorium.data import read_conversations
 from sensorium.data.facts import Event, Facts, Medium, Thing, read_facts
@@ -270,6 +272,34 @@ def test_subtitles_are_judged_cue_by_cue_and_whole():
     assert measured(lambda text: text.replace("00:0", "00:1")) == (0, 0), "other times"
     assert measured(lambda text: text.replace("WEBVTT\n\n", "").replace("1\n00", "7\n00")) == (0, 1), "cues alone"
     assert measured(lambda text: "A red star moves left") == (0, 0)
+
+
+def test_subtitles_behind_a_thought_are_judged_alone():
+    plain, thought = (
+        tasks("test", ATLAS, 6, seed=2, kinds=["subtitles"], thinking=first)[0] for first in (False, True)
+    )
+    right = {id(one): text for one, text in zip(thought.conversations, thought.truths, strict=True)}
+    assert [text.split(f"{MARK} ")[1] for text in right.values()] == plain.truths
+
+    def cues(change) -> float:
+        given = iter(right.values())
+        model = SimpleNamespace(chat=lambda prompt, **how: SimpleNamespace(text=change(next(given))))
+        return thought.scorer.values(thought.scorer.judge(model, thought.conversations))[1][1].value
+
+    assert cues(lambda text: text) == cues(lambda text: f"I see. {MARK} {text.split(MARK)[1]}") == 1
+    assert cues(lambda text: text.split(MARK)[1]) == 0, "no mark, no answer"
+
+
+def test_what_is_told_at_once_is_judged_as_subtitles_too():
+    at_once, thought = (tasks("test", ATLAS, 4, kinds=["subtitles"], thinking=first) for first in (False, True))
+    oracles = [Oracle(task) for task in (*at_once, *thought)]
+    known = {key: said for oracle in oracles for key, said in oracle.known.items()}
+
+    def chat(prompt, **how):
+        return SimpleNamespace(text=known.get(oracles[0]._key(prompt.messages), ""))
+
+    thinks(SimpleNamespace(chat=chat), at_once, thought, results := Results(say=lambda line: None))
+    assert results.value("subtitles, at once, cues").value == results.value("subtitles, thinking, cues").value == 1
 
 
 def test_the_judge_keeps_what_it_learned(tmp_path, monkeypatch):

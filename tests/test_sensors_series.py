@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from recipes.sensors import tasks
+from recipes.scenes.thoughts import ASK, MARK
+from recipes.sensors import evaluate, tasks
 from recipes.sensors.bits import bits_report, taught, unseen, wished
 from recipes.sensors.facts import shape_of
 from recipes.sensors.series import (
@@ -31,7 +34,7 @@ from sensorium.generate import Assistant
 from sensorium.generate.forecast import LEVELS
 from sensorium.model import grow
 from sensorium.model.fresh import fresh_base, learn_tokenizer
-from sensorium.types import Signal
+from sensorium.types import InputError, Signal
 
 HISTORY = np.sin(np.arange(150) / 5) + 3
 SERIES_OF_8 = ForecastSeries(name="x", title="x", file="", column="", season=31, horizon=8, origins=1)
@@ -82,6 +85,28 @@ def test_what_is_told_is_true_of_the_series_shown(media):
     of_waves = [one for one in told if np.array_equal(one[0].parts[0].codes, media.made_codes[0])]
     assert len(of_waves) > 20
     assert all(answer.text in wave.values() for _, answer in of_waves)
+
+
+def test_what_is_told_is_asked_at_once_and_after_a_thought(media):
+    wave = replace(media.examples[0], values=np.sin(np.linspace(0, 20, 60))[:, None].astype(np.float32))
+    asked, known, results = {SETS[0]: [*media.examples[:3], wave]}, {}, Results(say=lambda line: None)
+    for task in evaluate._telling(asked, 4):
+        for one in task.conversations:
+            known[one.messages[0].text, one.messages[0].parts[0].data.array.tobytes()] = one.messages[1].text
+
+    def chat(prompt, **how):
+        series, question = prompt.messages[0].parts
+        right = known.get((question.data.removesuffix(f" {ASK}"), series.data.array.tobytes()))
+        return SimpleNamespace(text=f"top at ten. {MARK} {right}" if question.data.endswith(ASK) else "It is.")
+
+    evaluate.MEASURED_THINKING["tell"](SimpleNamespace(chat=chat), results, asked, 4)
+    for name in ("place, made up", "cycles, real"):
+        assert results.value(f"{name}, thinking").hits == 4 and results.value(f"{name}, at once").hits == 0
+
+
+def test_names_are_not_thought_about():
+    with pytest.raises(InputError, match="nothing is thought about 'name'; there are tell"):
+        evaluate.evaluate(only="name", thinking=True)
 
 
 def test_a_series_to_write_fulfils_its_wish():

@@ -1,15 +1,15 @@
 """How well a model tells the mood of drawn faces and of what is said.
 
-``python -m recipes mood evaluate MODEL --out FOLDER``. Faces are of families, or of names, that were never trained on;
-sentences have their mood from words that never were, or are from reviews. What is said is told to the model in the
-codes of its text, as if it had been heard without a mistake.
+``python -m recipes mood evaluate MODEL --out FOLDER``, ``... --thinking`` with the request to think first. Faces are of
+families, or of names, that were never trained on; sentences have their mood from words that never were, or are from
+reviews. What is said is told to the model in the codes of its text, as if it had been heard without a mistake.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -24,6 +24,8 @@ from recipes.mood.moods import MOOD_OF_ROOT, MOODS, POLARITIES
 from recipes.mood.sentences import Sentence, Sentences
 from recipes.pictograms.concepts import Gallery, Picture
 from recipes.pictograms.evaluate import WHITE
+from recipes.scenes.evaluate import thinks
+from recipes.scenes.thoughts import asked_first
 from recipes.speech.errors import normalised
 from recipes.speech.spelled import WORDS
 from typer import Argument, Option
@@ -34,13 +36,18 @@ from sensorium.types import Conversation, InputError, Part
 MEASURES = ("faces", "pairs", "feelings", "sentences", "reviews")
 LEARNED_FROM = 5000
 """Training sentences whose words are counted."""
+APART = 2
+"""Faces between one that is in the mood asked for and the next question, so that another's medium is another's."""
 
 
 def evaluate(
     model: Annotated[str, Argument(help="Name, folder or Hub id.")],
     out: Annotated[Path, Option(help="Folder for the report.")],
-    count: Annotated[int, Option(min=1, help="Pairs of faces, and sentences of each kind.")] = 150,
+    count: Annotated[
+        int, Option(min=1, help="Pairs of faces, sentences of each kind, and faces thought about at most.")
+    ] = 150,
     only: Annotated[list[str] | None, Option(help=f"Some of {', '.join(MEASURES)}.")] = None,
+    thinking: Annotated[bool, Option(help="Only with the request to think first, beside the same at once.")] = False,
     engine: Annotated[str, Option(help="What writes, see `sensorium.engines.make_engine`.")] = "torch",
     seed: int = 0,
 ) -> None:
@@ -54,16 +61,30 @@ def evaluate(
     if {"faces", "pairs"} & {*wanted}:
         gallery = Gallery()
         for where, shown in (("held-out family", held_out(gallery)), ("unseen name", unseen(gallery))):
+            if thinking:
+                evenly = shown[:: -(-len(shown) // count)]
+                think(results, loaded, picture_tasks(wanted, gallery, evenly, where, count, seed))
+                continue
             if "faces" in wanted:
                 tell_faces(results, loaded, gallery, shown, where, seed)
             if "pairs" in wanted:
                 tell_pairs(results, loaded, gallery, shown, where, count, seed)
-    if {"feelings", "sentences", "reviews"} & {*wanted}:
+    if {*TOLD} & {*wanted}:
         sentences = Sentences.fetched()
-        for name, tell in (("feelings", tell_feelings), ("sentences", tell_sentences), ("reviews", tell_reviews)):
-            if name in wanted:
-                tell(results, loaded, sentences, count, seed)
-    results.save(out, "mood")
+        for name, told in TOLD.items():
+            found = told(loaded, sentences, count, seed) if name in wanted else []
+            if thinking:
+                think(results, loaded, [one.task for one in found])
+                continue
+            for one in found:
+                tell(results, loaded, sentences, one)
+    results.save(out, "thinking" if thinking else "mood")
+
+
+def think(results: Results, model: Any, tasks: Iterable[Task]) -> None:
+    """What is asked, answered freely at once, and after a thought."""
+    for task in tasks:
+        thinks(model, [task], [asked_first(task)], results)
 
 
 def held_out(gallery: Gallery) -> list[Picture]:
@@ -80,36 +101,55 @@ def _moody(gallery: Gallery) -> list[Picture]:
     return [one for one in gallery.pictures if one.group in MOOD_OF_ROOT and not one.toned]
 
 
+def picture_tasks(
+    wanted: Collection[str], gallery: Gallery, shown: Sequence[Picture], where: str, count: int, seed: int
+) -> list[Task]:
+    """All that is asked about faces, so far as it is wanted."""
+    faces_asked = face_tasks(gallery, shown, where, seed) if "faces" in wanted else []
+    return [*faces_asked, *([pair_task(gallery, shown, where, count, seed)] if "pairs" in wanted else [])]
+
+
 def tell_faces(results: Results, model: Any, gallery: Gallery, shown: Sequence[Picture], where: str, seed: int) -> None:
+    """See `face_tasks`; beside them the nearest face."""
+    near = nearest_moods(gallery, shown)
+    results.notes[f"faces, {where}"] = dict(Counter(MOOD_OF_ROOT[one.group] for one in shown))
+    which, polarity, whether = face_tasks(gallery, shown, where, seed)
+    for task, found in ((which, near), (polarity, _polarities(near))):
+        against(task, model, results)
+        task.compare("nearest neighbour on pixels", [[one] for one in found], results)
+    against(whether, model, results)
+
+
+def face_tasks(gallery: Gallery, shown: Sequence[Picture], where: str, seed: int) -> list[Task]:
     """The mood among all, its polarity, and whether it is a mood, asked once where it is and once where it is not."""
     random = Random(seed)
     media = [Part("image", data=gallery.pixels[one.medium]) for one in shown]
     moods = [MOOD_OF_ROOT[one.group] for one in shown]
-    near = nearest_moods(gallery, shown)
-    results.notes[f"faces, {where}"] = dict(Counter(moods))
-    for called, question, answers, choice, found in (
-        ("mood of a face", faces.ASK_MOOD[0], moods, tuple(MOODS), near),
-        ("polarity of a face", faces.ASK_POLARITY[0], _polarities(moods), POLARITIES, _polarities(near)),
+    tasks: list[Task] = []
+    for called, question, answers, choice in (
+        ("mood of a face", faces.ASK_MOOD[0], moods, tuple(MOODS)),
+        ("polarity of a face", faces.ASK_POLARITY[0], _polarities(moods), POLARITIES),
     ):
         talks = [about([part], [(question, answer)]) for part, answer in zip(media, answers, strict=True)]
-        task = Task(name=f"{called}, {where}", conversations=talks, scorer=Among(choice, (1,)))
-        against(task, model, results)
-        task.compare("nearest neighbour on pixels", [[one] for one in found], results)
-    talks = []
-    for part, mood in zip(media, moods, strict=True):
-        other = random.choice([name for name in MOODS if name != mood])
-        talks += [
-            about([part], [(faces.ASK_WHETHER[0].format(mood=asked), said)])
-            for asked, said in ((mood, "yes"), (other, "no"))
-        ]
-    against(
-        Task(name=f"is it this mood, {where}", conversations=talks, scorer=Among(("yes", "no"), (1,))), model, results
-    )
+        tasks.append(Task(name=f"{called}, {where}", conversations=talks, scorer=Among(choice, (1,))))
+    others = [random.choice([name for name in MOODS if name != mood]) for mood in moods]
+    right, wrong = ([*zip(media, asked, strict=True)] for asked in (moods, others))
+    talks = [
+        about([part], [(faces.ASK_WHETHER[0].format(mood=asked), said)])
+        for two in zip(right, wrong[APART:] + wrong[:APART], strict=True)
+        for (part, asked), said in zip(two, ("yes", "no"), strict=True)
+    ]
+    return [*tasks, Task(name=f"is it this mood, {where}", conversations=talks, scorer=Among(("yes", "no"), (1,)))]
 
 
 def tell_pairs(
     results: Results, model: Any, gallery: Gallery, shown: Sequence[Picture], where: str, count: int, seed: int
 ) -> None:
+    """See `pair_task`."""
+    against(pair_task(gallery, shown, where, count, seed), model, results)
+
+
+def pair_task(gallery: Gallery, shown: Sequence[Picture], where: str, count: int, seed: int) -> Task:
     """Whether two different faces are of one mood: half of them are."""
     random, talks = Random(seed), []
     while len(talks) < count:
@@ -118,9 +158,7 @@ def tell_pairs(
         if said == ("yes", "no")[len(talks) % 2]:
             media = [Part("image", data=gallery.pixels[each.medium]) for each in (one, two)]
             talks.append(about(media, [(faces.ASK_SAME[0], said)]))
-    against(
-        Task(name=f"the same mood, {where}", conversations=talks, scorer=Among(("yes", "no"), (1,))), model, results
-    )
+    return Task(name=f"the same mood, {where}", conversations=talks, scorer=Among(("yes", "no"), (1,)))
 
 
 def nearest_moods(gallery: Gallery, shown: Sequence[Picture]) -> list[str]:
@@ -130,41 +168,65 @@ def nearest_moods(gallery: Gallery, shown: Sequence[Picture]) -> list[str]:
     return [best for (best,) in nearest(asked, seen, [MOOD_OF_ROOT[one.group] for one in known], 1)]
 
 
-def tell_feelings(results: Results, model: Any, sentences: Sentences, count: int, seed: int) -> None:
+@dataclass(frozen=True)
+class Told:
+    """A task about sentences that are heard.
+
+    Args:
+        said: of every question the sentence.
+        choice: the polarities there are; none where moods are asked for.
+    """
+
+    task: Task
+    said: Sequence[Sentence]
+    choice: Sequence[str] = ()
+
+
+def tell(results: Results, model: Any, sentences: Sentences, asked: Told) -> None:
+    """Beside it the base that reads the text; of polarity, words counted in training sentences, and the lexicon."""
+    against(asked.task, model, results)
+    as_text(asked.task, asked.said, model, results)
+    if asked.choice:
+        counted = [[_counted(sentences).best(one.text, asked.choice)] for one in asked.said]
+        asked.task.compare("counted words", counted, results)
+        asked.task.compare("the lexicon itself", [[rated(sentences, one.text)] for one in asked.said], results)
+
+
+def feelings(model: Any, sentences: Sentences, count: int, seed: int) -> list[Told]:
     """How somebody feels who says so in words never trained on."""
     said = picked(sentences, "feeling", count, seed)
     ask = _asking(model)
     talks = [ask(one, heard.ASK_SPEAKER[0], one.mood) for one in said]
-    task = Task(name="mood of a speaker, held-out words", conversations=talks, scorer=Among(tuple(MOODS), (1,)))
-    against(task, model, results)
-    as_text(task, said, model, results)
+    name = "mood of a speaker, held-out words"
+    return [Told(Task(name=name, conversations=talks, scorer=Among(tuple(MOODS), (1,))), said)]
 
 
-def tell_sentences(results: Results, model: Any, sentences: Sentences, count: int, seed: int) -> None:
+def held_out_words(model: Any, sentences: Sentences, count: int, seed: int) -> list[Told]:
     """Sentences made of held-out words, and a dictionary's, each with half as many that are neutral."""
+    found: list[Told] = []
     for kind, called in (("quality", "templates"), ("example", "a dictionary's")):
         said = [*picked(sentences, kind, count, seed), *picked(sentences, "neutral", count // 2, seed)]
-        tell_polarity(results, model, sentences, said, f"{called}, held-out words", POLARITIES)
+        found.append(polarity(model, said, f"{called}, held-out words", POLARITIES))
+    return found
 
 
-def tell_reviews(results: Results, model: Any, sentences: Sentences, count: int, seed: int) -> None:
+def of_reviews(model: Any, sentences: Sentences, count: int, seed: int) -> list[Told]:
     """What people wrote in reviews, positive or negative."""
-    for shop, said in reviews.fetched(count, seed).items():
-        tell_polarity(results, model, sentences, said, f"reviews, {shop}", POLARITIES[:2])
+    fetched = reviews.fetched(count, seed)
+    return [polarity(model, said, f"reviews, {shop}", POLARITIES[:2]) for shop, said in fetched.items()]
 
 
-def tell_polarity(
-    results: Results, model: Any, sentences: Sentences, said: Sequence[Sentence], where: str, choice: Sequence[str]
-) -> None:
-    """Beside it words that were counted in training sentences, the lexicon, and the base that reads the text."""
+def polarity(model: Any, said: Sequence[Sentence], where: str, choice: Sequence[str]) -> Told:
     question = heard.ASK_POLARITY[0] if "neutral" in choice else heard.ASK_SIDE[0]
     ask = _asking(model)
     talks = [ask(one, question, one.polarity) for one in said]
-    task = Task(name=f"polarity of a sentence, {where}", conversations=talks, scorer=Among(choice, (1,)))
-    against(task, model, results)
-    as_text(task, said, model, results)
-    task.compare("counted words", [[_counted(sentences).best(one.text, choice)] for one in said], results)
-    task.compare("the lexicon itself", [[rated(sentences, one.text)] for one in said], results)
+    name = f"polarity of a sentence, {where}"
+    return Told(Task(name=name, conversations=talks, scorer=Among(choice, (1,))), said, choice)
+
+
+TOLD: Mapping[str, Callable[[Any, Sentences, int, int], list[Told]]] = {
+    "feelings": feelings, "sentences": held_out_words, "reviews": of_reviews,
+}  # fmt: skip
 
 
 @cache

@@ -40,17 +40,25 @@ class Captioned(Verdict):
 
 @dataclass(frozen=True)
 class Cued(Written):
-    """Subtitles written freely, cue by cue, and as files, which are right to the letter or not."""
+    """Subtitles written freely, cue by cue, and as files, which are right to the letter or not.
+
+    Args:
+        mark: what ends the thought before a file; "" where there is none. Without the mark nothing is right.
+    """
 
     max_tokens: int = 200
+    mark: str = ""
 
     def judge(self, model: Any, conversations: Sequence[Conversation]) -> list[Verdict]:
         found: list[Verdict] = []
         for prompt, truth in map(asked, conversations):
-            said, there = self._say(model, prompt), set(CUE.findall(truth.text))
-            whole = Verdict.of([said], truth.text.strip())
+            said, right = self._file(self._say(model, prompt)), self._file(truth.text)
+            there, whole = set(CUE.findall(right)), Verdict.of([said], right)
             found.append(Captioned(whole.value, whole.said, (len(there & set(CUE.findall(said))), len(there))))
         return found
+
+    def _file(self, text: str) -> str:
+        return (text.partition(self.mark)[2] if self.mark else text).strip()
 
     def values(self, verdicts: Sequence[Verdict]) -> list[tuple[str, Value]]:
         right, there = (sum(one.cues[n] for one in verdicts if isinstance(one, Captioned)) for n in (0, 1))

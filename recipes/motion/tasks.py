@@ -6,6 +6,7 @@ On a side other than train, every question is about a thing that does what train
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 from recipes.motion import thoughts
@@ -18,7 +19,7 @@ from recipes.scenes.atlas import Atlas
 from recipes.scenes.happenings import STAYS, seconds
 from recipes.scenes.sample import STEP_S
 from recipes.scenes.scene import DIRECTIONS, MOTIONS
-from recipes.scenes.thoughts import can_be_thought_about, task_of
+from recipes.scenes.thoughts import MARK, can_be_thought_about, task_of
 
 from sensorium.data.table import Side
 from sensorium.evaluate import Among, Scorer, Task
@@ -35,6 +36,8 @@ ANSWERS = {
     "does": YES_NO,
 }
 SCORERS: Mapping[str, Scorer] = {kind: Among(said, ks=(1,)) for kind, said in ANSWERS.items()} | {"subtitles": Cued()}
+THOUGHT_OVER = Cued(mark=MARK, max_tokens=400)
+"""Subtitles behind a thought about every thing."""
 
 
 def tasks(
@@ -63,7 +66,8 @@ def _task(kind: str, side: Side, atlas: Atlas, count: int, seed: int, thinking: 
             talks = thoughts.thought_about(made.talks, made.clip.facts) if thinking else made.talks
             found.append(conversation(made.clip, talks))
     if thinking:
-        return task_of(kind, found)
+        task = task_of(kind, found)
+        return replace(task, scorer=THOUGHT_OVER) if kind == "subtitles" else task
     return Task(name=kind, conversations=found, scorer=SCORERS[kind])
 
 

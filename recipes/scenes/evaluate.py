@@ -51,7 +51,8 @@ def think(model: Any, side: Side, count: int) -> Results:
 def thinks(model: Any, at_once: Sequence[Task], thought: Sequence[Task], results: Results) -> None:
     """The same questions in two ways, answered freely, and thought about beside another's medium."""
     for plain, first in zip(at_once, thought, strict=True):
-        said = replace(plain, name=f"{plain.name}, at once", scorer=Written()).run(model, results)
+        freely = plain.scorer if isinstance(plain.scorer, Written) else Written()
+        said = replace(plain, name=f"{plain.name}, at once", scorer=freely).run(model, results)
         concluded = first.run(model, results)
         first.wrong().run(model, results)
         difference = paired([one.right for one in concluded], [one.right for one in said])

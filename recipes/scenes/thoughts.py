@@ -82,6 +82,16 @@ def task_of(name: str, conversations: Sequence[Conversation]) -> Task:
     return Task(name=f"{name}, thinking", conversations=conversations, scorer=Concluded(mark=MARK))
 
 
+def asked_first(task: Task) -> Task:
+    """The same task with the request to think first; what its right answers end in is judged, so they have no thought.
+
+    Args:
+        task: of one question in each conversation.
+    """
+    turns = (one.messages for one in task.conversations)
+    return task_of(task.name, [Conversation(turn_over(question, answer)) for question, answer in turns])
+
+
 def held_against(found: str, asked: str) -> str:
     """ "..., left, asked right": what there is and what was asked for, in the same words, next to each other."""
     return f"{found}, asked {asked}"

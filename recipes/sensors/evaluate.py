@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from recipes.scenes.evaluate import thinks
+from recipes.scenes.thoughts import asked_first, can_be_thought_about
 from recipes.sensors import tasks
 from recipes.sensors.bits import bits_report, taught
 from recipes.sensors.facts import shape_of
@@ -32,18 +34,22 @@ def evaluate(
     other: Annotated[str, typer.Option(help="Another model, by name or folder; it names where not said.")] = "",
     most: Annotated[int | None, typer.Option(min=1, help="Series of a set, evenly chosen; all where not said.")] = None,
     told: Annotated[int, typer.Option(min=2, help="Series of either sort to tell of; half as many wishes.")] = TOLD,
+    thinking: Annotated[bool, typer.Option(help="Only what is told, with the request to think first.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the tables.")] = Path("results/sensors"),
 ) -> None:
     """Measure the trained model on the official test halves and with rolling origins."""
+    only = only or ("tell" if thinking else "name" if other else "")
+    if thinking:
+        can_be_thought_about([only], list(MEASURED_THINKING))
     model, results = Assistant.load(other or plan(not part).out), Results()
     asked = {one: split(half(one.name, "train"))[1] if part else half(one.name, "test") for one in SETS}
     if most is not None:
         asked = {one: examples[:: -(-len(examples) // most)] for one, examples in asked.items()}
-    only = only or ("name" if other else "")
-    for name, measure in MEASURES.items():
+    for name, measure in (MEASURED_THINKING if thinking else MEASURES).items():
         if only in ("", name):
             measure(model, results, asked, told)
     name = "validation" if part else f"evaluation-{only}" if only else "evaluation"
+    name = f"{name}-thinking" if thinking else name
     results.save(out, f"{name}-pretrained" if other else name)
 
 
@@ -67,7 +73,19 @@ def _names(model: Any, results: Results, asked: Asked, told: int) -> None:
 
 
 def _tells(model: Any, results: Results, asked: Asked, told: int) -> None:
-    """Made-up series and real ones, neither trained on."""
+    for task in _telling(asked, told):
+        for view in (task, task.blind(), task.wrong()):
+            view.run(model, results)
+
+
+def _thinks(model: Any, results: Results, asked: Asked, told: int) -> None:
+    """The same at once, and after a thought."""
+    for task in _telling(asked, told):
+        thinks(model, [task], [asked_first(task)], results)
+
+
+def _telling(asked: Asked, told: int) -> Iterator[Task]:
+    """Of made-up series and real ones, neither trained on, in each way."""
     rng, random = np.random.default_rng(1_000_000), Random(1)
     made = [tasks.made_up(rng, int(rng.integers(32, 232))) for _ in range(told)]
     known = [one.values for each in asked.values() for one in each]
@@ -75,9 +93,7 @@ def _tells(model: Any, results: Results, asked: Asked, told: int) -> None:
     for called, series in (("made up", made), ("real", real)):
         for kind in ("trend", "peaks", "cycles", "place"):
             talks = [tasks.telling(kind, Part("series", Signal(one)), shape_of(one), random) for one in series]
-            task = Task(name=f"{kind}, {called}", conversations=talks, scorer=Written())
-            for view in (task, task.blind(), task.wrong()):
-                view.run(model, results)
+            yield Task(name=f"{kind}, {called}", conversations=talks, scorer=Written())
 
 
 def _writes(model: Any, results: Results, asked: Asked, told: int) -> None:
@@ -102,3 +118,5 @@ def _bits(model: Any, results: Results, asked: Asked, told: int) -> None:
 
 
 MEASURES = {"name": _names, "tell": _tells, "write": _writes, "forecast": _forecasts, "bits": _bits}
+MEASURED_THINKING = {"tell": _thinks}
+"""What can be thought about first."""
