@@ -39,7 +39,7 @@ def test_a_wish_is_fulfilled_by_its_codes_and_not_by_those_of_another(side):
     assert all(all(pictures.fulfilled(one, things_of(one)).values()) for one in wished)
     others = [pictures.fulfilled(one, things_of(other)) for one, other in zip(wished, wished[1:], strict=False)]
     assert np.mean([found["things"] for found in others]) < 0.05
-    assert {name for found in others for name in found} == {"things", "details", "places"}
+    assert {name for found in others for name in found} == {"things", "places", "materials", "sizes"}
 
 
 def test_words_say_each_thing_and_what_they_leave_out_is_as_usual():

@@ -52,7 +52,7 @@ def wished(of, side="test"):
 def test_pictures_as_wished_are_told_from_those_of_another_wish():
     own = {one.words: one.codes(painting()) for one in wished(pictures)}
     results = scenes.write(Writer(painting(), own), "test", COUNT)
-    for what in ("things", "places", "details"):
+    for what in ("things", "places", "materials", "sizes"):
         assert results.value(f"picture, in its codes: {what}").value == 1
         assert results.value(f"picture, in its codes: {what}", ANOTHER).value < 0.5
     assert results.value("picture, found in it: things").value >= 0.8
