@@ -2,7 +2,8 @@
 
 It is looked for twice: in the codes, where they are a list of things, and in what is drawn of them, by the codec
 `things` of this recipe, which learned to find things in the recipe's own pictures and never saw drawn ones. Beside it
-stands what was written to another wish and, for what is drawn, the wish's own codes: more than that is not found.
+stands what was written to another wish and, for what is drawn, the wish's own codes: more than that is not found. It
+does not see what lies inside a ring, nor the texture of small things.
 """
 
 from __future__ import annotations
