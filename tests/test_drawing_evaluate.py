@@ -93,8 +93,8 @@ def test_the_judge_sees_clips_of_any_writer_and_lists_are_not_asked_to_turn(monk
 
 
 def test_who_writes_no_media_is_told_so():
-    with pytest.raises(InputError, match="writes no pictures"):
+    with pytest.raises(InputError, match="writes no picture; leave out"):
         scenes.write(Writer(filming(), {}), "test", 1)
-    with pytest.raises(InputError, match="writes no clips"):
-        motion.write(Writer(painting(), {}), Results(), "test", Atlas(), 1)
+    with pytest.raises(InputError, match="writes no clip; give"):
+        motion.measure(Writer(painting(), {}), "test", Atlas(), 1, 1)
     assert (PAINTER, FILMER) == ("image", "video")

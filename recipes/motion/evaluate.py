@@ -11,11 +11,11 @@ from recipes.motion.thoughts import KINDS as THOUGHTS
 from recipes.motion.written import VIDEO, fulfils, lister, writes
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.evaluate import thinks
+from recipes.scenes.written import must_write
 from typer import Argument, Option
 
 from sensorium.data.table import Side
 from sensorium.evaluate import Results, paired
-from sensorium.types import InputError
 
 
 def evaluate(
@@ -51,7 +51,13 @@ def think(model: Any, side: Side, atlas: Atlas, count: int) -> Results:
 
 
 def measure(model: Any, side: Side, atlas: Atlas, count: int, clips: int) -> Results:
-    """See `evaluate`."""
+    """See `evaluate`.
+
+    Raises:
+        InputError: clips are to be written and the model writes none, or their judge has not been trained.
+    """
+    if clips:
+        must_write(model, VIDEO, "give --clips 0")
     results = Results(notes={"side": side, "questions": count, "clips": clips})
     for task in tasks(side, atlas, count) if count else ():
         seen, blind = task.run(model, results), task.blind("no clip").run(model, results)
@@ -60,18 +66,7 @@ def measure(model: Any, side: Side, atlas: Atlas, count: int, clips: int) -> Res
         if task.name in ANSWERS:
             results.notes[f"{task.name}: chance"] = round(1 / len(ANSWERS[task.name]), 4)
     if clips:
-        write(model, results, side, atlas, clips)
+        writes(model, results, side, atlas, clips)
+        if lister(model) is not None:
+            fulfils(model, results, side, clips)
     return results
-
-
-def write(model: Any, results: Results, side: Side, atlas: Atlas, count: int) -> None:
-    """Clips written from words.
-
-    Raises:
-        InputError: the model writes none, or the judge has not been trained.
-    """
-    if not any(codec.facts.modality == VIDEO and codec.facts.use != "read" for codec in model.codecs.values()):
-        raise InputError("the model writes no clips; give --clips 0, or take one that does")
-    writes(model, results, side, atlas, count)
-    if lister(model) is not None:
-        fulfils(model, results, side, count)

@@ -13,7 +13,7 @@ from recipes.scenes.codec import making
 from recipes.scenes.questions import BOXES
 from recipes.scenes.tasks import KINDS, answers, tasks
 from recipes.scenes.thoughts import KINDS as THOUGHTS
-from recipes.scenes.written import IMAGE, writes
+from recipes.scenes.written import IMAGE, must_write, writes
 from typer import Option
 
 from sensorium.data.table import Side
@@ -22,7 +22,6 @@ from sensorium.evaluate.marks import Mark
 from sensorium.evaluate.scorers import asked
 from sensorium.grounding.localisation import mean_average_precision
 from sensorium.modalities import modality
-from sensorium.types import InputError
 
 BLIND, OTHER = "no picture", "another's picture"
 
@@ -60,8 +59,7 @@ def write(model: Any, side: Side, count: int) -> Results:
     Raises:
         InputError: the model writes none.
     """
-    if not any(codec.facts.modality == IMAGE and codec.facts.use != "read" for codec in model.codecs.values()):
-        raise InputError("the model writes no pictures; leave out --pictures, or take one that does")
+    must_write(model, IMAGE, "leave out --pictures")
     results = Results(notes={"side": side, "pictures": count, "judge of what is drawn": "the codec things"})
     writes(model, results, side, count)
     return results

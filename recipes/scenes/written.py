@@ -21,7 +21,7 @@ from sensorium.evaluate import Results
 from sensorium.evaluate.values import Share
 from sensorium.families.things import Found, ThingsCodec
 from sensorium.modalities import Wish, modality
-from sensorium.types import Conversation, Part, as_message
+from sensorium.types import Conversation, InputError, Part, as_message
 
 MODEL, ANOTHER, OWN = "model", "written to another wish", "the wish's own codes"
 IMAGE = "image"
@@ -40,6 +40,12 @@ def writes(model: Any, results: Results, side: Side, count: int) -> None:
     if None not in listed:
         _compare(results, "picture, in its codes", wished, {MODEL: listed}, words)
     _compare(results, "picture, found in it", wished, seen, words)
+
+
+def must_write(model: Any, kind: str, otherwise: str) -> None:
+    """InputError, which tells what to do otherwise, when a model writes no media of a kind."""
+    if not any(codec.facts.modality == kind and codec.facts.use != "read" for codec in model.codecs.values()):
+        raise InputError(f"the model writes no {modality(kind).called}; {otherwise}, or take a model that does")
 
 
 def written_to(model: Any, words: str, kind: str, seed: int) -> Part | None:
