@@ -39,7 +39,7 @@ def test_a_wish_is_fulfilled_by_its_codes_and_not_by_those_of_another(side):
     assert all(all(pictures.fulfilled(one, things_of(one)).values()) for one in wished)
     others = [pictures.fulfilled(one, things_of(other)) for one, other in zip(wished, wished[1:], strict=False)]
     assert np.mean([found["things"] for found in others]) < 0.05
-    assert {name for found in others for name in found} == {"things", "details", "places"}
+    assert {name for found in others for name in found} == {"things", "places", "materials", "sizes"}
 
 
 def test_words_say_each_thing_and_what_they_leave_out_is_as_usual():
@@ -75,9 +75,9 @@ def test_a_wish_for_a_clip_is_fulfilled_by_its_codes_and_not_by_those_of_another
     wished = [clips.wish(Random(number), side) for number in range(COUNT)]
     codec = filming()
     assert all(clip_side(one.facts) == side for one in wished)
-    assert all(all(clips.fulfilled(one, codec, one.codes(codec)).values()) for one in wished)
+    assert all(all(one.is_in(codec.rows(one.codes(codec))).values()) for one in wished)
     pairs = zip(wished, wished[1:], strict=False)
-    others = [clips.fulfilled(one, codec, other.codes(codec)) for one, other in pairs]
+    others = [one.is_in(codec.rows(other.codes(codec))) for one, other in pairs]
     assert np.mean([found["doing"] for found in others]) < 0.05
 
 
@@ -88,7 +88,7 @@ def test_what_is_filmed_is_read_again():
         (clip,) = filming().decode([wished.codes(filming())])
         assert len(clip.array) == FRAMES
         (again,) = reader.encode([clip])
-        right.append(clips.fulfilled(wished, reader, again)["doing"])
+        right.append(wished.is_in(reader.rows(again))["doing"])
     assert np.mean(right) > 0.8
 
 

@@ -73,6 +73,15 @@ class Wished:
     def facts(self) -> Facts:
         return facts_of(self.scene, atlas())
 
+    @property
+    def doings(self) -> list[str]:
+        """What each thing does: "moves left", "stays"."""
+        return [_done(thing.motion) for thing in self.scene.things]
+
+    def is_in(self, rows: Sequence[Row]) -> dict[str, bool]:
+        """See `fulfilled`."""
+        return fulfilled(self.said, self.doings, rows)
+
     def codes(self, codec: TracksCodec) -> np.ndarray:
         """The things in codes, in the order of the words."""
         return codec.listed([_row(thing, codec) for thing in self.scene.things])
@@ -172,16 +181,13 @@ def _anyhow(motion: Motion | None, random: Random) -> str:
     return f"{motion.what} {TO[motion.direction]}" if motion.direction and random.random() < 0.5 else _done(motion)
 
 
-def fulfilled(wished: Wished, codec: TracksCodec, codes: np.ndarray) -> dict[str, bool]:
-    """What of a wish is so in codes: "things", kinds and colours, no more and no fewer of them; "doing", what each of
-    them does, and where to."""
-    rows = codec.rows(codes)
+def fulfilled(said: Sequence[Mapping[str, str]], doings: Sequence[str], rows: Sequence[Row]) -> dict[str, bool]:
+    """What of a wish is so in a list of things: "things", kinds and colours, no more and no fewer of them; "doing",
+    what each of those does, and where to."""
     found = {"things": False, "doing": False}
-    for order in permutations(rows) if len(rows) == len(wished.said) else ():
-        pairs = list(zip(order, wished.said, wished.scene.things, strict=True))
-        if all(has(row.first, said, ("name", "colour")) for row, said, _ in pairs):
-            doing = all(does(row) == _done(thing.motion) for row, _, thing in pairs)
-            found = {"things": True, "doing": found["doing"] or doing}
+    for order in permutations(rows) if len(rows) == len(said) else ():
+        if all(has(row.first, one, ("name", "colour")) for row, one in zip(order, said, strict=True)):
+            found = {"things": True, "doing": found["doing"] or list(map(does, order)) == list(doings)}
     return found
 
 

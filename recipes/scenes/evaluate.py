@@ -1,4 +1,5 @@
-"""Measuring a model on stills of held-out combinations: each kind of question beside the same without the picture."""
+"""Measuring a model on stills of held-out combinations: each kind of question beside the same without the picture, and
+whether pictures that it writes show what was wished."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from recipes.scenes.codec import making
 from recipes.scenes.questions import BOXES
 from recipes.scenes.tasks import KINDS, answers, tasks
 from recipes.scenes.thoughts import KINDS as THOUGHTS
+from recipes.scenes.written import IMAGE, must_write, writes
 from typer import Option
 
 from sensorium.data.table import Side
@@ -29,6 +31,7 @@ def evaluate(
     count: Annotated[int, Option(help="Questions of a kind.")] = 200,
     side: Annotated[str, Option(help="test (combinations held out) or train.")] = "test",
     thinking: Annotated[bool, Option(help="Only with the request to think first, what can be thought about.")] = False,
+    pictures: Annotated[int, Option(help="Only so many pictures to write from words; 0 for the questions.")] = 0,
     engine: Annotated[str, Option(help="What writes, see `sensorium.engines.make_engine`.")] = "torch",
     out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/scenes"),
 ) -> None:
@@ -37,6 +40,8 @@ def evaluate(
 
     asked_side: Side = "train" if side == "train" else "test"
     ask, ending = (think, "_thinking") if thinking else (measure, "")
+    if pictures:
+        ask, ending, count = write, "_written", pictures
     ask(sensorium.load(model, engine=engine), asked_side, count).save(out, f"stills_{asked_side}{ending}")
 
 
@@ -45,6 +50,18 @@ def think(model: Any, side: Side, count: int) -> Results:
     results = Results(notes={"side": side, "questions": count})
     at_once, thought = (tasks(making(side), count, kinds=THOUGHTS, thinking=first) for first in (False, True))
     thinks(model, at_once, thought, results)
+    return results
+
+
+def write(model: Any, side: Side, count: int) -> Results:
+    """Pictures written from words.
+
+    Raises:
+        InputError: the model writes none.
+    """
+    must_write(model, IMAGE, "leave out --pictures")
+    results = Results(notes={"side": side, "pictures": count, "judge of what is drawn": "the codec things"})
+    writes(model, results, side, count)
     return results
 
 

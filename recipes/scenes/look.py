@@ -19,7 +19,7 @@ from typing import get_args
 import numpy as np
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.codec import SHAPE, SIDE_PX, measured, trained
-from recipes.scenes.facts import facts_of
+from recipes.scenes.facts import LEAST_TEXTURE_PX, facts_of
 from recipes.scenes.held_out import looks
 from recipes.scenes.palette import TINTS
 from recipes.scenes.render import picture
@@ -29,7 +29,7 @@ from safetensors.numpy import load_file, save_file
 
 from sensorium.checked import checked, read_json
 from sensorium.codecs import Codec
-from sensorium.data.facts import Facts
+from sensorium.data.facts import Facts, Thing
 from sensorium.data.table import Side
 from sensorium.families.net_codec import restored, stored
 from sensorium.families.things import Found, ThingsCodec
@@ -149,9 +149,17 @@ def report(out: Path, count: int = 300) -> None:
 
 
 def _in_codec_px(facts: Facts) -> Facts:
+    """The same of a picture as small as the codec sees it, where textures of small things look alike."""
     scale = SIDE_PX / facts.medium.width_px
-    things = [replace(one, box=tuple(side * scale for side in one.box or ())) for one in facts.things]
-    return replace(facts, things=tuple(things))
+    return replace(facts, things=tuple(_smaller(thing, scale) for thing in facts.things))
+
+
+def _smaller(thing: Thing, scale: float) -> Thing:
+    assert thing.box is not None
+    left, top, right, bottom = (side * scale for side in thing.box)
+    seen = max(right - left, bottom - top) >= LEAST_TEXTURE_PX
+    attributes = {name: values for name, values in thing.attributes.items() if seen or name != "material"}
+    return replace(thing, box=(left, top, right, bottom), attributes=attributes)
 
 
 LOOK = Learner(train=train, minutes=MINUTES, report=report)

@@ -223,16 +223,20 @@ _PLANS: Mapping[str, Callable[[Random, Side], Plan]] = {
 
 def fulfilled(wished: Wished, things: Sequence[Found]) -> dict[str, bool]:
     """What of a wish is so in a picture with these things: "things", kinds and colours, no more and no fewer of them;
-    where it is said, "details", materials and sizes, and "places", relations and places, of those very things."""
-    best = (False, False, False)
+    and where they are said "places", relations and places, "materials" and "sizes", of those very things."""
+    best = (False,) * 4
     for order in permutations(things) if len(things) == len(wished.said) else ():
-        if all(has(one, said, ("name", "colour")) for one, said in zip(order, wished.said, strict=True)):
-            details = all(has(one, said, ("material", "size")) for one, said in zip(order, wished.said, strict=True))
-            best = max(best, (True, _stand(wished, order), details))
-    found = {"things": best[0]}
-    if any({"material", "size"} & set(said) for said in wished.said):
-        found["details"] = best[2]
-    return found | ({"places": best[1]} if wished.pairs or wished.places else {})
+        pairs = list(zip(order, wished.said, strict=True))
+        if all(has(one, said, ("name", "colour")) for one, said in pairs):
+            aspects = (all(has(one, said, (aspect,)) for one, said in pairs) for aspect in ("material", "size"))
+            best = max(best, (True, _stand(wished, order), *aspects))
+    said = {
+        "things": True,
+        "places": bool(wished.pairs or wished.places),
+        "materials": any("material" in one for one in wished.said),
+        "sizes": any("size" in one for one in wished.said),
+    }
+    return {name: so for (name, is_said), so in zip(said.items(), best, strict=True) if is_said}
 
 
 def has(one: Found, said: Mapping[str, str], aspects: Sequence[str]) -> bool:
