@@ -348,6 +348,17 @@ def test_a_grown_model_is_trained_further_with_the_codecs_it_has(run, monkeypatc
     assert "nano and 1 codecs" in run("train", "nano", "chats.jsonl", "--out", "run", "--codec", "image").stderr
 
 
+def test_how_much_words_are_kept_is_said(run, monkeypatch):
+    from sensorium.cli import train
+
+    def told(wanted):
+        raise InputError(f"words count {wanted.data.keep:g}")
+
+    monkeypatch.setattr(train, "train_run", told)
+    assert "words count 2" in run("train", "nano", "chats.jsonl", "--out", "run", "--keep", "2").stderr
+    assert "words count 0" in run("train", "nano", "chats.jsonl", "--out", "run").stderr
+
+
 def test_a_training_that_was_stopped_keeps_its_model_and_says_how_to_go_on(run, monkeypatch, tmp_path):
     from sensorium import api
     from sensorium.training import Energy, TrainResult

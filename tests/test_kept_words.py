@@ -9,7 +9,7 @@ from train_run import config, tiny_grown
 
 from sensorium.data import PackedLoader
 from sensorium.data.packing import Sample
-from sensorium.training import Batch, KeptWordsLoss, NextTokenLoss, fit
+from sensorium.training import Batch, KeptWordsLoss, NextTokenLoss, fit, loss_of
 from sensorium.training.kept_words import said_after_media
 from sensorium.types import InputError
 
@@ -90,6 +90,12 @@ def test_a_model_without_an_adapter_has_no_base_to_ask(learn):
     batch = next(iter(PackedLoader(documents(grown), batch_rows=2, row_tokens=48, seed=0))).to(CPU)
     with pytest.raises(InputError, match="adapter"):
         KeptWordsLoss(share=1.0)(grown, batch)
+
+
+def test_the_loss_keeps_words_where_they_have_a_weight():
+    assert loss_of({"text": 2.0}, "kind", 0.0).__class__ is NextTokenLoss
+    kept = loss_of({"text": 2.0}, "kind", 0.5)
+    assert isinstance(kept, KeptWordsLoss) and (kept.weights, kept.among, kept.keep) == ({"text": 2.0}, "kind", 0.5)
 
 
 def test_the_base_reads_without_the_adapter():

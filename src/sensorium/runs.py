@@ -35,7 +35,7 @@ from sensorium.model import context_of
 from sensorium.model.align import start_at_places, start_at_words
 from sensorium.model.rows import meanings
 from sensorium.stream.said import said
-from sensorium.training import NextTokenLoss, TrainConfig, TrainResult, checkpoint, fit, machine
+from sensorium.training import NextTokenLoss, TrainConfig, TrainResult, checkpoint, fit, loss_of, machine
 from sensorium.training.loop import CHECKPOINTS
 from sensorium.training.losses import Among
 from sensorium.types import TEXT, Conversation, InputError, Message, Part, Signal
@@ -90,6 +90,8 @@ class Data:
             lets words be heard beside media: text counts so much more that its tokens together weigh as much as the
             codes (up to eight times more each). A written medium may have 80 codes and its name two tokens.
         among: see `NextTokenLoss`.
+        keep: weight of words after media that are not learned, such as a user's: they are kept as the LLM says them
+            with its adapter off, see `KeptWordsLoss`; 0 for none.
         rows, row_tokens: packed rows of a batch and tokens of a row; None fits the rows to the longest conversation,
             and takes as many as still let the run come to some hundred steps on this machine, eight at most.
     """
@@ -98,6 +100,7 @@ class Data:
     validate: str | PathLike[str] | None = None
     weights: Mapping[str, float] | None = None
     among: Among = "all"
+    keep: float = 0.0
     rows: int | None = None
     row_tokens: int | None = None
 
@@ -136,7 +139,7 @@ def start(grown: Any, data: Data, config: TrainConfig, out: Path) -> TrainResult
         world.wait()
         samples, held_out = _read(grown, data, config, out)
         weights = data.weights if data.weights is not None else balanced(samples, grown.vocabulary)
-        loss = NextTokenLoss(weights, among=data.among)
+        loss = loss_of(weights, data.among, data.keep)
         if world.is_first:
             _choose(grown, samples, data, config, loss, out)
         world.wait()

@@ -14,7 +14,7 @@ from typing import Any
 from sensorium.data import PackedLoader, TokenShards, write_shards
 from sensorium.files import atomic_file, cache_dir
 from sensorium.model import Grown
-from sensorium.training import KeptWordsLoss, NextTokenLoss, TrainConfig, fit
+from sensorium.training import TrainConfig, fit, loss_of
 from sensorium.training.checkpoint import Checkpoint, load_latest
 from sensorium.training.loop import AVERAGE
 from sensorium.training.losses import Among
@@ -129,9 +129,7 @@ class Plan:
             self._start(number, grown)
         loader = PackedLoader(shards, batch_rows=self.rows, row_tokens=self.row_tokens, seed=self.config.seed)
         config = replace(self.config, minutes=minutes, **_given(lr=stage.lr, cooldown=stage.cooldown))
-        loss = NextTokenLoss(dict(self.weights), among=self.among)
-        if self.keep:
-            loss = KeptWordsLoss(dict(self.weights), self.keep, among=self.among)
+        loss = loss_of(self.weights, self.among, self.keep)
         result = fit(grown, loader, config, self.run_folder(number), loss)
         say(str(result))
         if result.stopped == "signal":

@@ -76,6 +76,11 @@ class KeptWordsLoss(NextTokenLoss):
         return (base_MX.exp() * (base_MX - own_MV[:, :text_size])).sum()
 
 
+def loss_of(weights: Mapping[str, float], among: Among = "all", keep: float = 0.0) -> NextTokenLoss:
+    """The loss that keeps words, or, where they have no weight, the plain one."""
+    return KeptWordsLoss(weights, keep, among=among) if keep else NextTokenLoss(weights, among=among)
+
+
 def said_after_media(batch: Batch, text_size: int) -> Tensor:
     """(M,) positions, as indices into the flattened tokens, whose next id is a word that is not learned, after a
     medium of the same document."""
