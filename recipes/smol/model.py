@@ -15,6 +15,7 @@ shipped: the sets are fetched to learn from, not to be passed on.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,20 +37,23 @@ from recipes.speech.spelled import without_ear
 from sensorium.codecs import Codec
 from sensorium.data.fetch import attribution
 from sensorium.families.joined import JoinedCodec
+from sensorium.families.spelled import SpelledCodec
 from sensorium.files import cache_dir
 from sensorium.model import Grown, Model, grow
 from sensorium.model.fold import without_new_rows
+from sensorium.model.folder import resolve
 from sensorium.recipe import Plan, Stage
 from sensorium.recipe import conversations as mixed
 from sensorium.stream import Thinking
 from sensorium.training import TrainConfig
 from sensorium.types import Conversation, InputError
 
+CARD, CREDITED = Path(__file__).with_name("smol_card.md"), "ATTRIBUTION.md"
 SURELY = {"audio": {"temperature": 0.0}, "boxes": {"temperature": 0.0}}
 """How media are written: what is said and where things lie has one right answer."""
 HEARD_ABOUT = """
-It hears through the encoder of Whisper base (OpenAI, MIT), which is fetched, and a network that learned to spell from
-sentences that a synthetic voice spoke; what it says aloud it learned from the same voice.
+What it hears is what Whisper base (OpenAI, MIT), which is fetched, writes down; what it says aloud it learned from
+sentences that a synthetic voice spoke.
 """
 SHARES: Mapping[str, float] = {
     "names": 0.24, "read": 0.08, "about": 0.12, "apart": 0.16, "scenes": 0.2, "speech": 0.2,
@@ -118,6 +122,16 @@ def with_sets(start: str) -> Grown:
     return grown
 
 
+def heard_by(codec: SpelledCodec, start: str, out: Path) -> Path:
+    """A smol that hears by another codec with the same pieces, all else as it was."""
+    model, credits = Model.load(start), (resolve(start) / CREDITED).read_bytes()
+    model.senses = model.senses.replaced(without_ear(codec))
+    model.save_rows(out, dtype=torch.float16)
+    shutil.copy(CARD, out / "README.md")
+    (out / CREDITED).write_bytes(credits)
+    return out
+
+
 def export(model: Grown, out: Path) -> Path:
     """Rows, adapter and codecs in half precision; what hears is taken from packages, as the base is.
 
@@ -131,8 +145,8 @@ def export(model: Grown, out: Path) -> Path:
         senses = senses.replaced(codec)
     whole.senses = replace(senses, sampling=SURELY, thinking=Thinking(ASK, MARK))
     whole.save_rows(out, dtype=torch.float16)
-    with_card(out, Path(__file__).with_name("smol_card.md"))
-    with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:
+    with_card(out, CARD)
+    with (out / CREDITED).open("a", encoding="utf-8") as file:
         file.write(attribution([*CREDITS, *MOOD_CREDITS], HEARD_ABOUT).replace("# Attribution\n", "", 1))
     return out
 
