@@ -34,13 +34,18 @@ def folder(tmp_path):
     for name, array in state.items():
         scope, layer, rest = ("", "", name) if not name.startswith("layers.") else name.split(".", 2)
         held[f"encoder/layer_{layer}/{theirs[rest]}" if scope else f"encoder/{theirs[name]}"] = array.astype(np.float16)
+    write_model(tmp_path / "model.bin", held)
+    return tmp_path
+
+
+def write_model(path, held):
+    """A model file of CTranslate2 that holds these arrays."""
     kinds = {np.dtype(kind): number for number, kind in ears.FORMATS.items()}
     written = struct.pack("<I", 6) + _text("WhisperSpec") + struct.pack("<II", 3, len(held))
     for name, array in held.items():
         written += _text(name) + struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape)
         written += struct.pack("<BI", kinds[array.dtype], array.nbytes) + array.tobytes()
-    (tmp_path / "model.bin").write_bytes(written)
-    return tmp_path
+    path.write_bytes(written)
 
 
 def _text(text: str) -> bytes:

@@ -49,8 +49,8 @@ from sensorium.types import Conversation, InputError
 SURELY = {kind: {"temperature": 0.0} for kind in ("audio", "boxes", "image", "video")}
 """How media are written: what is said, where things lie, and what was wished for has one right answer."""
 HEARD_ABOUT = """
-It hears through the encoder of Whisper base (OpenAI, MIT), which is fetched, and a network that learned to spell from
-sentences that a synthetic voice spoke; what it says aloud it learned from the same voice.
+What it hears is what Whisper base (OpenAI, MIT), which is fetched, writes down; what it says aloud it learned from
+sentences that a synthetic voice spoke.
 """
 SHARES: Mapping[str, float] = {
     "names": 0.24, "read": 0.08, "about": 0.12, "apart": 0.16, "scenes": 0.2, "speech": 0.2,

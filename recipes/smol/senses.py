@@ -21,6 +21,7 @@ from recipes.speech.coded import Coded, encode
 from recipes.speech.errors import normalised
 from recipes.speech.model import trained_codec, trained_on
 from recipes.speech.spelled import WORDS as HEARD
+from recipes.speech.spelled import written
 from recipes.speech.texts import Texts, texts_of
 
 from sensorium.data.views import Numbered, Views, remembered
@@ -90,10 +91,11 @@ def texts() -> Texts:
 
 @cache
 def hearing() -> SpelledCodec:
-    """What hears and says, in tokens of the base."""
+    """What hears, with all of Whisper base, and says, in tokens of the base."""
     codec: Any = trained_codec(HEARD)
     counted = texts_of(texts(), COUNTED, "train", "pieces")
-    return codec.in_tokens_of(smol_tokenizer(), (normalised(one.text, one.language) for one in counted), TOKENS)
+    own = codec.in_tokens_of(smol_tokenizer(), (normalised(one.text, one.language) for one in counted), TOKENS)
+    return written(own)
 
 
 @cache

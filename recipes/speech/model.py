@@ -8,6 +8,7 @@ all senses takes `makers` and `coded` into its own stages.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -23,7 +24,7 @@ from recipes.speech.errors import counted, rate_of
 from recipes.speech.robots import PART
 from recipes.speech.sound import at_rate, read_sound
 from recipes.speech.sources import EMOJI_NAMES
-from recipes.speech.spelled import WORDS, in_pieces, pronounced, with_hearing
+from recipes.speech.spelled import WORDS, in_pieces, pronounced, with_hearing, written
 from recipes.speech.tasks import Spoken
 from recipes.speech.texts import emoji_names
 from recipes.speech.voices import SPEAKING
@@ -101,6 +102,9 @@ def learner(name: str) -> Learner:
         print(table([codec_row(codec, held_out)]))
         if name != MEL:
             _spelled(codec)
+        if name == WORDS:
+            print("heard with all of Whisper base:")
+            _spelled(written(codec))
 
     def encode() -> None:
         codec: Any = trained_codec(name)
@@ -118,8 +122,11 @@ def _spelled(codec: Any) -> None:
     heard["people, en"] = [(read_sound(one.path), one.text, "en") for one in human.sentences(100, 0)]
     for name, some in heard.items():
         sounds, texts, languages = zip(*some, strict=True)
-        wrong = rate_of(*counted(texts, codec.spell(codec.encode(sounds)), "letters", languages))
-        print(f"letters spelled wrong, {name}: {wrong}")
+        began = time.process_time()
+        codes = codec.encode(sounds)
+        pace = sum(len(one.array) / (one.rate_hz or 1) for one in sounds) / (time.process_time() - began)
+        wrong = rate_of(*counted(texts, codec.spell(codes), "letters", languages))
+        print(f"letters spelled wrong, {name}: {wrong}; {pace:.1f} s heard in a second of a core")
 
 
 def _trained(name: str, how: Mapping[str, Any]) -> Codec:

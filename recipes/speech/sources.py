@@ -39,7 +39,7 @@ CREDITS = (
     ),
     Credit(
         name="Whisper base", package=WHISPER_PARTS[0], author="OpenAI", licence="MIT",
-        url="https://github.com/openai/whisper", use="hears, in the codec that reads; scores",
+        url="https://github.com/openai/whisper", use="hears, its encoder or all of it; scores",
     ),
     Credit(
         name="Tux Paint stamps", package=STAMPS, author="the Tux Paint team and others", licence="GPL-2",

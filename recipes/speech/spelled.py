@@ -15,12 +15,13 @@ from recipes.speech.clips import Clip
 from recipes.speech.errors import normalised
 from recipes.speech.phonemes import phonemes
 from recipes.speech.sources import WHISPER_PARTS
-from recipes.speech.texts import Texts, texts_of
+from recipes.speech.texts import LANGUAGES, Texts, texts_of
 from safetensors.numpy import load_file, save_file
 
 from sensorium.families.inner import put_together, told
 from sensorium.families.letters import Letters
 from sensorium.families.pieces import in_signs, learn_merges
+from sensorium.families.recogniser import Recogniser
 from sensorium.families.spelled import HEARING, SpelledCodec
 from sensorium.families.whisper import WhisperCodec
 from sensorium.files import atomic_folder
@@ -51,6 +52,11 @@ def without_ear(codec: SpelledCodec) -> SpelledCodec:
     """The same codec, small: the encoder that it hears by is taken from installed packages."""
     hearing: Any = codec.hearing
     return codec.but(hearing=hearing.without_ear(EAR))
+
+
+def written(codec: SpelledCodec) -> SpelledCodec:
+    """The same codes in a codec that hears with all of Whisper base, which is taken from installed packages."""
+    return codec.but(recogniser=Recogniser(source=EAR, languages=list(LANGUAGES)))
 
 
 def keep(codec: SpelledCodec, place: Path = KEPT) -> None:

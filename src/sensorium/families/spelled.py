@@ -5,11 +5,15 @@ words (`sensorium.families.pieces`). A code is a piece, so a second of speech is
 start at the embeddings of words that an LLM knows. A pause says nothing. `SpelledCodec.in_tokens_of` takes the pieces
 from an LLM's own tokenizer: to write down what is heard, and to say what is written, it then copies.
 
+With a `Recogniser` it hears through that instead: the codes are then what a whole Whisper model writes down, in small
+letters and without punctuation. The model does not lie with the codec.
+
 Such a codec can learn to say its pieces in one voice (`SpelledCodec.with_voice`), see `sensorium.families.aloud`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -25,17 +29,21 @@ from sensorium.families.aloud import PAUSE, Aloud, AloudConfig, Lesson, aligned,
 from sensorium.families.ctc import SLOTS, CtcCodec
 from sensorium.families.inner import built, no_more, part_of, put_together, told
 from sensorium.families.letters import BITS, Letters, likeliest
-from sensorium.families.loudness import whole_frames
+from sensorium.families.loudness import samples_of, whole_frames
 from sensorium.families.net_codec import restored, rounded, stored
 from sensorium.families.pieces import Cutter, Merges, in_signs, learn_merges, merges_of, pieces_of
+from sensorium.families.recogniser import Recogniser
 from sensorium.families.saying import Saying
 from sensorium.families.sound_stream import SoundStream
 from sensorium.types import InputError, Signal
 
 CODES = 2000
 MOST = 256
-HEARING, VOICE, LETTERS = "hearing", "voice", "letters"
-"""Name the inner codec, the network that says codes and what follows what in the config, and before their tensors."""
+HEARING, VOICE, LETTERS, RECOGNISER = "hearing", "voice", "letters", "recogniser"
+"""Name the inner codec, the network that says codes, what follows what, and who writes down, in the config and before
+their tensors."""
+LONE = re.compile(r"(?<!\w)'|'(?!\w)")
+"""Apostrophes that are none: quotes."""
 LOUD = 0.1
 """Root mean square of what it says."""
 Most = Annotated[int, Range(1, 2**16)]
@@ -51,6 +59,8 @@ class SpelledCodec(Codec):
         most: pieces of the longest text.
         voice: shape of the network that says codes, and the network, which is copied; None when it only reads.
         letters: which of them follow which, to choose by where the sound leaves a choice; None: by the sound alone.
+        recogniser: what writes down what is said, in place of ``hearing``, which then only says what can be spelled
+            and where a voice that learns finds its letters; None: ``hearing`` spells.
 
     Raises:
         InputError: ``hearing`` spells nothing, or a pair has a piece that is not known before it.
@@ -68,6 +78,7 @@ class SpelledCodec(Codec):
         most: Most = MOST,
         voice: tuple[AloudConfig, Aloud] | None = None,
         letters: Letters | None = None,
+        recogniser: Recogniser | None = None,
     ) -> None:
         if not isinstance(hearing, CtcCodec):
             raise InputError(
@@ -76,7 +87,7 @@ class SpelledCodec(Codec):
         self.hearing, self.merges = hearing, [(left, right) for left, right in merges]
         self.pieces = pieces_of(hearing.settings.signs, self.merges)
         self.voice = voice and (voice[0], rounded(voice[1]))
-        self.letters = letters
+        self.letters, self.recogniser = letters, recogniser
         self.facts = Facts(
             name=name,
             modality=hearing.facts.modality,
@@ -96,9 +107,20 @@ class SpelledCodec(Codec):
         """Sounds to the pieces of what is said in them.
 
         Raises:
-            InputError: a sound has other channels than one, is too long, or more is said in it than the codec takes.
+            InputError: a sound has other channels than one, is too long, or more is said in it than the codec takes; or
+                there is no recogniser where the codec names one.
         """
+        if self.recogniser is not None:
+            return [self._written(self.recogniser, signal) for signal in self.fitted(signals)]
         return [self.cut(self._heard(codes)) for codes in self.hearing.encode(signals)]
+
+    def _written(self, recogniser: Recogniser, signal: Signal) -> np.ndarray:
+        """Codes of what a recogniser writes, which hears no further than the codec takes."""
+        text, codes, signs = "", np.zeros(0, np.int64), self.hearing.settings.signs
+        for piece in recogniser.written(samples_of(signal, self.facts.name), signs):
+            text = f"{text} {piece}"
+            codes = self.cut(LONE.sub(" ", in_signs(text, signs)))
+        return codes
 
     def _heard(self, codes: np.ndarray) -> str:
         if self.letters is None:
@@ -176,6 +198,7 @@ class SpelledCodec(Codec):
             "most": self.facts.max_frames,
             "voice": self.voice,
             "letters": self.letters,
+            "recogniser": self.recogniser,
         }
         return SpelledCodec(**own | changed)
 
@@ -233,7 +256,10 @@ class SpelledCodec(Codec):
             "most": self.facts.max_frames,
             "merges": [list(pair) for pair in self.merges],
             HEARING: told(self.hearing),
-        } | ({VOICE: asdict(self.voice[0])} if self.voice else {})
+        } | {name: asdict(one) for name, one in self._later() if one is not None}
+
+    def _later(self) -> list[tuple[str, Any]]:
+        return [(VOICE, self.voice and self.voice[0]), (RECOGNISER, self.recogniser)]
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Those of the codec that hears, of the network that says, and counts of letters."""
@@ -246,15 +272,18 @@ class SpelledCodec(Codec):
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> SpelledCodec:
         given = dict(checked(config, Mapping[str, Any], "config"))
         hearing = built(given.pop(HEARING, None), HEARING, cls, part_of(HEARING, tensors))
-        voice = given.pop(VOICE, None)
+        voice, writes = given.pop(VOICE, None), given.pop(RECOGNISER, None)
         hints: dict[str, Any] = {"name": NAME, "most": Most, "merges": Merges}
         no_more(given, set(hints), cls)
         settings: dict[str, Any] = {name: checked(value, hints[name], name) for name, value in given.items()}
         spoken = None if voice is None else _voice(checked(voice, AloudConfig, VOICE), part_of(VOICE, tensors))
+        recogniser = None if writes is None else checked(writes, Recogniser, RECOGNISER)
         counts = part_of(LETTERS, tensors)
         spells = isinstance(hearing, CtcCodec) and counts
         letters = Letters(hearing.settings.signs, counts["runs"], counts["counts"]) if spells else None
-        return cls(hearing, settings.pop("merges", []), **settings, voice=spoken, letters=letters)
+        return cls(
+            hearing, settings.pop("merges", []), **settings, voice=spoken, letters=letters, recogniser=recogniser
+        )
 
 
 class _SpelledStream(SoundStream):
