@@ -34,22 +34,23 @@ class Attention(nn.Module):
         self.in_proj, self.out_proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(self, x_NW: Tensor) -> Tensor:
-        return self.out_proj(attended(*self.in_proj(x_NW).chunk(3, 1), self.heads))
+        query_NW, key_NW, value_NW = self.in_proj(x_NW).chunk(3, 1)
+        return self.out_proj(attended(query_NW, key_NW, value_NW, self.heads))
 
     def onwards(self, x_NW: Tensor, kept_2PW: Tensor) -> tuple[Tensor, Tensor]:
         """What is told of places that know only those before them, and what is to be kept of all."""
         query_NW, *new = self.in_proj(x_NW).chunk(3, 1)
         kept_2PW = torch.cat([kept_2PW, torch.stack(new)], 1)
-        told_NW = attended(query_NW, *kept_2PW, self.heads, onwards=len(x_NW) > 1)
+        told_NW = attended(query_NW, kept_2PW[0], kept_2PW[1], self.heads, onwards=len(x_NW) > 1)
         return self.out_proj(told_NW), kept_2PW
 
 
 def attended(query_NW: Tensor, key_PW: Tensor, value_PW: Tensor, heads: int, onwards: bool = False) -> Tensor:
     """(N, W) attention; ``onwards``: of the last N of P places, each to none behind it."""
-    parts_1HND = (one.unflatten(1, (heads, -1)).transpose(0, 1)[None] for one in (query_NW, key_PW, value_PW))
+    query, key, value = (one.unflatten(1, (heads, -1)).transpose(0, 1)[None] for one in (query_NW, key_PW, value_PW))
     before = len(key_PW) - len(query_NW)
     seen_NP = torch.ones(len(query_NW), len(key_PW), dtype=torch.bool).tril(before) if onwards else None
-    return F.scaled_dot_product_attention(*parts_1HND, seen_NP)[0].transpose(0, 1).flatten(1)
+    return F.scaled_dot_product_attention(query, key, value, seen_NP)[0].transpose(0, 1).flatten(1)
 
 
 class Layer(nn.Module):
@@ -78,7 +79,8 @@ class WritingLayer(Layer):
     def onwards(self, x_NW: Tensor, kept_2PW: Tensor, heard_2TW: Tensor) -> tuple[Tensor, Tensor]:
         told_NW, kept_2PW = self.self_attn.onwards(self.norm1(x_NW), kept_2PW)
         x_NW = x_NW + told_NW
-        x_NW = x_NW + self.take(attended(self.ask(self.norm_heard(x_NW)), *heard_2TW, self.self_attn.heads))
+        asked_NW = self.ask(self.norm_heard(x_NW))
+        x_NW = x_NW + self.take(attended(asked_NW, heard_2TW[0], heard_2TW[1], self.self_attn.heads))
         return self.thought(x_NW), kept_2PW
 
 
@@ -132,7 +134,8 @@ class Writing:
         """(L,) logits of the token behind all that were given, these last."""
         end = self.places + len(tokens)
         x_NW = self.writer.embedding(torch.tensor(tokens)) + self.writer.positions_TW[self.places : end]
-        for number, layer in enumerate(self.writer.layers):
+        layers: Any = self.writer.layers
+        for number, layer in enumerate(layers):
             x_NW, self.kept[number] = layer.onwards(x_NW, self.kept[number], self.held[number])
         self.places = end
         return self.writer.head(self.writer.norm(x_NW[-1:]))[0]
