@@ -82,11 +82,20 @@ def heard(clips: Sequence[Clip], ear: Ear, path: Path) -> list[list[np.ndarray]]
     anew."""
     counts = [views(clip) for clip in clips]
     told = "\n".join([ear.codec.fingerprint(), *(clip.path for clip in clips)])
-    if not path.exists() or str(np.load(path)["told"]) != told:
+    frames = _kept(path, told)
+    if frames is None:
         with computing("auto", ear.codec.device):
             frames = [ear(seen(clip, view)) for clip, count in zip(clips, counts, strict=True) for view in range(count)]
         with atomic_file(path) as out:
             np.savez(out, told=told, lengths=[len(one) for one in frames], frames=np.concatenate(frames))
-    with np.load(path) as file:
-        pieces = iter(np.split(file["frames"], np.cumsum(file["lengths"])[:-1]))
+    pieces = iter(frames)
     return [[next(pieces) for _ in range(count)] for count in counts]
+
+
+def _kept(path: Path, told: str) -> list[np.ndarray] | None:
+    """The frames of every view in a file; None where there is none, or one of other clips."""
+    if not path.exists():
+        return None
+    with np.load(path) as file:
+        found = np.split(file["frames"], np.cumsum(file["lengths"])[:-1]) if str(file["told"]) == told else None
+    return found
