@@ -59,9 +59,10 @@ class Codes(Rival):
         return self.grown.lm
 
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        (pictures,) = self.lessons(batch)
         with torch.no_grad():
-            codes = self.codec.quantise(self.codec.sight.net.values(batch["x"]).float().cpu().numpy())
-        asked = zip(codes, batch["question"].tolist(), batch["answer"].tolist(), strict=True)
+            codes = self.codec.quantise(self.codec.sight.net.values(pictures.x).float().cpu().numpy())
+        asked = zip(codes, pictures.questions, pictures.answers_B.tolist(), strict=True)
         turns = [self._turn(*one) for one in asked]
         talks = [Conversation(tuple(chain(*turns[at : at + TURNS]))) for at in range(0, len(turns), TURNS)]
         rendered = [self.grown.stream.render(talk) for talk in talks]
@@ -72,9 +73,9 @@ class Codes(Rival):
         hidden_BTH, learn = self.grown.hidden(ids_BT)[:, :-1], learn_BT[:, 1:]
         return {"answer": F.cross_entropy(self.grown.logits(hidden_BTH[learn]).float(), ids_BT[:, 1:][learn])}
 
-    def _turn(self, codes: Any, question: int, answer: int) -> tuple[Any, Any]:
+    def _turn(self, codes: Any, question: str, answer: int) -> tuple[Any, Any]:
         shown = Part("image", codes=codes, codec=self.codec.facts.name)
-        return as_message("user", [shown, self.questions[question]]), as_message("assistant", self.answers[answer])
+        return as_message("user", [shown, question]), as_message("assistant", self.answers[answer])
 
     @cached_property
     def assistant(self) -> Assistant:

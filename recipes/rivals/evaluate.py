@@ -1,4 +1,5 @@
-"""The same questions to every rival: names of drawings of held-out families, among all names of emoji.
+"""The same questions to every rival: names of drawings of held-out families, among all names of emoji; classes of
+series and names that are said, where it learned such media.
 
 ``python -m recipes rivals evaluate`` asks all that are trained and writes ``evaluation.md``, ``evaluation.json`` and
 ``facts.md``. Controls are the same questions without the picture and with another's; beside them stands the nearest
@@ -20,7 +21,7 @@ from recipes.pictograms.phrases import phrase
 from recipes.rivals.training import FACTS, WAYS, Trained, facts, home, load
 from recipes.sensors.sets import SETS, half
 from recipes.sensors.tasks import naming as series_naming
-from recipes.speech.hearing import choosing
+from recipes.speech.hearing import choices
 from typer import Argument, Option
 
 from sensorium.device import device_of
@@ -36,6 +37,7 @@ def evaluate(
     ranked: Annotated[
         bool, Option(help="Rank all names by likelihood, too, which is slow for large language models.")
     ] = True,
+    most: Annotated[int | None, Option(min=1, help="Series of a set, evenly chosen; all where not said.")] = None,
     seed: int = 0,
     out: Annotated[Path, Option(help="Folder for the tables.")] = Path("results/rivals"),
 ) -> None:
@@ -53,9 +55,10 @@ def evaluate(
     measure(results, models, gallery, gallery.held_out(pictures, seed), ranked)
     for name, model in models.items():
         if "series" in getattr(model, "tokens", {}):
-            series_report(results, name, model)
+            series_report(results, name, model, most)
         if "audio" in getattr(model, "tokens", {}):
-            choosing(model, results, seed)
+            for task in choices(seed):
+                with_controls(task, name, model, results)
     known = {name: facts(home() / name) for name in names}
     with atomic_file(out / "facts.md") as path:
         path.write_text(table(known), encoding="utf-8")
@@ -104,12 +107,13 @@ def against(one: Sequence[Verdict], other: Sequence[Verdict]) -> dict[str, Any]:
     return paired([verdict.right for verdict in one], [verdict.right for verdict in other]).to_json()
 
 
-def series_report(results: Results, name: str, model: Any) -> None:
-    """Classes of the test halves of the recipe sensors, with controls."""
+def series_report(results: Results, name: str, model: Any, most: int | None = None) -> None:
+    """Classes of the test halves of the recipe sensors, or of so many of each, evenly chosen, with controls."""
     for source in SETS:
+        examples = half(source.name, "test")
         talks = [
             series_naming(source.question, Part("series", Signal(one.values, source.rate_hz)), one.answer)
-            for one in half(source.name, "test")
+            for one in examples[:: -(-len(examples) // most) if most else 1]
         ]
         with_controls(
             Task(name=source.name, conversations=talks, scorer=Among(source.classes, ks=(1,))), name, model, results

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,10 +16,21 @@ from torch.nn.utils.rnn import pad_sequence
 
 from sensorium.engines import Scored
 from sensorium.families.net_codec import pixels_to_net
+from sensorium.families.semantic import SemanticCodec
 from sensorium.modalities import Wish, modality
 from sensorium.types import Conversation, InputError, Part
 
 SIDE_PX = 64
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Media of one modality: pixels or windows ``x`` (B, ...), questions, and numbers (B,) of answers."""
+
+    modality: str
+    x: Tensor
+    questions: Sequence[str]
+    answers_B: Tensor
 
 
 class Rival(nn.Module, ABC):
@@ -40,8 +53,9 @@ class Rival(nn.Module, ABC):
 
     def __init__(self, lessons: Lessons, frozen: Sequence[nn.Module] = ()):
         super().__init__()
-        self.questions, self.answers = lessons.questions, lessons.answers
-        self.frozen = tuple(part.requires_grad_(False).eval() for part in frozen)
+        self.questions, self.answers, self.others = lessons.questions, lessons.answers, lessons.others
+        parts = [*frozen, *chain.from_iterable(one.frozen for one in lessons.others.values())]
+        self.frozen = tuple(part.requires_grad_(False).eval() for part in parts)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """As of any module; frozen parts, which are no part of the state, go along."""
@@ -57,6 +71,29 @@ class Rival(nn.Module, ABC):
     def language_model(self) -> Any:
         """The causal LM inside; None where there is none, and so no text is written."""
         return None
+
+    def lessons(self, batch: Mapping[str, Tensor]) -> Iterator[Lesson]:
+        """Those of each modality in a batch."""
+        for name in ("image", *self.others):
+            yield Lesson(
+                name,
+                batch[name],
+                [self.questions[number] for number in batch[f"{name} question"].tolist()],
+                batch[f"{name} answer"],
+            )
+
+    def opened(self, part: Part) -> Tensor:
+        """One medium as the lessons have it: pixels of a picture, windows of the others.
+
+        Raises:
+            InputError: nothing of its modality was learned.
+        """
+        if part.modality == "image":
+            return pixels(part, self.device)
+        if part.modality not in self.others:
+            known = " and ".join(["image", *self.others])
+            raise InputError(f"this way learned {known} beside words, not {part.modality}; ask about these")
+        return self.others[part.modality].read(part.data)[None].to(self.device)
 
     @abstractmethod
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -75,6 +112,39 @@ class Rival(nn.Module, ABC):
         Args:
             adapter: whether that of a language model is on; None: where a medium is shown. Those without ignore it.
         """
+
+
+class Seeing(Rival):
+    """A way that looks through frozen encoders: of a codec for pictures; of other media the lessons hold what theirs
+    have made.
+
+    Args:
+        sight: the codec for pictures.
+    """
+
+    def __init__(self, lessons: Lessons, sight: SemanticCodec, frozen: Sequence[nn.Module] = ()):
+        super().__init__(lessons, [sight.net, *frozen])
+        self.sight = sight
+        self.channels = {"image": sight.net.deep.out_features} | {
+            name: one.numbers for name, one in self.others.items()
+        }
+
+    def places(self, name: str) -> int:
+        """Most windows of a medium."""
+        return 1 if name == "image" else self.others[name].places
+
+    def values(self, name: str, x: Tensor) -> Tensor:
+        """(B, T, P) of media; a picture is one window."""
+        if name != "image":
+            return x
+        with torch.no_grad():
+            return self.sight.net.values(x)[:, None]
+
+
+def counts(windows_BTP: Tensor) -> Tensor:
+    """(B,) how many windows there are of each, at least one: those behind the last that is not nought are none."""
+    there_BT = windows_BTP.abs().amax(2) > 0
+    return (there_BT * torch.arange(1, there_BT.shape[1] + 1, device=there_BT.device)).amax(1).clamp(min=1)
 
 
 def asked(conversation: Conversation) -> tuple[str, Part | None]:

@@ -16,12 +16,12 @@ from typing import Any
 
 import torch
 from recipes.rivals.lessons import Lessons
-from recipes.rivals.rival import SIDE_PX, Rival, asked, best, pixels, spelled
+from recipes.rivals.rival import SIDE_PX, Rival, asked, best, spelled
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sensorium.engines import Scored
-from sensorium.types import Conversation, InputError, Part
+from sensorium.types import Conversation, Part
 
 PATCH_PX, WORDS = 16, 32
 SHARPEST = 100.0
@@ -54,7 +54,7 @@ class Shared(Rival):
 
     def __init__(self, lessons: Lessons, tokenizer: Any, width: int = 256, layers: int = 4, heads: int = 8):
         super().__init__(lessons)
-        self.tokenizer, self.others = tokenizer, getattr(lessons, "others", {})
+        self.tokenizer = tokenizer
         self.tokens = {"image": (SIDE_PX // PATCH_PX) ** 2} | {name: one.places for name, one in self.others.items()}
         sizes = {"image": 3 * PATCH_PX**2} | {name: one.numbers for name, one in self.others.items()}
         entrances = {one: Entrance(nn.Linear(sizes[one], width), count, width) for one, count in self.tokens.items()}
@@ -85,13 +85,12 @@ class Shared(Rival):
         return self("text", ids_NT, torch.arange(ids_NT.shape[1], device=self.device) < lengths_N[:, None])
 
     def terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        asked_of = zip(batch["question"].tolist(), batch["answer"].tolist(), strict=True)
-        texts = [f"{self.questions[question]} {self.answers[answer]}" for question, answer in asked_of]
-        found = {"image": self._contrast(self("image", patches_of(batch["x"])), texts, batch["answer"])}
-        for name, media in self.others.items():
-            told_B = batch[f"{name} told"]
-            texts = [media.texts[number] for number in told_B.tolist()]
-            found[name] = self._contrast(self(name, batch[name]), texts, told_B)
+        found = {}
+        for one in self.lessons(batch):
+            answers = [self.answers[number] for number in one.answers_B.tolist()]
+            texts = [f"{question} {answer}" for question, answer in zip(one.questions, answers, strict=True)]
+            media_BH = self(one.modality, self._patches(one.modality, one.x))
+            found[one.modality] = self._contrast(media_BH, texts, one.answers_B)
         return found
 
     def _contrast(self, media_BH: Tensor, texts: Sequence[str], same_B: Tensor) -> Tensor:
@@ -117,11 +116,10 @@ class Shared(Rival):
     def _seen(self, part: Part | None) -> Tensor:
         if part is None:
             return self("text", torch.zeros(1, 0, dtype=torch.long, device=self.device))
-        if part.modality == "image":
-            return self("image", patches_of(pixels(part, self.device)))
-        if part.modality not in self.others:
-            raise InputError(f"this encoder learned {', '.join(self.tokens)} beside words, not {part.modality}")
-        return self(part.modality, self.others[part.modality].windows(part.data)[None].to(self.device))
+        return self(part.modality, self._patches(part.modality, self.opened(part)))
+
+    def _patches(self, name: str, x: Tensor) -> Tensor:
+        return patches_of(x) if name == "image" else x
 
 
 def patches_of(x_B3SS: Tensor) -> Tensor:

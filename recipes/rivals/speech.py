@@ -1,4 +1,4 @@
-"""Speech for the shared encoder, beside pictures: clips of the recipe speech as windows of their log-mel spectra.
+"""Speech beside pictures: clips of the recipe speech, for the shared encoder as windows of their log-mel spectra.
 
 A clip is moved in time, and a stretch of its time and some of its bands are taken away (SpecAugment, arXiv:1904.08779).
 """
@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from recipes.rivals.lessons import numbered
+from recipes.pictograms.phrases import phrase
+from recipes.rivals.lessons import Reading, Turn, WindowLessons
 from recipes.speech.clips import Clip
 from recipes.speech.sound import at_rate, read_sound
-from recipes.speech.tasks import WHAT_IS_SAID, transcript
+from recipes.speech.tasks import ASK_NAMED, ASK_SAID, Spoken, transcript
 from torch import Tensor
 
 from sensorium.families.spectra import Spectra
@@ -27,25 +28,35 @@ MOVED, HIDDEN_FRAMES, HIDDEN_BANDS = 60, 40, 16
 """At most, in frames, frames, and bands."""
 
 
-class SpeechBeside:
-    """Clips with what they say; see `recipes.rivals.lessons.Beside`. All lie in memory, in half precision.
+def turns(clip: Clip, spoken: Spoken) -> list[Turn]:
+    """What is said, asked in its forms; and what thing is named, where one is."""
+    found = [(form, transcript(clip)) for form in ASK_SAID]
+    thing = spoken.thing(clip)
+    return found + [(form, phrase(thing)) for form in ASK_NAMED if thing in spoken.names and clip.lang == "en"]
+
+
+def speech_lessons(reading: Reading, spoken: Spoken) -> WindowLessons:
+    """Lessons on all clips that may be trained on."""
+    return WindowLessons(reading, [turns(clip, spoken) for clip in spoken.clips])
+
+
+class SpectraOfClips:
+    """Windows of spectra; see `recipes.rivals.lessons.Reading`. All lie in memory, in half precision.
 
     Args:
         clips: that may be trained on.
         folder: they lie beneath.
     """
 
-    places, numbers = FRAMES // WINDOW, WINDOW * SPECTRA.bands
+    places, numbers, frozen = FRAMES // WINDOW, WINDOW * SPECTRA.bands, ()
 
     def __init__(self, clips: Sequence[Clip], folder: Path):
-        self.texts, self._told = numbered([f"{WHAT_IS_SAID} {transcript(clip)}" for clip in clips])
         self._mel_NTM = [frames(read_sound(folder / clip.path)).half() for clip in clips]
 
-    def sample(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
-        chosen = rng.integers(len(self._mel_NTM), size=size)
-        return torch.stack([cut(changed(self._mel_NTM[number].float(), rng)) for number in chosen]), self._told[chosen]
+    def view(self, number: int, rng: np.random.Generator) -> Tensor:
+        return cut(changed(self._mel_NTM[number].float(), rng))
 
-    def windows(self, data: Any) -> Tensor:
+    def read(self, data: Any) -> Tensor:
         return cut(frames(read_sound(data)))
 
 

@@ -17,19 +17,26 @@ from recipes.pictograms.reading import reading_codec
 from recipes.pictograms.words import words_codec
 from recipes.rivals.codes import Codes
 from recipes.rivals.connector import Connector
+from recipes.rivals.heard import Ear, HeardClips, heard
 from recipes.rivals.late import Late
-from recipes.rivals.lessons import Lessons, PictureLessons, Together
+from recipes.rivals.lessons import Lessons, PictureLessons
 from recipes.rivals.rival import Rival
-from recipes.rivals.series import SeriesBeside
+from recipes.rivals.series import Samples, Scores, series_lessons
 from recipes.rivals.shared import Shared
-from recipes.rivals.speech import SpeechBeside
+from recipes.rivals.speech import SpectraOfClips, speech_lessons
+from recipes.sensors.series import media
 from recipes.sensors.sets import SETS, half
 from recipes.smol.base import smol_base
 from recipes.speech.clips import folder
-from recipes.speech.model import trained_on
+from recipes.speech.model import SPEAKER, trained_codec, trained_on
+from recipes.speech.sources import EMOJI_NAMES
+from recipes.speech.tasks import Spoken
+from recipes.speech.texts import emoji_names
 from torch import Tensor
 
+from sensorium.data.fetch import fetch
 from sensorium.device import device_of, format_of
+from sensorium.families.whisper import WhisperCodec
 from sensorium.files import atomic_file, cache_dir
 from sensorium.learning.training import trained_net
 from sensorium.model import load_base
@@ -78,19 +85,36 @@ def home() -> Path:
 
 
 @cache
-def pictures() -> PictureLessons:
-    return PictureLessons(Gallery())
+def pictures() -> Lessons:
+    return Lessons(PictureLessons(Gallery()))
 
 
 @cache
-def everything() -> Together:
-    series = SeriesBeside([one for source in SETS for one in half(source.name, "train")])
-    return Together(pictures(), {"series": series, "audio": SpeechBeside(trained_on(), folder())})
+def everything() -> Lessons:
+    """Pictures, samples of series, and spectra of speech."""
+    series = Samples([one for source in SETS for one in half(source.name, "train")])
+    said = spoken()
+    speech = speech_lessons(SpectraOfClips(said.clips, folder()), said)
+    return Lessons(PictureLessons(Gallery()), {"series": series_lessons(series), "audio": speech})
+
+
+@cache
+def encoded() -> Lessons:
+    """The same, but what frozen encoders make of series and speech."""
+    said, codec = spoken(), trained_codec(SPEAKER)
+    assert isinstance(codec, WhisperCodec)
+    ear = Ear(codec)
+    speech = speech_lessons(HeardClips(heard(said.clips, ear, home() / "heard.npz"), ear), said)
+    return Lessons(PictureLessons(Gallery()), {"series": series_lessons(Scores(media(True))), "audio": speech})
+
+
+def spoken() -> Spoken:
+    return Spoken(trained_on(), emoji_names(fetch(EMOJI_NAMES)))
 
 
 def tokenizer(lessons: Lessons, name: str) -> Any:
     """Byte-level BPE, learned from what is asked, answered and told."""
-    texts = [*lessons.questions, *(f" {answer}" for answer in lessons.answers), *getattr(lessons, "texts", ())]
+    texts = [*lessons.questions, *(f" {answer}" for answer in lessons.answers)]
     return kept_tokenizer(home() / name / "tokenizer", lambda: texts * 2, TEXT_TOKENS)
 
 
@@ -112,9 +136,9 @@ def late(lessons: Lessons, base: str) -> Rival:
 
 WAYS: Mapping[str, tuple[Callable[[Lessons, str], Rival], Callable[[], Lessons]]] = {
     "codes": (codes, pictures),
-    "connector": (connector, pictures),
+    "connector": (connector, encoded),
     "shared": (shared, everything),
-    "late": (late, pictures),
+    "late": (late, encoded),
 }
 """How each is made, from lessons and the name of a language model, and what it learns from."""
 
@@ -233,8 +257,7 @@ def load(name: str) -> Rival:
 
 
 def digest(lessons: Lessons) -> str:
-    texts = [*lessons.questions, *lessons.answers, *getattr(lessons, "texts", ())]
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([*lessons.questions, *lessons.answers]).encode()).hexdigest()[:16]
 
 
 def peak_gb(device: torch.device) -> float:

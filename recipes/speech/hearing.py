@@ -93,20 +93,29 @@ def listening(model: Any, results: Results, clips: Sequence[Clip], count: int, s
 
 
 def choosing(model: Any, results: Results, seed: int = 0) -> None:
+    """Which of `CHOICE` names is said, see `choices`, beside chance."""
+    for task in choices(seed):
+        _with_controls(task, model, results)
+    for who in ("people", "teacher"):
+        results.add(f"choice among {CHOICE} names, {who}", "chance", Share(1, CHOICE))
+
+
+def choices(seed: int = 0) -> list[Task]:
     """Which of `CHOICE` names is said: by exact likelihood, each question as it was trained.
 
     People say names of animals; the teacher says names of concepts that are held out, a third in the speaking voice and
     the rest in unseen ones.
     """
     people = [(read_sound(one.path), one.text) for one in human.some(human.names(), CHOICE, seed)]
+    found = []
     for who, said in (("people", people), ("teacher", taught_names(seed))):
         parts = [(Part("audio", data=sound), text) for sound, text in said]
         for question, ask in ((tasks.ASK_NAMED[0], tasks.naming), (tasks.WHAT_IS_SAID, tasks.transcribing)):
             talks = [ask(*one) for one in parts]
             scorer = Among([talk.messages[-1].text for talk in talks])
-            task = Task(name=f"choice among {CHOICE} names, {who}, {question!r}", conversations=talks, scorer=scorer)
-            _with_controls(task, model, results)
-        results.add(f"choice among {CHOICE} names, {who}", "chance", Share(1, CHOICE))
+            name = f"choice among {CHOICE} names, {who}, {question!r}"
+            found.append(Task(name=name, conversations=talks, scorer=scorer))
+    return found
 
 
 def taught_names(seed: int = 0) -> list[tuple[Signal, str]]:
