@@ -46,8 +46,9 @@ from sensorium.stream import Thinking
 from sensorium.training import TrainConfig
 from sensorium.types import Conversation, InputError
 
-SURELY = {kind: {"temperature": 0.0} for kind in ("audio", "boxes", "image", "video")}
-"""How media are written: what is said, where things lie, and what was wished for has one right answer."""
+SURELY = {kind: {"temperature": 0.0} for kind in ("audio", "boxes", "image", "video", "series")}
+"""How media are written: what is said, where things lie, and what was wished for has one right answer; of series, which
+have many, the likeliest fulfils a wish most often."""
 HEARD_ABOUT = """
 What it hears is what Whisper base (OpenAI, MIT), which is fetched, writes down; what it says aloud it learned from
 sentences that a synthetic voice spoke.
