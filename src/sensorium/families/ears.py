@@ -204,7 +204,7 @@ def _whole_of_transformers(source: str) -> Whole:
 
     model, config = _model_of(source)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{source!r} has no tokenizer that can be read; fetch it again") from error
     known = {number: token for token, number in tokenizer.get_vocab().items()}
