@@ -128,6 +128,14 @@ def quick(rival: Any, lessons: Any, place: Any, steps: int = 100) -> Trained:
     return taught(rival, lessons, place, minutes=1, steps=steps)
 
 
+def test_a_second_call_goes_on_through_the_language_model_with_all_the_time_that_is_left(lessons, codec, tmp_path):
+    first = taught(connector(lessons, codec), lessons, tmp_path, minutes=0.05)
+    nearer = (tmp_path / "near" / "log.jsonl").read_text()
+    second = taught(connector(lessons, codec), lessons, tmp_path, minutes=0.1)
+    assert second.steps > first.steps and second.minutes == pytest.approx(0.1, abs=0.03)
+    assert (tmp_path / "near" / "log.jsonl").read_text() == nearer
+
+
 @pytest.mark.parametrize("make", [late, shared, connector, codes])
 def test_each_way_learns_names_of_pictures_and_is_found_again(make, gallery, lessons, codec, tmp_path):
     rival = make(lessons, codec)

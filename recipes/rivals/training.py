@@ -42,14 +42,17 @@ from sensorium.learning.training import trained_net
 from sensorium.model import load_base
 from sensorium.model.fresh import kept_tokenizer
 from sensorium.recipe import Learner
-from sensorium.training import Drawn, Terms, TrainConfig, fit
+from sensorium.training import Drawn, Terms, TrainConfig, checkpoint, fit
 from sensorium.training.frozen import held_in
+from sensorium.training.loop import CHECKPOINTS
 from sensorium.training.trainee import NetTrainee
 from sensorium.types import InputError
 
 TEXT_TOKENS = 2000
 FACTS = "facts.json"
 NEAR_BATCH = 64
+LEAST = 1e-3
+"""Minutes of what has had its time."""
 """Of what a rival learns first."""
 
 
@@ -184,13 +187,15 @@ def taught(
         for part in rival.frozen:
             stack.enter_context(held_in(format_of(config.dtype, device), part))
         if rival.near:
-            first = replace(config, minutes=None if steps else rival.near * minutes)
+            begun = checkpoint.is_any(place / CHECKPOINTS)  # then it was near enough
+            first = replace(config, minutes=None if steps else LEAST if begun else rival.near * minutes)
             terms = Terms(lambda net, batch: net.near_terms(batch))
             nearer = fit(rival, Drawn(lessons.sample, NEAR_BATCH), first, place / "near", terms)
             print(nearer)
             if nearer.stopped == "signal":
                 raise InputError("stopped before the end; the same command goes on from here")
             seconds = nearer.seconds
+            config = replace(config, minutes=None if steps else max(minutes - seconds / 60, LEAST))
         terms = Terms(lambda net, batch: net.terms(batch))
         result = fit(rival, Drawn(lessons.sample, rival.batch), config, place, terms)
         print(result)
