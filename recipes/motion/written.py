@@ -7,7 +7,7 @@ from real clips (`recipes.motion.judge`). None of them has seen written ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -19,7 +19,7 @@ from recipes.motion.wishes import Wished, wish
 from recipes.scenes.atlas import Atlas
 from recipes.scenes.codec import SHAPE
 from recipes.scenes.look import drawing, finding
-from recipes.scenes.written import ANOTHER, MODEL, OWN, tell, written_to
+from recipes.scenes.written import ANOTHER, MODEL, OWN, compare, written_to
 
 from sensorium.data.table import Side
 from sensorium.evaluate import Results, judged
@@ -64,32 +64,19 @@ def lister(model: Any) -> TracksCodec | None:
 def fulfils(model: Any, results: Results, side: Side, count: int) -> None:
     """Clips of one or two things written to wishes: whether all of that is so, in the codes and in what is drawn."""
     wished = [wish(Random(f"wished:{side}:{number}"), side) for number in range(count)]
-    words = [one.words for one in wished]
-    written = [written_to(model, one, VIDEO, seed) for seed, one in enumerate(words)]
+    written = [written_to(model, one.words, VIDEO, seed) for seed, one in enumerate(wished)]
     codec, pen = lister(model), TracksCodec(drawing(), drawn_moments=FRAMES)
     if codec is not None:
         rows = [codec.rows(part.codes) if part and part.codes is not None else [] for part in written]
-        _compare(results, "clip, in its codes", wished, {MODEL: rows}, words)
+        compare(results, "clip, in its codes", Wished.is_in, wished, {MODEL: rows})
     drawn = [clip.array for clip in pen.decode([one.codes(pen) for one in wished])]
     seen = {MODEL: _listed([frames(part) for part in written]), OWN: _listed(drawn)}
-    _compare(results, "clip, found in it", wished, seen, words)
+    compare(results, "clip, found in it", Wished.is_in, wished, seen)
 
 
 def _listed(clips: Sequence[np.ndarray]) -> list[list[Row]]:
     reader = TracksCodec(finding())
     return [reader.rows(codes) for codes in reader.encode([Signal(clip, rate_hz=RATE_HZ) for clip in clips])]
-
-
-def _compare(
-    results: Results,
-    measure: str,
-    wished: Sequence[Wished],
-    shown: Mapping[str, Sequence[Sequence[Row]]],
-    words: Sequence[str],
-) -> None:
-    others = shown[MODEL]
-    for condition, clips in {**shown, ANOTHER: [*others[1:], *others[:1]]}.items():
-        tell(results, measure, condition, [one.is_in(rows) for one, rows in zip(wished, clips, strict=True)], words)
 
 
 def frames(part: Part | None) -> np.ndarray:

@@ -8,13 +8,13 @@ does not see what lies inside a ring, nor the texture of small things.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
 from recipes.scenes.codec import SHAPE, SIDE_PX
 from recipes.scenes.look import drawing
-from recipes.scenes.wishes import Wished, fulfilled, wish
+from recipes.scenes.wishes import fulfilled, wish
 
 from sensorium.data.table import Side
 from sensorium.evaluate import Results
@@ -31,15 +31,14 @@ Told = Mapping[str, bool]
 def writes(model: Any, results: Results, side: Side, count: int) -> None:
     """Pictures to wishes of a side, one to each."""
     wished = [wish(Random(f"wished:{side}:{number}"), side) for number in range(count)]
-    words = [one.words for one in wished]
-    written = [written_to(model, one, IMAGE, seed) for seed, one in enumerate(words)]
+    written = [written_to(model, one.words, IMAGE, seed) for seed, one in enumerate(wished)]
     pen = drawing()
     drawn = pen.decode([one.codes(pen) for one in wished])
     listed = [in_codes(model, part) for part in written]
     seen = {MODEL: found(pen, [part and part.data for part in written]), OWN: found(pen, drawn)}
     if None not in listed:
-        _compare(results, "picture, in its codes", wished, {MODEL: listed}, words)
-    _compare(results, "picture, found in it", wished, seen, words)
+        compare(results, "picture, in its codes", fulfilled, wished, {MODEL: listed})
+    compare(results, "picture, found in it", fulfilled, wished, seen)
 
 
 def must_write(model: Any, kind: str, otherwise: str) -> None:
@@ -72,16 +71,27 @@ def found(codec: ThingsCodec, pictures: Sequence[Any]) -> list[list[Found]]:
     return [dict(zip(there, seen, strict=True)).get(number, []) for number in range(len(pictures))]
 
 
-def _compare(
-    results: Results, measure: str, wished: Sequence[Wished], shown: Mapping[str, Sequence[Any]], words: Sequence[str]
+def compare(
+    results: Results,
+    measure: str,
+    so: Callable[[Any, Any], Told],
+    wished: Sequence[Any],
+    shown: Mapping[str, Sequence[Any]],
 ) -> None:
-    others = shown[MODEL]
-    for condition, things in {**shown, ANOTHER: [*others[1:], *others[:1]]}.items():
-        told = [fulfilled(one, own) for one, own in zip(wished, things, strict=True)]
-        tell(results, measure, condition, told, words)
+    """What was shown to wishes by the model and others, beside what the model wrote to another wish.
+
+    Args:
+        so: what of a wish is so in one of those that are shown.
+        wished: wishes of this recipe, or of another, with their ``words``.
+        shown: one to each wish, by condition.
+    """
+    others, words = shown[MODEL], [one.words for one in wished]
+    for condition, found in {**shown, ANOTHER: [*others[1:], *others[:1]]}.items():
+        told = [so(one, own) for one, own in zip(wished, found, strict=True)]
+        _tell(results, measure, condition, told, words)
 
 
-def tell(results: Results, measure: str, condition: str, told: Sequence[Told], items: Sequence[str]) -> None:
+def _tell(results: Results, measure: str, condition: str, told: Sequence[Told], items: Sequence[str]) -> None:
     """A row for each thing that wishes say: in how many of those that say it it is so."""
     for name in dict.fromkeys(name for one in told for name in one):
         right = [one[name] for one in told if name in one]
