@@ -87,7 +87,7 @@ def pretrained_ear(source: str) -> Found:
     tensors, heads = _side(held, ENCODER, source)
     width, bands, _ = tensors["conv1.weight"].shape
     shape = {
-        "bands": width, "ear_bands": bands, "ear_layers": _layers(tensors), "ear_heads": heads,
+        "bands": width, "ear_bands": bands, "ear_layers": layers_of(tensors), "ear_heads": heads,
         "ear_wide": len(tensors["layers.0.linear1.bias"]),
     }  # fmt: skip
     return shape, tensors
@@ -153,12 +153,13 @@ def _side(held: bytes, side: str, source: str) -> tuple[dict[str, Tensor], int]:
         own = NAMES.get(rest if layer else f"{scope}/{rest}")
         if own is not None:
             tensors[f"layers.{layer}.{own}" if layer else own] = torch.from_numpy(array.astype(np.float32))
-    if not _layers(tensors):
+    if not layers_of(tensors):
         raise InputError(f"the model file of {source} is no Whisper model")
     return tensors, heads
 
 
-def _layers(tensors: Mapping[str, Tensor]) -> int:
+def layers_of(tensors: Mapping[str, Tensor]) -> int:
+    """How many layers there are tensors of."""
     return len({name.split(".")[1] for name in tensors if name.startswith("layers.")})
 
 
@@ -234,7 +235,7 @@ def _renamed(side: torch.nn.Module) -> dict[str, Tensor]:
     } | {name: one for name, one in state.items() if name.startswith("conv")}  # fmt: skip
     if "embed_tokens.weight" in state:
         tensors["embedding.weight"] = state["embed_tokens.weight"]
-    for number in range(_layers(state)):
+    for number in range(layers_of(state)):
         own = f"layers.{number}."
         tensors |= _layer({n.removeprefix(own): v for n, v in state.items() if n.startswith(own)}, own)
     return tensors

@@ -27,8 +27,8 @@ from sensorium.checked import Range
 from sensorium.families.ears import pretrained_whole
 from sensorium.families.loudness import unit_loud
 from sensorium.families.pieces import in_signs, said_in
-from sensorium.families.recogniser_net import HALF, Writing, nets_of
-from sensorium.families.whisper import HOP, LOUD, RATE_HZ, log_mel
+from sensorium.families.recogniser_net import Writing, nets_of
+from sensorium.families.whisper import HALF, HOP, LOUD, RATE_HZ, log_mel
 from sensorium.types import InputError
 
 START, TASK, PLAIN, END = "<|startoftranscript|>", "<|transcribe|>", "<|notimestamps|>", "<|endoftext|>"

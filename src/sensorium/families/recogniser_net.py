@@ -18,11 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sensorium.families.ears import Whole
+from sensorium.families.ears import Whole, layers_of
+from sensorium.families.whisper import HALF
 from sensorium.types import InputError
-
-HALF = 2
-"""Frames of spectra that the convolutions make one of."""
 
 
 class Attention(nn.Module):
@@ -153,23 +151,18 @@ def nets_of(whole: Whole, tokens: list[int], quick: bool = True) -> tuple[Hearer
     Raises:
         InputError: the weights do not fit each other.
     """
-    layers = {side: len({n.split(".")[1] for n in own if n.startswith("layers.")}) for side, own in _sides(whole)}
     try:
         width, bands, _ = whole.encoder["conv1.weight"].shape
         wide, frames = len(whole.encoder["layers.0.linear1.bias"]), len(whole.encoder["positions_TW"])
-        hearer = Hearer(bands, width, whole.heads, wide, layers["encoder"], frames)
+        hearer = Hearer(bands, width, whole.heads, wide, layers_of(whole.encoder), frames)
         places = len(whole.decoder["positions_TW"])
-        writer = Writer(width, whole.heads, wide, layers["decoder"], places, len(tokens))
+        writer = Writer(width, whole.heads, wide, layers_of(whole.decoder), places, len(tokens))
         known = whole.decoder["embedding.weight"][tokens]
         hearer.load_state_dict(_linear(whole.encoder))
         writer.load_state_dict(_linear(whole.decoder) | {"embedding.weight": known, "head.weight": known})
     except (RuntimeError, KeyError, IndexError) as error:
         raise InputError(f"these weights are no whole Whisper model ({str(error)[:200]})") from error
     return hearer.eval(), _quick(writer.eval()) if quick else writer.eval()
-
-
-def _sides(whole: Whole) -> list[tuple[str, Mapping[str, Tensor]]]:
-    return [("encoder", whole.encoder), ("decoder", whole.decoder)]
 
 
 def _linear(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
