@@ -6,7 +6,7 @@ and where it ends. A frame of codes is a landmark: what it is, when, in hundredt
 hundredths of the range. Every code has words, so a language model reads such a list and writes one. Level, size and
 what happens between the landmarks are lost: a series that is made of them swings from each to the next.
 
-Legend: L samples.
+Legend: L samples, N landmarks.
 """
 
 from __future__ import annotations
@@ -99,13 +99,11 @@ class LandmarksCodec(Codec):
     def _decode(self, frames_N3: np.ndarray) -> Signal:
         counts = sorted(frames_N3.tolist(), key=lambda frame: (frame[0] in MEANS, frame), reverse=True)
         known = {at: value for _, at, value in counts}
-        at_N = np.array(sorted(known))
-        value_N = np.array([known[at] for at in at_N]) / (LEVELS - 1)
-        after = np.searchsorted(at_N, np.arange(LEVELS), side="right").clip(1, max(len(at_N) - 1, 1))
-        before, after = after - 1, after.clip(max=len(at_N) - 1)
-        gone = ((np.arange(LEVELS) - at_N[before]) / np.maximum(at_N[after] - at_N[before], 1)).clip(0, 1)
-        swung = (1 - np.cos(np.pi * gone)) / 2
-        x_L = value_N[before] + swung * (value_N[after] - value_N[before])
+        at_N, value_N = np.array(sorted(known.items())).T
+        place_L = np.interp(np.arange(LEVELS), at_N, np.arange(len(at_N)))
+        before_L = np.floor(place_L)
+        swung_L = before_L + (1 - np.cos(np.pi * (place_L - before_L))) / 2
+        x_L = np.interp(swung_L, np.arange(len(at_N)), value_N) / (LEVELS - 1)
         return Signal(x_L.astype(np.float32)[:, None])
 
     def words(self, codebook: int) -> Sequence[str]:

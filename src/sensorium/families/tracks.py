@@ -180,7 +180,8 @@ class TracksCodec(Codec):
     def codes(self, tracks: Sequence[Track]) -> np.ndarray:
         """Codes of things, put into the order in which one reads the places where they are first."""
         first = slice(self.picture.facts.codebooks)
-        return self.listed(sorted(map(self._frame, tracks), key=lambda frame: self.picture.as_read(frame[first])))
+        frames = [self.frame(self._row(track)) for track in tracks]
+        return self.listed(sorted(frames, key=lambda frame: self.picture.as_read(frame[first])))
 
     def listed(self, frames: Sequence[Sequence[int]]) -> np.ndarray:
         """Codes of frames in the order that is given."""
@@ -205,9 +206,9 @@ class TracksCodec(Codec):
         last = [*frame[: own - sides], *frame[own : own + sides]]
         return Row(self.picture.told(frame[:own]), self.picture.told(last), *frame[-TIMES:])
 
-    def _frame(self, track: Track) -> list[int]:
-        shape, moments = self.picture.settings, track.moments
-        values = [_most_often([one.values[name] for one in track.found]) for name in shape.values]
+    def _row(self, track: Track) -> Row:
+        moments = track.moments
+        values = {name: _most_often([one.values[name] for one in track.found]) for name in self.picture.settings.values}
         boxes_N4 = np.array([self.picture.levels(one.box) for one in track.found])
         from_first, from_last = (np.abs(boxes_N4 - boxes_N4[place]).max(1) > STILL for place in (0, -1))
         begins = ends = moments[0]
@@ -216,8 +217,8 @@ class TracksCodec(Codec):
             begins = moments[max(other - 1, 0)]
             last = len(moments) - 1 - int(from_last[::-1].argmax()) if from_last.any() else other
             ends = moments[min(last + 1, len(moments) - 1)]
-        times = [moments[0], moments[-1] + 1, begins, max(begins, ends)]
-        return [*values, *boxes_N4[0].tolist(), *boxes_N4[-1].tolist(), *times]
+        first, last = (replace(one, values=values) for one in (track.found[0], track.found[-1]))
+        return Row(first, last, moments[0], moments[-1] + 1, begins, max(begins, ends))
 
     def decode(self, codes: Sequence[np.ndarray]) -> list[Signal]:
         """Codes to clips (N, S, S, 3) at the codec's rate; InputError when it only reads."""
