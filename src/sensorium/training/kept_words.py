@@ -54,8 +54,10 @@ class KeptWordsLoss(NextTokenLoss):
         """
         hidden_BTH = grown.hidden(batch.ids_BT, batch.position_ids_BT)
         found = self.of_hidden(grown, batch, hidden_BTH)
+        if float(torch.rand(())) >= self.share:
+            return found
         where_M = said_after_media(batch, grown.vocabulary.text_size)
-        if not len(where_M) or float(torch.rand(())) >= self.share:
+        if not len(where_M):
             return found
         where_M = where_M[torch.randperm(len(where_M), device=where_M.device)[: self.most]]
         divergence = self.keep * self._divergence(grown, batch, hidden_BTH, where_M)
