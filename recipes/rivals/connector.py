@@ -50,6 +50,8 @@ TURNS = 8
 """Media in a conversation that is learned from."""
 SHARPNESS = 20.0
 """Of what vectors tell before the language model reads them."""
+OTHERS = 1024
+"""Tokens that are drawn to tell those of the answers from."""
 
 
 class Projector(nn.Module):
@@ -144,48 +146,56 @@ class Connector(Seeing):
         return [Part(name, codes=np.zeros(len(one_VH) - MARKERS, np.int64), codec=name) for one_VH in seen]
 
     def near_terms(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Vectors tell the tokens of the answer among those of all answers, and are as long as their rows.
+        """Vectors tell the tokens of the answer among some of all answers, and are as long as their rows.
 
         A medium of one window tells them in their order, and then spaces; one of several (speech) in the order of its
         windows, with spaces between them wherever they may be (connectionist temporal classification).
         """
         found: dict[str, Tensor] = {}
-        rows_NH = self.language_model.get_input_embeddings()(self._known_N.to(self.device)).float()
-        mean_H = rows_NH.mean(0)
-        norms_N, rows_NH = (rows_NH - mean_H).norm(dim=-1), F.normalize(rows_NH - mean_H, dim=-1)
         for one in self.lessons(batch):
             vectors_BVH, counts_B = self.vectors(one.modality, one.x)
-            away_BVH = vectors_BVH.float() - mean_H
-            logits_BVN = SHARPNESS * F.normalize(away_BVH, dim=-1) @ rows_NH.T
-            targets = [self._places_of(self.answers[number]) for number in one.answers_B.tolist()]
+            told = [self._ids_of(self.answers[number]) for number in one.answers_B.tolist()]
+            among_N = self._among(told)
+            rows_NH = self.language_model.get_input_embeddings()(among_N.to(self.device)).float() - self._mean_H
+            away_BVH = vectors_BVH.float() - self._mean_H
+            logits_BVN = SHARPNESS * F.normalize(away_BVH, dim=-1) @ F.normalize(rows_NH, dim=-1).T
+            targets = [torch.searchsorted(among_N, torch.tensor(ids)) for ids in told]
+            space = int(torch.searchsorted(among_N, self._space))
             tell = told_in_places if self.places(one.modality) == 1 else told_in_order
-            found[one.modality], places_BV = tell(logits_BVN, counts_B, targets, self._space)
+            found[one.modality], places_BV = tell(logits_BVN, counts_B, targets, space)
             there_BV = torch.arange(places_BV.shape[1], device=self.device) < counts_B[:, None]
-            lengths = (away_BVH.norm(dim=-1) / norms_N[places_BV])[there_BV]
+            lengths = (away_BVH.norm(dim=-1) / rows_NH.norm(dim=-1)[places_BV])[there_BV]
             found[f"{one.modality} length"] = (lengths - 1).square().mean()
         return found
 
+    def _among(self, told: Sequence[Sequence[int]]) -> Tensor:
+        """Ids (N,) of tokens, in order: those told, the space, and `OTHERS` drawn from those of all answers."""
+        drawn_N = self._known_N[torch.randint(len(self._known_N), (OTHERS,))]
+        return torch.cat([torch.tensor([self._space, *chain(*told)]), drawn_N]).unique()
+
     @cached_property
     def _known_N(self) -> Tensor:
-        """Ids of the tokens of all answers and the space, in order."""
-        return torch.tensor(sorted(set(chain(*map(self._ids_of, ["", *self.answers])))))
+        """Ids of the tokens of all answers."""
+        return torch.tensor(sorted(set(chain(*map(self._ids_of, self.answers)))))
+
+    @cached_property
+    def _mean_H(self) -> Tensor:
+        """Mean of the rows of these."""
+        return self.language_model.get_input_embeddings()(self._known_N.to(self.device)).float().mean(0)
 
     @cached_property
     def _space(self) -> int:
-        return int(torch.searchsorted(self._known_N, self._ids_of("")[0]))
-
-    def _ids_of(self, answer: str) -> list[int]:
-        return self._senses.tokenizer(f" {answer}", add_special_tokens=False)["input_ids"]
+        return self._ids_of("")[0]
 
     @cached_property
-    def _places_of(self) -> Any:
-        """An answer to the places of its tokens among those known."""
+    def _ids_of(self) -> Any:
+        """An answer to the ids of its tokens, a space before it."""
 
         @lru_cache(maxsize=2**16)
-        def places(answer: str) -> Tensor:
-            return torch.searchsorted(self._known_N, torch.tensor(self._ids_of(answer)))
+        def ids_of(answer: str) -> list[int]:
+            return self._senses.tokenizer(f" {answer}", add_special_tokens=False)["input_ids"]
 
-        return places
+        return ids_of
 
     def _lesson(self, conversation: Conversation) -> tuple[Tensor, Tensor, Tensor]:
         """Ids (T,), which of them are learned, and ones for those that are there."""

@@ -42,9 +42,9 @@ class Features(ABC):
     def __call__(self, signal: Signal) -> tuple[list[int], np.ndarray]:
         """Codes of the header, and (N, D) numbers: float32, or bytes, which stand for 0..1."""
 
-    @abstractmethod
     def invert(self, header: np.ndarray, rows_ND: np.ndarray) -> Signal:
-        """A medium of header codes and rows (N, D) float32."""
+        """A medium of header codes and rows (N, D) float32; InputError where they only read."""
+        raise InputError("these features only read: they cannot be turned back")
 
     @classmethod
     def like(cls, signal: Signal) -> dict[str, Any]:
@@ -86,9 +86,6 @@ class Function(Features):
 
     def __call__(self, signal: Signal) -> tuple[list[int], np.ndarray]:
         return [], np.asarray(self.function(signal), dtype=np.float32)
-
-    def invert(self, header: np.ndarray, rows_ND: np.ndarray) -> Signal:
-        raise InputError("these features only read: a function of a medium cannot be turned back")
 
 
 class Patches(Features):

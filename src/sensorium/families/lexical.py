@@ -4,7 +4,8 @@ A code is an entry of a lexicon, and a medium is its best few, the best first. T
 embeddings of their words, so a frozen LLM knows what they mean before it is trained at all, and training makes more of
 them. Lexical codes for frozen LLMs are those of SPAE (Yu et al. 2023, arXiv:2306.17842); here the lexicon is what was
 said of the media trained on. A `semantic` codec sees: its values, before they are quantised, are compared with a point
-of each entry by cosine (CLIP, Radford et al. 2021, arXiv:2103.00020). What has no word is lost; the codec only reads.
+of each entry by cosine (CLIP, Radford et al. 2021, arXiv:2103.00020). Registered features see as well, such as those of
+a pretrained encoder. What has no word is lost; the codec only reads.
 
 Legend: N looks at media, C values of a look, W words, K codes of a medium.
 """
@@ -24,10 +25,11 @@ from sensorium.checked import NAME, Range, checked
 from sensorium.codecs import Codec, Facts, Learning, Media
 from sensorium.families.inner import built, no_more, told
 from sensorium.families.semantic import SemanticCodec, classes
+from sensorium.families.sight import FeatureSight
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
 
-TABLE = "words"
+TABLE, SIGHT = "words", "sight"
 CODES = 4
 """Entries of a medium, where nothing else is said."""
 NOISE = (0.0, 0.3, 0.5, 0.7, 0.9)
@@ -40,7 +42,7 @@ class LexicalCodec(Codec):
     """Media to words.
 
     Args:
-        sight: the codec that sees.
+        sight: the codec that sees, or features that do.
         words: the lexicon, every entry once.
         points_WC: where in the values of ``sight`` each entry lies; only its direction counts.
         name: of the codec among those of a model.
@@ -55,20 +57,26 @@ class LexicalCodec(Codec):
     uses: ClassVar[tuple[str, ...]] = ("read",)
 
     def __init__(
-        self, sight: Codec, words: Words, points_WC: np.ndarray, name: NAME = "image-words", codes: Most = CODES
+        self,
+        sight: Codec | FeatureSight,
+        words: Words,
+        points_WC: np.ndarray,
+        name: NAME = "image-words",
+        codes: Most = CODES,
     ) -> None:
-        if not isinstance(sight, SemanticCodec):
+        if not isinstance(sight, (SemanticCodec, FeatureSight)):
             raise InputError(f"a lexical codec sees through one of the family 'semantic', not {sight.family!r}")
-        channels = sight.settings.codes * len(sight.settings.levels)
+        by_codec = isinstance(sight, SemanticCodec)
+        channels = sight.settings.codes * len(sight.settings.levels) if by_codec else sight.channels
         if len(set(words)) != len(words) or len(words) < codes:
             raise InputError(f"the lexicon needs at least {codes} words, each once; it has {len(words)}")
         if np.shape(points_WC) != (len(words), channels):
             raise InputError(f"the points of {len(words)} words must be ({len(words)}, {channels}) numbers")
         self.sight, self.lexicon, self.points_WC = sight, list(words), np.asarray(points_WC, np.float32)
-        seen = sight.facts.wish
+        seen = sight.facts.wish if by_codec else sight.wish
         self.facts = Facts(
             name=name,
-            modality=sight.facts.modality,
+            modality=sight.facts.modality if by_codec else sight.modality,
             codebook_sizes=(len(words),),
             grid=(codes,),
             max_frames=codes,
@@ -78,7 +86,7 @@ class LexicalCodec(Codec):
 
     def values(self, signals: Sequence[Signal]) -> np.ndarray:
         """(N, C) float32 of each medium: those of the codec that sees, the mean over frames."""
-        if not self.sight.settings.hop:
+        if isinstance(self.sight, FeatureSight) or not self.sight.settings.hop:
             return self.sight.values(signals)
         return np.stack([self.sight.values([signal]).mean(0) for signal in signals])
 
@@ -108,11 +116,18 @@ class LexicalCodec(Codec):
         return self.lexicon
 
     @classmethod
-    def learn(cls, media: Media, learning: Learning, **names: Any) -> LexicalCodec:
-        """Train a `semantic` codec on the media, then the lexicon: words and whole texts that several media share."""
+    def learn(cls, media: Media, learning: Learning, *, of: str = "", **names: Any) -> LexicalCodec:
+        """Train a `semantic` codec on the media, then the lexicon: words and whole texts that several media share.
+
+        Args:
+            of: features that see, in place of a codec, which learn nothing; ``names`` then hold their settings.
+        """
         own = {key: names.pop(key) for key in ("name", "codes") if key in names}
-        sight = SemanticCodec.learn(media, learning, **names)
-        own.setdefault("name", f"{sight.facts.modality}-words")
+        own.setdefault("name", f"{names['modality']}-words")
+        if of:
+            sight: SemanticCodec | FeatureSight = FeatureSight.fit([one for one, _ in media.named()], of, **names)
+        else:
+            sight = SemanticCodec.learn(media, learning, **names)
         looks, texts = zip(*((sight.values([signal]).mean(0), text) for signal, text in media.named()), strict=True)
         words_of, words = classes(texts)
         pairs = [(look, number) for look, numbers in zip(looks, words_of, strict=True) for number in numbers]
@@ -125,11 +140,11 @@ class LexicalCodec(Codec):
             "name": self.facts.name,
             "codes": self.facts.max_frames,
             "words": self.lexicon,
-            "sight": told(self.sight),
+            SIGHT: self.sight.told() if isinstance(self.sight, FeatureSight) else told(self.sight),
         }
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """Those of the codec that sees, and the points."""
+        """Those of what sees, and the points."""
         return {**self.sight.tensors(), TABLE: self.points_WC}
 
     @classmethod
@@ -138,7 +153,8 @@ class LexicalCodec(Codec):
         if TABLE not in arrays:
             raise InputError("the points of the words are missing")
         points_WC = arrays.pop(TABLE)
-        sight = built(given.pop("sight", None), "sight", cls, arrays)
+        said = checked(given.pop(SIGHT, None), Mapping[str, Any], SIGHT)
+        sight = FeatureSight.of_told(said, arrays) if "of" in said else built(said, SIGHT, cls, arrays)
         words = checked(given.pop("words", None), Words, "words")
         hints: dict[str, Any] = {"name": NAME, "codes": Most}
         no_more(given, set(hints), cls)

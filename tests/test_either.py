@@ -1,0 +1,112 @@
+"""Two codecs of which the second is asked where the first makes nothing: codes, rows that go on, what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from toys import ToyCodec, tiny_base
+
+from sensorium.codecs import Layout, load_codec
+from sensorium.codecs.contract import check_codec
+from sensorium.families.either import EitherCodec
+from sensorium.model import grow
+from sensorium.types import InputError, Signal
+
+
+class Said(ToyCodec):
+    """Numbers below 6, those above as nothing; it has words for them."""
+
+    family = "toy-said"
+
+    def __init__(self, **given):
+        super().__init__(**{"sizes": (6,), "grid": None, "max_frames": 4, "min_frames": 0, **given})
+
+    def _encode(self, rows):
+        return rows[:, 0][rows[:, 0] < 6].astype(np.int64)
+
+    def _decode(self, codes):
+        return Signal(codes[:, None] if len(codes) else np.zeros((1, 1), np.int64))
+
+    def words(self, codebook):
+        return [" one", " two", "s", " hello", " this", " world"]
+
+
+class Named(ToyCodec):
+    """Two codes of any array: its largest number, less six, and its length."""
+
+    family = "toy-named"
+
+    def __init__(self, **given):
+        super().__init__(**{"name": "named", "sizes": (5,), "grid": (2,), "max_frames": 2, "use": "read", **given})
+
+    def _encode(self, rows):
+        return np.array([rows.max() - 6, len(rows)], np.int64)
+
+    def words(self, codebook):
+        return ["heart", "red", "hello", "what", "is"]
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch):
+    from sensorium import plugins
+
+    for kind in (Said, Named):
+        plugins.register(plugins.CODECS, kind.family, kind)
+
+
+CODEC = EitherCodec(Said(), Named())
+
+
+def arrays(*rows: list[int]) -> list[Signal]:
+    return [Signal(np.array(one, np.int64)[:, None]) for one in rows]
+
+
+def test_the_second_is_asked_where_the_first_makes_nothing():
+    codes = CODEC.encode(arrays([1, 2, 7], [8, 9, 7], [0]))
+    assert [one.tolist() for one in codes] == [[1, 2], [6 + 3, 6 + 3], [0]]
+    assert CODEC.facts.codebook_sizes == (11,) and CODEC.facts.name == "toy"
+
+
+def test_what_is_written_is_the_first_codecs_alone():
+    (signal,) = CODEC.decode([np.array([1, 9, 2])])
+    assert signal.array[:, 0].tolist() == [1, 2]
+    with pytest.raises(InputError, match="11"):
+        CODEC.decode([np.array([11])])
+    assert CODEC.stream() is None
+
+
+def test_a_saved_codec_needs_no_other(tmp_path):
+    check_codec(CODEC, arrays([1, 2], [7, 7], [3]))
+    CODEC.save(tmp_path / "codec")
+    loaded = load_codec(tmp_path / "codec")
+    assert loaded.facts == CODEC.facts
+    for one, other in zip(loaded.encode(arrays([5], [10])), CODEC.encode(arrays([5], [10])), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_that_knows_the_first_finds_its_ids_where_they_were():
+    assert Layout(CODEC.facts, 100).starts == Layout(Said().facts, 100).starts
+
+
+def test_rows_start_at_the_words_of_both():
+    assert CODEC.words(0)[5:8] == [" world", " heart", " red"], "no piece within a word, as `s` is"
+    grown = grow(tiny_base(), [CODEC])
+    alone = grow(tiny_base(), [Named(modality="other")])
+    both, named = grown.vocabulary.layout("toy").starts[0], alone.vocabulary.layout("named").starts[0]
+    text = grown.vocabulary.text_size
+    rows, others = grown.embedding.rows().detach(), alone.embedding.rows().detach()
+    np.testing.assert_allclose(rows[both - text + 6 :][:5], others[named - text :][:5], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sentence"),
+    [
+        (Said(), Named(modality="other"), "give codecs of one"),
+        (Said(min_frames=1), Named(), "it must be able to make no codes"),
+        (Said(max_frames=1), Named(), "makes up to 2"),
+        (Said(), ToyCodec(name="wide", grid=None, min_frames=1), "several codebooks"),
+    ],
+)
+def test_what_does_not_go_together_is_told(first, second, sentence):
+    with pytest.raises(InputError, match=sentence):
+        EitherCodec(first, second)
