@@ -81,6 +81,25 @@ def test_a_training_step_moves_rows_and_nothing_else():
     assert all(not torch.equal(value, before[name]) for name, value in grown.train_state().items())
 
 
+def test_of_one_codec_the_later_codes_may_be_all_that_is_learned(tmp_path):
+    codec = ToyCodec("said", "both", sizes=(6,), grid=None, max_frames=2, modality="said")
+    grown = shaken(grow(tiny_base(), [codec, *CODECS], learn="adapter"))
+    before = {name: value.clone() for name, value in grown.fold().lm.state_dict().items()}
+    grown.learn_only("said", 4)
+    (rows,) = grown.parameters_to_train()["rows"]
+    assert set(grown.parameters_to_train()) == {"rows"} and rows.shape[0] == 2
+    ids = torch.arange(grown.vocabulary.size)[None]
+    grown.token_loss(grown.hidden(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten()).mean().backward()
+    torch.optim.SGD([rows], lr=1.0).step()
+    later = slice(grown.vocabulary.layout("said").starts[0] + 4, grown.vocabulary.layout("said").stop)
+    for name, value in grown.fold().lm.state_dict().items():
+        differs = (value != before[name]).flatten(1).any(1) if value.ndim > 1 else value != before[name]
+        assert not differs.any() or (value.shape[0] == grown.vocabulary.size and differs[later].all()), name
+        if differs.any():
+            differs[later] = False
+            assert not differs.any(), name
+
+
 def test_packed_documents_do_not_see_each_other():
     grown = grow(tiny_base("llama"), CODECS).eval()
     one, two = some_ids(grown, 1, 7), some_ids(grown, 1, 9)

@@ -85,7 +85,7 @@ class Connector(Seeing):
     """
 
     batch = TURNS
-    near = 0.5
+    near = 0.25
 
     def __init__(self, lessons: Lessons, codec: SemanticCodec, base: Base, hidden: int = 1024, lora_rank: int = 8):
         super().__init__(lessons, codec, [base.lm])

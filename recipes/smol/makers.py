@@ -23,6 +23,7 @@ from recipes.scenes.thoughts import MARK, thought_about, turn_over
 from recipes.smol import series
 from recipes.smol.drawing import film, paint
 from recipes.smol.senses import concepts, heard, hearing, seen, texts
+from recipes.smol.sounds import sound
 from recipes.smol.talk import ABOUT, Said, answers
 from recipes.speech.errors import normalised
 from recipes.speech.model import makers as spoken
@@ -246,5 +247,5 @@ MAKERS: Mapping[str, Maker] = {
     "watch": several(watch, SCENES), "tell": several(series.tell, SERIES), "plot": several(series.write, SERIES),
     "sets": several(series.name, SERIES), "paint": several(paint, DRAWN), "film": several(film, DRAWN),
     "tell beside sets": several(partial(series.tell, reader=series.reader_of_sets), SERIES),
-    "mood": several(mood, CLIPS),
+    "mood": several(mood, CLIPS), "sound": sound,
 }  # fmt: skip

@@ -31,11 +31,15 @@ from recipes.smol.base import smol_base
 from recipes.smol.drawing import FILMER, PAINTER, filming, painting
 from recipes.smol.makers import MAKERS
 from recipes.smol.senses import HOME, hearing, seeing, watching
+from recipes.smol.sounds import listening
+from recipes.sounds.codec import sound_words
 from recipes.speech.sources import CREDITS
+from recipes.speech.spelled import WORDS as HEARD
 from recipes.speech.spelled import without_ear
 
 from sensorium.codecs import Codec
 from sensorium.data.fetch import attribution
+from sensorium.families.either import EitherCodec
 from sensorium.families.joined import JoinedCodec
 from sensorium.files import cache_dir
 from sensorium.model import Grown, Model, grow
@@ -105,35 +109,60 @@ def with_sets(start: str) -> Grown:
 
 def _grown(series_reader: Codec, start: str) -> Grown:
     reads = [JoinedCodec(words_codec(), seeing(), SEEN), watching(), series_reader]
-    codecs = [*reads, hearing(), BOXES, painting(), filming(), series.WRITER]
+    codecs = [*reads, listening(), BOXES, painting(), filming(), series.WRITER]
     grown = grow(smol_base(), codecs, "adapter", lora_rank=8)
     if start:
         go_on_from(Model.load(start), grown)
     return grown
 
 
+def with_sounds(start: str) -> Grown:
+    """A smol that learns what sounds are called, and nothing else."""
+    model = grown(start)
+    model.learn_only(HEARD, len(hearing().pieces))
+    return model
+
+
 @torch.no_grad()
 def go_on_from(model: Model, grown: Grown) -> None:
     """Rows of the codecs that a model of the same base knows, and its adapter; other codecs keep their own start.
+
+    A codec that has got more codes behind those of before goes on, too; what came is not written.
 
     Raises:
         InputError: it knows none of the codecs.
     """
     text_size = model.senses.text_size
     rows = without_new_rows(model.lm, text_size)
-    known = [codec.facts.identity() for codec in model.codecs.values()]
-    names = [name for name, codec in grown.codecs.items() if codec.facts.identity() in known]
+    names = [name for name, codec in grown.codecs.items() if name in model.codecs and _goes_on(model, name, codec)]
     if not names:
         raise InputError("the model knows none of the codecs of this recipe; start from a smol that it made")
     for name in names:
         layout = model.vocabulary.layout(name)
         for side, rows_NH in zip((grown.embedding, grown.head), rows, strict=True):
-            side.rows.start_codec_at(name, rows_NH[layout.open_id - text_size : layout.stop - text_size])
+            known_NH = rows_NH[layout.open_id - text_size : layout.stop - text_size].float()
+            own_NH = torch.cat([part() for part in side.rows.of(name)])
+            if side is grown.head and len(own_NH) > len(known_NH):
+                own_NH = unwritten(rows_NH, model).expand_as(own_NH)
+            side.rows.start_codec_at(name, torch.cat([known_NH, own_NH[len(known_NH) :]]))
     grown.senses = replace(grown.senses, sampling=model.sampling, thinking=model.thinking)
     adapter = {name: value for name, value in model.lm.named_parameters() if "lora_" in name}
     for name, value in grown.lm.named_parameters():
         if "lora_" in name:
             value.copy_(adapter[name])
+
+
+def _goes_on(model: Model, name: str, codec: Codec) -> bool:
+    """Whether a codec is the model's, or has got more codes behind its."""
+    one, other = model.codecs[name].facts, codec.facts
+    if one.identity() == other.identity():
+        return True
+    return isinstance(codec, EitherCodec) and codec.first.facts.identity() == one.identity()
+
+
+def unwritten(rows_NH: torch.Tensor, model: Model) -> torch.Tensor:
+    """(1, H) the output row of what is never written."""
+    return rows_NH[model.vocabulary.layout(SEEN).open_id - model.senses.text_size][None].float()
 
 
 def export(model: Grown, out: Path) -> Path:
@@ -144,7 +173,7 @@ def export(model: Grown, out: Path) -> Path:
     whole = model.fold()
     named = whole.codecs[SEEN]
     assert isinstance(named, JoinedCodec)
-    senses = whole.senses.replaced(without_ear(hearing()))
+    senses = whole.senses.replaced(EitherCodec(without_ear(hearing()), sound_words(), HEARD))
     for codec in (JoinedCodec(named.first, seeing(), SEEN), watching(), painting(), filming()):
         senses = senses.replaced(codec)
     whole.senses = replace(senses, sampling=SURELY, thinking=Thinking(ASK, MARK))
@@ -172,6 +201,21 @@ SMOL = Plan(
     config=CONFIG,
     weights=WEIGHTS,
     keep=KEEP,
+    rows=1,
+    row_tokens=512,
+    export=export,
+    out=PACKAGE / "smol",
+)
+SMOL_SOUNDS = Plan(
+    name="smol-sounds",
+    folder=str(HOME / "sounds"),
+    stages=[
+        Stage(shares={"sound": 1.0}, minutes=20, conversations=1_500, start="smol", note="Sounds that are no speech.")
+    ],
+    grown=with_sounds,
+    conversations=conversations,
+    config=replace(CONFIG, lr={"rows": 2e-3}, cooldown=0.5),
+    weights=WEIGHTS,
     rows=1,
     row_tokens=512,
     export=export,

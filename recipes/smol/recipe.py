@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from recipes.smol.curve import evaluate
-from recipes.smol.model import SMOL, SMOL_SERIES
+from recipes.smol.model import SMOL, SMOL_SERIES, SMOL_SOUNDS
 from recipes.smol.talk import answers
 
 from sensorium.files import cache_dir
@@ -22,6 +22,6 @@ RECIPE = Recipe(
     name="smol",
     about="A pretrained LLM, its weights as they are, that reads pictures, clips, series, speech, points and speaks.",
     data=data,
-    models={SMOL.name: SMOL, SMOL_SERIES.name: SMOL_SERIES},
+    models={SMOL.name: SMOL, SMOL_SOUNDS.name: SMOL_SOUNDS, SMOL_SERIES.name: SMOL_SERIES},
     evaluate=evaluate,
 )

@@ -1,8 +1,11 @@
-"""What codes tell of sounds that are no speech: kinds from a few examples, and what lies near to what.
+"""What codes tell of sounds that are no speech: kinds from a few examples, what lies near to what, and names.
 
-``python -m recipes sounds evaluate --out FOLDER``. No labels are learned from: a `kmeans` codec over log-mel spectra is
-trained on the other sounds alone, and a kind is the mean of a few examples (prototypes, Snell et al. 2017,
-arXiv:1703.05175). Takes of one thing never explain each other.
+``python -m recipes sounds evaluate --out FOLDER``: no labels are learned from; a `kmeans` codec is trained on the other
+sounds alone, over log-mel spectra and over what the encoder of Whisper base hears, and a kind is the mean of a few
+examples (prototypes, Snell et al. 2017, arXiv:1703.05175). Takes of one thing never explain each other. Then the names
+that the codec `sound-words` gives to notes of a soundfont that it has not heard (`recipes.sounds.naming`).
+
+``... evaluate smol --out FOLDER`` asks a model the same names.
 """
 
 from __future__ import annotations
@@ -10,33 +13,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
+from recipes.sounds.codec import LAYER
+from recipes.sounds.naming import name_by_codec, name_by_model
 from recipes.sounds.samples import Sound, folder, log_mel, read_sounds, told
-from typer import Option
+from recipes.speech.spelled import EAR
+from typer import Argument, Option
 
 from sensorium import plugins
 from sensorium.codecs import Codec, Media
 from sensorium.evaluate import Results, rate
-from sensorium.families.features import FEATURES
+from sensorium.families.features import FEATURES, features
 from sensorium.learning.learn import learn_codec
 
 FEATURE = "log-mel"
+HEARD = {"source": EAR, "layer": LAYER}
 FOLDS = 3
 SHOTS = (1, 2, 4)
 NEAREST = 5
 
 
 def evaluate(
-    out: Annotated[Path, Option(help="Folder for the report.")],
+    model: Annotated[str, Argument(help="Name, folder or Hub id of a model; without one, codecs are measured.")] = "",
+    out: Annotated[Path, Option(help="Folder for the report.")] = Path("results/sounds"),
     codes: Annotated[int, Option(help="Of the codec, each 20 ms of sound.")] = 128,
     draws: Annotated[int, Option(help="How often examples are drawn.")] = 100,
+    each: Annotated[int, Option(min=1, help="Notes of a name that are asked about.")] = 6,
     seed: int = 0,
 ) -> None:
-    """Measure naming from few examples and retrieval, from codes and from the spectra that they are made of."""
+    """Measure naming from few examples, retrieval, and names, from codes and from what they are made of."""
     sounds = read_sounds(folder(), fewest=max(SHOTS) + 1)
-    measure(sounds, codes, draws, seed).save(out, "sounds")
+    if model:
+        import sensorium
+
+        results = Results(notes={"model": model, "each": each, "seed": seed})
+        name_by_model(sensorium.load(model), results, each, seed)
+    else:
+        results = measure(sounds, codes, draws, seed)
+        name_by_codec(results, each, seed)
+    results.save(out, "sounds")
 
 
 @dataclass(frozen=True)
@@ -57,11 +74,18 @@ def measure(sounds: Sequence[Sound], codes: int, draws: int, seed: int) -> Resul
     kinds, groups = [one.kind for one in sounds], [one.group for one in sounds]
     results = Results(notes={"sounds": len(sounds), "codes": codes, "draws": draws, "seed": seed})
     results.notes["kinds"] = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-    plain = [View(told([log_mel(one.signal) for one in sounds]), range(len(sounds)))]
-    coded = views_of_codes(sounds, codes, seed)
+    plugins.register(FEATURES, FEATURE, log_mel)
+    ear = features("heard", **HEARD)
+    plain, heard = (
+        [View(told(rows), range(len(sounds)))]
+        for rows in ([log_mel(one.signal) for one in sounds], [ear(one.signal)[1] for one in sounds])
+    )
+    coded, by_ear = views_of_codes(sounds, codes, seed, FEATURE), views_of_codes(sounds, codes, seed, "heard", **HEARD)
     mixed = np.random.default_rng(seed).permutation(kinds).tolist()
     for condition, views, said in (
-        ("codes", coded, kinds), ("spectra, not coded", plain, kinds), ("codes, kinds shuffled", coded, mixed),
+        ("codes of spectra", coded, kinds), ("spectra, not coded", plain, kinds),
+        ("codes of what Whisper base hears", by_ear, kinds), ("what it hears, not coded", heard, kinds),
+        ("these codes, kinds shuffled", by_ear, mixed),
     ):  # fmt: skip
         for shots in SHOTS:
             right, which = few_shot(views, said, groups, shots, draws, seed)
@@ -73,17 +97,16 @@ def measure(sounds: Sequence[Sound], codes: int, draws: int, seed: int) -> Resul
     return results
 
 
-def views_of_codes(sounds: Sequence[Sound], codes: int, seed: int) -> list[View]:
+def views_of_codes(sounds: Sequence[Sound], codes: int, seed: int, of: str, **settings: Any) -> list[View]:
     """For each fold of groups the sounds as a codec tells them that has heard only those of the other folds."""
-    plugins.register(FEATURES, FEATURE, log_mel)
     names = sorted({one.group for one in sounds})
     fold = dict(zip(names, np.random.default_rng(seed).permutation(len(names)) % FOLDS, strict=True))
     found = []
     for number in range(FOLDS):
         heard = Media.of([one.signal for one in sounds if fold[one.group] != number])
         codec = learn_codec(
-            "kmeans", heard, minutes=1, codes=codes, modality="audio", name="sounds", use="read", of=FEATURE,
-            say=lambda line: None,
+            "kmeans", heard, minutes=1, codes=codes, modality="audio", name="sounds", use="read", of=of,
+            say=lambda line: None, **settings,
         )  # fmt: skip
         asked = [place for place, one in enumerate(sounds) if fold[one.group] == number]
         found.append(View(told_by_codes(codec, sounds), asked))

@@ -124,11 +124,13 @@ class LexicalCodec(Codec):
         """
         own = {key: names.pop(key) for key in ("name", "codes") if key in names}
         own.setdefault("name", f"{names['modality']}-words")
+        sight: SemanticCodec | FeatureSight
+        texts = [text for _, text in media.named()]
         if of:
-            sight: SemanticCodec | FeatureSight = FeatureSight.fit([one for one, _ in media.named()], of, **names)
+            sight, looks = FeatureSight.fit([signal for signal, _ in media.named()], of, **names)
         else:
             sight = SemanticCodec.learn(media, learning, **names)
-        looks, texts = zip(*((sight.values([signal]).mean(0), text) for signal, text in media.named()), strict=True)
+            looks = np.stack([sight.values([signal]).mean(0) for signal, _ in media.named()])
         words_of, words = classes(texts)
         pairs = [(look, number) for look, numbers in zip(looks, words_of, strict=True) for number in numbers]
         values_NC, numbers = zip(*pairs, strict=True)

@@ -37,11 +37,12 @@ class FeatureSight:
     spread_C: np.ndarray
 
     @classmethod
-    def fit(cls, media: Sequence[Signal], of: str, modality: str, **settings: Any) -> FeatureSight:
-        """With the mean and spread of these media."""
+    def fit(cls, media: Sequence[Signal], of: str, modality: str, **settings: Any) -> tuple[FeatureSight, np.ndarray]:
+        """With the mean and spread of these media, and their values (N, C)."""
         plain = cls(of, modality, settings, np.zeros(1, np.float32), np.ones(1, np.float32))
-        values_NC = plain.values(media)
-        return cls(of, modality, settings, values_NC.mean(0), np.maximum(values_NC.std(0), STEADY))
+        means_NC = plain.values(media)
+        mean_C, spread_C = means_NC.mean(0), np.maximum(means_NC.std(0), STEADY)
+        return cls(of, modality, settings, mean_C, spread_C), (means_NC - mean_C) / spread_C
 
     @cached_property
     def rows_of(self) -> Features:

@@ -113,6 +113,15 @@ class Grown(HasSenses, nn.Module):
         for rows in (self.embedding.rows, self.head.rows):
             rows.requires_grad_(True)
 
+    def learn_only(self, codec: str, first: int) -> None:
+        """From now on train what a model reads in the codes of one codec from this one on, and nothing else.
+
+        Args:
+            codec: of one codebook, without a header.
+        """
+        self.requires_grad_(False)
+        self.embedding.rows.hold(codec, first)
+
     @property
     def embedding(self) -> SplitEmbedding:
         return self.lm.get_input_embeddings()

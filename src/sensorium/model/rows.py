@@ -95,6 +95,27 @@ class CodebookRows(nn.Module):
             self.fixed = rows_NH.clone()
 
 
+class LaterRows(CodebookRows):
+    """Rows of a codebook of which the first stay as they are."""
+
+    held_NH: Tensor
+
+    def __init__(self, rows_NH: Tensor, held: int):
+        super().__init__(None, rows_NH[held:].clone(), rows_NH.shape[1])
+        self.size = len(rows_NH)
+        self.register_buffer("held_NH", rows_NH[:held].clone())
+
+    def forward(self) -> Tensor:
+        assert self.free is not None
+        return torch.cat([self.held_NH, self.free])
+
+    @torch.no_grad()
+    def start_at(self, rows_NH: Tensor) -> None:
+        assert self.free is not None
+        self.held_NH, later_NH = rows_NH.split([len(self.held_NH), len(self.free)])
+        self.free.copy_(later_NH)
+
+
 class SideRows(nn.Module):
     """All new rows of one side of the model, input or output, (N, H) in the order of their ids.
 
@@ -131,6 +152,12 @@ class SideRows(nn.Module):
         """Begin a codebook whose codes have no features at the rows of words, and keep what differs in common."""
         place = self._first[codec] + 1 + number
         self.parts[place] = CodebookRows.about_words(words_NH, self.output)
+
+    @torch.no_grad()
+    def hold(self, codec: str, held: int) -> None:
+        """Let the first so many rows of the only codebook of a codec stay as they are."""
+        place = self._first[codec] + 1
+        self.parts[place] = LaterRows(self.parts[place]().clone(), held)
 
     def is_silent(self, codec: str) -> bool:
         """Whether all ids of a codec share one row, because it is never written."""
