@@ -27,7 +27,7 @@ from sounds import Steps
 
 from sensorium.codecs import Codec, Facts
 from sensorium.evaluate import Results
-from sensorium.types import InputError, Signal
+from sensorium.types import Conversation, InputError, Signal, as_message
 
 RATE_HZ = 16000.0
 
@@ -230,7 +230,11 @@ def say(text: str, seed: int) -> Uttered:
     return Uttered(sound=Signal(tone(HEIGHTS[text])[:, None], RATE_HZ), took_s=0.1, first_s=0.02 + 0.01 * seed)
 
 
-def test_listening_is_measured_beside_controls_that_cannot_hear():
+def test_listening_is_measured_beside_controls_that_cannot_hear(monkeypatch):
+    def written_down(model, pieces, **sampling):
+        return [model.chat(Conversation((as_message("user", [part]),))).text for part, _ in pieces]
+
+    monkeypatch.setattr(hearing, "written_down", written_down)
     words = ["low", "high", "high", "high"]
     sounds = [Signal((tone(HEIGHTS[word]) * 0.9)[:, None], RATE_HZ) for word in words]
     results = Results(say=str)

@@ -25,11 +25,14 @@ from recipes.speech.voices import SPEAKING, UNSEEN
 from sensorium.evaluate import Among, Results, Scorer, Share, Task, Verdict
 from sensorium.evaluate.scorers import asked
 from sensorium.evaluate.values import Value
+from sensorium.generate.spoken import written_down
+from sensorium.modalities.utterances import Span
 from sensorium.types import TEXT, Conversation, Part, Signal
 
 CHOICE = 50
 SILENCE = Signal(np.zeros((16000, 1), np.float32), 16000.0)
 MOST_TOKENS = 64
+"""Written at most where there is no sound; else its length is the limit, as for whoever has it written down."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +45,19 @@ class Heard(Verdict):
 
 @dataclass(frozen=True)
 class Transcribed(Scorer):
-    """What a model writes of what it hears, against what is said; ``language`` is for digits."""
+    """What a model writes of what it hears, against what is said; ``language`` is for digits.
+
+    It is written by `written_down`, so within the limits that `sensorium transcribe` and the server have, but of the
+    clip as one piece.
+    """
 
     language: str = "en"
-    max_tokens: int = MOST_TOKENS
 
     def judge(self, model: Any, conversations: Sequence[Conversation]) -> list[Verdict]:
         return [self._heard(model, *asked(one)) for one in conversations]
 
     def _heard(self, model: Any, prompt: Conversation, truth: Any) -> Heard:
-        written = model.chat(prompt, want=TEXT, temperature=0, max_tokens=self.max_tokens).text.strip()
+        written = _written(model, prompt)
         found = {}
         for of in ("letters", "words"):
             edits, lengths = counted([truth.text], [written], of, [self.language])
@@ -61,6 +67,14 @@ class Transcribed(Scorer):
     def values(self, verdicts: Sequence[Verdict]) -> list[tuple[str, Value]]:
         own = [one for one in verdicts if isinstance(one, Heard)]
         return [(", CER", _rate([one.letters for one in own])), (", WER", _rate([one.words for one in own]))]
+
+
+def _written(model: Any, prompt: Conversation) -> str:
+    sounds = [part for part in prompt.parts() if not part.is_text]
+    if not sounds:
+        return model.chat(prompt, want=TEXT, temperature=0, max_tokens=MOST_TOKENS).text.strip()
+    (sound,) = sounds
+    return written_down(model, [(sound, Span(0, len(sound.data.array) / sound.data.rate_hz))], temperature=0)[0]
 
 
 def _rate(counts: Sequence[tuple[float, float]]) -> ErrorRate:

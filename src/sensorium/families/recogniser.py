@@ -13,7 +13,6 @@ itself holds for no speech is not written.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -29,6 +28,7 @@ from sensorium.families.loudness import unit_loud
 from sensorium.families.pieces import in_signs, said_in
 from sensorium.families.recogniser_net import Writing, nets_of
 from sensorium.families.whisper import HALF, HOP, LOUD, RATE_HZ, log_mel
+from sensorium.modalities.repeats import once
 from sensorium.types import InputError
 
 START, TASK, PLAIN, END = "<|startoftranscript|>", "<|transcribe|>", "<|notimestamps|>", "<|endoftext|>"
@@ -52,8 +52,6 @@ LIKELY = 0.05
 """Chance of a language beside the likeliest, from which the sound is heard in it, too."""
 FASTEST = 12.0
 """Tokens a second that are written at most."""
-REPEATED, BEGUN_AGAIN = re.compile(r"(.{4,}?)\1+"), re.compile(r"(.{4,})(.*)\1$")
-"""What a model repeats that comes to no end, and what it was about to."""
 Source = Annotated[str, Range(1, 1024)]
 Language = Annotated[str, Range(1, 16)]
 
@@ -170,7 +168,7 @@ class Hand:
                 return float(np.mean(sure)), text
             tokens = [self.end + best]
             text += self.texts[best - 1]
-        return float(np.mean(sure)), BEGUN_AGAIN.sub(r"\1\2", REPEATED.sub(r"\1", text))
+        return float(np.mean(sure)), once(text)
 
     def _languages(self, languages: Sequence[str]) -> list[int]:
         for one in languages:

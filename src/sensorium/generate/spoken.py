@@ -1,24 +1,27 @@
 """What is said in a recording, with its times, and words said aloud: by any model that reads, or writes, sound.
 
-A recording is cut at its pauses, and the model is asked of each piece what is said in it. A text is said phrase by
-phrase.
+A recording is cut at its pauses, and the model is asked of each piece what is said in it. It may write no more than can
+be said in that time, and no phrase over and over (`Ending`); a text that came to no end says once what it repeats
+(`text_of`). A text is said phrase by phrase.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sensorium.codecs import Facts, Layout
-from sensorium.engines import Turn, generate
+from sensorium.engines import Finish, Turn, generate
 from sensorium.generate.assistant import Assistant
 from sensorium.generate.unfolding import joined
 from sensorium.modalities import modality
+from sensorium.modalities.repeats import endless, once
 from sensorium.modalities.speech_words import IN_ENGLISH, WHAT_IS_SAID, phrases, to_say
 from sensorium.modalities.subtitles import Segment
 from sensorium.modalities.utterances import Span, spans
 from sensorium.model import context_of
+from sensorium.stream import Grammar, Stream
 from sensorium.types import TEXT, Conversation, InputError, Part, Signal, as_message
 
 AUDIO = "audio"
@@ -27,7 +30,7 @@ LONGEST_S = 30.0
 AT_ONCE = 4
 """Pieces that are written together."""
 FASTEST = 30
-"""Tokens that a second of speech may take in writing; a model that repeats itself ends there."""
+"""Tokens that a second of speech may take in writing, also where each is a letter."""
 SLOWEST = 10
 """Characters that a second of speech says at least."""
 
@@ -85,6 +88,19 @@ def recording(model: Assistant, signal: Signal) -> Recording:
     return Recording(signal, spans(signal, _longest_s(model, model.vocabulary.reader(AUDIO))))
 
 
+class Ending(Grammar):
+    """The rules of a text that ends where it says the same over and over, as it does at its most tokens."""
+
+    def __init__(self, stream: Stream, budget: int):
+        super().__init__(stream.vocabulary, stream.text_stop, stream.stop_ids, TEXT, budget)
+        self._stream, self._ids = stream, tuple[int, ...]()
+
+    def advance(self, token: int) -> None:
+        super().advance(token)
+        self._ids = (*self._ids, token)
+        self.done = self.done or endless("".join(part.data for part in self._stream.parse(self._ids)))
+
+
 def hearing(model: Assistant, piece: Part, span: Span, english: bool = False, **sampling: Any) -> Turn:
     """The question of what is said in a piece of a recording.
 
@@ -94,7 +110,21 @@ def hearing(model: Assistant, piece: Part, span: Span, english: bool = False, **
     """
     asked = as_message("user", [piece, IN_ENGLISH if english else WHAT_IS_SAID])
     sampling.setdefault("max_tokens", round(16 + FASTEST * (span.end_s - span.start_s)))
-    return model.turn(Conversation((asked,)), TEXT, **sampling)
+    turn = model.turn(Conversation((asked,)), TEXT, **sampling)
+    return replace(turn, rules=Ending(model.stream, turn.sampling.max_tokens))
+
+
+def text_of(written: str, finish: Finish | None) -> str:
+    """What was written of a piece, without the repetitions of a text that came to no end."""
+    return (once(written) if finish == "length" else written).strip()
+
+
+def written_down(
+    model: Assistant, pieces: Sequence[tuple[Part, Span]], english: bool = False, **sampling: Any
+) -> list[str]:
+    """What is said in each of some pieces, which are written together; see `hearing`."""
+    turns = [hearing(model, piece, span, english, **sampling) for piece, span in pieces]
+    return [text_of(model.reply(one.ids, one.finish).text, one.finish) for one in generate(model.engine, turns)]
 
 
 def transcribe(model: Assistant, sound: Any, *, english: bool = False, **sampling: Any) -> Transcript:
@@ -116,10 +146,8 @@ def transcribe(model: Assistant, sound: Any, *, english: bool = False, **samplin
 def _segments(model: Assistant, heard: Recording, english: bool, sampling: dict[str, Any]) -> Iterator[Segment]:
     for first in range(0, len(heard.spans), AT_ONCE):
         group = heard.spans[first : first + AT_ONCE]
-        turns = [hearing(model, heard.piece(span), span, english, **sampling) for span in group]
-        for span, written in zip(group, generate(model.engine, turns), strict=True):
-            if text := model.reply(written.ids, written.finish).text.strip():
-                yield Segment(*span, text)
+        texts = written_down(model, [(heard.piece(span), span) for span in group], english, **sampling)
+        yield from (Segment(*span, text) for span, text in zip(group, texts, strict=True) if text)
 
 
 def saying(model: Assistant, words: str) -> list[Conversation]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import Request
 
-from sensorium.engines import Token
+from sensorium.engines import Finish, Token
 from sensorium.generate import plan
 from sensorium.generate.spoken import AT_ONCE, AUDIO, Recording, hearing, reader_of, recording
 from sensorium.modalities.utterances import Span
@@ -37,12 +37,14 @@ class Told:
         number: of the piece.
         text: more of it.
         tokens: all of them, once the piece is written.
+        finish: why it ended, then; see `sensorium.generate.spoken.text_of`.
     """
 
     number: int
     span: Span
     text: str = ""
     tokens: tuple[Token, ...] | None = None
+    finish: Finish | None = None
 
 
 class Listening:
@@ -156,7 +158,7 @@ class Listening:
             text = "".join(event.text for event in step.events if isinstance(event, Text))
             ended = tuple(tokens[step.answer]) if step.finish else None
             if text or ended:
-                yield Told(number + step.answer, group[step.answer][0], text, ended)
+                yield Told(number + step.answer, group[step.answer][0], text, ended, step.finish)
         usage = self._writing.usage()
         self._server.metrics.count(self._served.name, usage)
         self.usage = total([self.usage, usage])

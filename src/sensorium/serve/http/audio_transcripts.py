@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, model_validator
 
 from sensorium.engines import Token
-from sensorium.generate.spoken import reader_of
+from sensorium.generate.spoken import reader_of, text_of
 from sensorium.modalities.subtitles import Segment, srt, vtt
 from sensorium.serve.http.audio_listening import Listening, Told, at_once
 from sensorium.serve.http.errors import wrong
@@ -202,7 +202,7 @@ async def _whole(body: TranslationRequest, listening: Listening, task: str, lang
         texts[one.number] = texts.get(one.number, "") + one.text
         if one.tokens is not None:
             ended[one.number] = one
-    segments = [Segment(*ended[number].span, texts[number].strip()) for number in sorted(ended)]
+    segments = [Segment(*ended[number].span, text_of(texts[number], ended[number].finish)) for number in sorted(ended)]
     if body.response_format in AS_TEXT:
         kind, spelled = AS_TEXT[body.response_format]
         return PlainTextResponse(spelled(segments), media_type=kind)
