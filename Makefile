@@ -58,6 +58,7 @@ $(VENV)/.installed: $(INPUTS) | $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-melody/pyproject.toml
 	$(PIP) -c constraints.txt -e '.[svg,video,train,gguf,fast,llamacpp,serve,speech,eval,dev]'
+	$(PIP) --no-deps tinysoundfont==0.3.7
 	$(PIP) -c constraints.txt -e examples/sensorium-melody
 	@touch $@
 

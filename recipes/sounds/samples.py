@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from recipes.sounds.notes import CREDITS, FONTS, font_path
 
 from sensorium.data.fetch import Credit, Package, attribution, fetch
 from sensorium.files import atomic_file, cache_dir
@@ -21,7 +22,10 @@ CREDIT = Credit(
     name="samples of Sonic Pi", package=PACKAGE, author="contributors of freesound.org and others", licence="CC0-1.0",
     url="https://github.com/sonic-pi-net/sonic-pi",
 )  # fmt: skip
-ABOUT = "Sounds were resampled, mixed to one channel and cut after a few seconds; kinds were told from their names."
+ABOUT = (
+    "Sounds were resampled, mixed to one channel and cut after a few seconds; kinds were told from their names. "
+    "Soundfonts were played, note by note."
+)
 WISH = Wish(rate_hz=16000.0, channels=1)
 LONGEST_S = 4.0
 BANDS = 32
@@ -67,10 +71,12 @@ def folder() -> Path:
 
 
 def make() -> Path:
-    """Fetch the samples and write who made them; the folder of the attribution."""
+    """Fetch the samples and the soundfonts, and write who made them; the folder of the attribution."""
     folder()
+    for name in FONTS:
+        font_path(name)
     with atomic_file(cache_dir() / "sounds" / "ATTRIBUTION.md") as path:
-        path.write_text(attribution([CREDIT], ABOUT), encoding="utf-8")
+        path.write_text(attribution([CREDIT, *CREDITS], ABOUT), encoding="utf-8")
     return cache_dir() / "sounds"
 
 
