@@ -9,6 +9,8 @@ from recipes.sounds.evaluate import View, few_shot, likeness, precision, views_o
 from recipes.sounds.samples import KINDS, LONGEST_S, Sound, group_of, kind_of, log_mel, read_sounds, told
 from sounds import file_of
 
+from sensorium import plugins
+from sensorium.families.features import FEATURES
 from sensorium.types import InputError, Signal
 
 RATE_HZ = 16000
@@ -103,9 +105,10 @@ def test_codes_tell_kinds_that_differ_and_shuffled_kinds_are_at_chance():
         for kind, hz in kinds.items()
         for n in range(6)
     ]
-    views = views_of_codes(sounds, 16, seed=0)
+    plugins.register(FEATURES, evaluate.FEATURE, log_mel)
+    views = views_of_codes(sounds, 16, 0, evaluate.FEATURE)
     assert sorted(place for view in views for place in view.asked) == list(range(12))
-    results = evaluate.measure(sounds, 16, draws=10, seed=0)
+    results = evaluate.measure(sounds, {"codes": views}, draws=10, seed=0)
     rows = {
         (row.measure.split(",")[1] if "heard" in row.measure else "precision", row.condition): row.value
         for row in results.rows

@@ -21,17 +21,20 @@ from recipes.speech.sound import at_rate, read_sound
 from recipes.speech.spelled import EAR
 
 from sensorium.codecs import load_codec
+from sensorium.evaluate import Results
 from sensorium.families.lexical import LexicalCodec, learn_points
 from sensorium.families.sight import FeatureSight
 from sensorium.files import cache_dir
-from sensorium.types import Signal
+from sensorium.recipe import Learner
+from sensorium.types import InputError, Signal
 
 SOUND_WORDS = "sound-words"
 RATE_HZ = 16000.0
 NOISE, VOICE = "noise", "voice"
 WORDS = [*KINDS, NOISE, VOICE]
-OF_A_KIND, VIEWS, CODES, LAYER = 40, 2, 3, 3
-"""Sounds of a name that are learned from; views of each; names of a sound; layer of the encoder."""
+OF_A_KIND, VIEWS, CODES, LAYER, EACH = 40, 2, 3, 3, 6
+"""Sounds of a name that are learned from; views of each; names of a sound; layer of the encoder; sounds of a name that
+are asked about."""
 
 
 def called(word: str) -> str:
@@ -52,8 +55,14 @@ def sound_words() -> LexicalCodec:
     return codec
 
 
-def train(seed: int = 0) -> None:
-    """Learn where the names lie; minutes, most of them of hearing."""
+def train(minutes: float = 0, start: str = "", seed: int = 0) -> None:
+    """Learn where the names lie, in some minutes, most of them of hearing.
+
+    Raises:
+        InputError: something is named to start from.
+    """
+    if start:
+        raise InputError("the names of sounds are learned anew; leave out --start")
     sounds, numbers = zip(*named(seed), strict=True)
     sight, values_NC = FeatureSight.fit(sounds, "heard", "audio", source=EAR, layer=LAYER)
     points_WC = learn_points(values_NC, numbers, len(WORDS), seed=seed)
@@ -85,3 +94,15 @@ def noise(rng: np.random.Generator) -> Signal:
     spectrum = rng.normal(size=count // 2 + 1) + 1j * rng.normal(size=count // 2 + 1)
     samples = np.fft.irfft(spectrum * np.maximum(np.arange(count // 2 + 1), 1) ** -rng.uniform(0, 1), count)
     return Signal((0.3 * samples / np.abs(samples).max()).astype(np.float32)[:, None], RATE_HZ)
+
+
+def report(out: Path) -> None:
+    """Names of notes that it has not heard; see `recipes.sounds.evaluate`."""
+    from recipes.sounds.naming import name_by_codec
+
+    results = Results()
+    name_by_codec(results, EACH, 0)
+    results.save(out, "names")
+
+
+WORDS_LEARNER = Learner(train=train, minutes=0, report=report)

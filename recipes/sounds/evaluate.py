@@ -10,7 +10,7 @@ that the codec `sound-words` gives to notes of a soundfont that it has not heard
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,7 +51,8 @@ def evaluate(
         results = Results(notes={"model": model, "each": each, "seed": seed})
         name_by_model(sensorium.load(model), results, each, seed)
     else:
-        results = measure(sounds, codes, draws, seed)
+        results = measure(sounds, all_views(sounds, codes, seed), draws, seed)
+        results.notes["codes"] = codes
         name_by_codec(results, each, seed)
     results.save(out, "sounds")
 
@@ -69,30 +70,36 @@ class View:
     asked: Sequence[int]
 
 
-def measure(sounds: Sequence[Sound], codes: int, draws: int, seed: int) -> Results:
-    """The rows, see `evaluate`."""
-    kinds, groups = [one.kind for one in sounds], [one.group for one in sounds]
-    results = Results(notes={"sounds": len(sounds), "codes": codes, "draws": draws, "seed": seed})
-    results.notes["kinds"] = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+def all_views(sounds: Sequence[Sound], codes: int, seed: int) -> dict[str, list[View]]:
+    """Sounds as codes tell them, and what these are made of."""
     plugins.register(FEATURES, FEATURE, log_mel)
     ear = features("heard", **HEARD)
-    plain, heard = (
-        [View(told(rows), range(len(sounds)))]
-        for rows in ([log_mel(one.signal) for one in sounds], [ear(one.signal)[1] for one in sounds])
-    )
-    coded, by_ear = views_of_codes(sounds, codes, seed, FEATURE), views_of_codes(sounds, codes, seed, "heard", **HEARD)
+    rows = {"spectra": [log_mel(one.signal) for one in sounds], "hearing": [ear(one.signal)[1] for one in sounds]}
+    plain = {name: [View(told(one), range(len(sounds)))] for name, one in rows.items()}
+    return {
+        "codes of spectra": views_of_codes(sounds, codes, seed, FEATURE),
+        "spectra, not coded": plain["spectra"],
+        "codes of what Whisper base hears": views_of_codes(sounds, codes, seed, "heard", **HEARD),
+        "what it hears, not coded": plain["hearing"],
+    }
+
+
+def measure(sounds: Sequence[Sound], views: Mapping[str, Sequence[View]], draws: int, seed: int) -> Results:
+    """Few examples and neighbours in every view, and in the first with kinds shuffled."""
+    kinds, groups = [one.kind for one in sounds], [one.group for one in sounds]
+    results = Results(notes={"sounds": len(sounds), "draws": draws, "seed": seed})
+    results.notes["kinds"] = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
     mixed = np.random.default_rng(seed).permutation(kinds).tolist()
-    for condition, views, said in (
-        ("codes of spectra", coded, kinds), ("spectra, not coded", plain, kinds),
-        ("codes of what Whisper base hears", by_ear, kinds), ("what it hears, not coded", heard, kinds),
-        ("these codes, kinds shuffled", by_ear, mixed),
+    first, seen = next(iter(views.items()))
+    for condition, view, said in (
+        *((name, one, kinds) for name, one in views.items()), (f"{first}, kinds shuffled", seen, mixed),
     ):  # fmt: skip
         for shots in SHOTS:
-            right, which = few_shot(views, said, groups, shots, draws, seed)
+            right, which = few_shot(view, said, groups, shots, draws, seed)
             results.add(
                 f"kind, {shots} of each heard, chance {100 / len(set(kinds)):.1f} %", condition, rate(right, which)
             )
-        found, chance = precision(views, said, groups)
+        found, chance = precision(view, said, groups)
         results.add(f"precision at {NEAREST}, chance {100 * chance:.1f} %", condition, rate(found, range(len(found))))
     return results
 

@@ -55,8 +55,10 @@ def name_by_codec(results: Results, each: int, seed: int) -> None:
             [[WORDS[code] == one.word for code in row] for row, one in zip(codes_NK, asked, strict=True)]
         )
         measure = f"name among {len(WORDS)}, {where}"
-        results.add(measure, "sound-words, first", rate(right_NK[:, 0].astype(float), which))
-        results.add(measure, f"sound-words, any of {right_NK.shape[1]}", rate(right_NK.any(1).astype(float), which))
+        results.add(measure, "sound-words, first", rate(right_NK[:, 0].astype(float).tolist(), which))
+        results.add(
+            measure, f"sound-words, any of {right_NK.shape[1]}", rate(right_NK.any(1).astype(float).tolist(), which)
+        )
         near = [known[place].kind for place in nearest([one.signal for one in asked], [one.signal for one in known])]
         right = [float(name == one.word) for name, one in zip(near, asked, strict=True)]
         results.add(measure, "nearest neighbour on spectra", rate(right, which))

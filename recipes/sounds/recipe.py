@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recipes.sounds.codec import SOUND_WORDS, WORDS_LEARNER
 from recipes.sounds.evaluate import evaluate
 from recipes.sounds.samples import make
 
@@ -11,5 +12,6 @@ RECIPE = Recipe(
     name="sounds",
     about="Sounds that are no speech: kinds from a few examples, and what lies near to what.",
     data=make,
+    codecs={SOUND_WORDS: WORDS_LEARNER},
     evaluate=evaluate,
 )
