@@ -168,6 +168,16 @@ def test_packages_without_the_network_are_told():
         features("seen", source="package:json")(picture((0, 0, 0), 128))
 
 
+def test_damaged_weights_are_told(monkeypatch, tmp_path):
+    pytest.importorskip(seen.NETWORK)
+    (tmp_path / seen.WEIGHTS).write_bytes(b"no weights")
+    monkeypatch.setattr(sources, "carried", lambda *given, **named: [tmp_path / seen.WEIGHTS])
+    monkeypatch.setattr(torch, "load", lambda *given, **named: pytest.fail("an unknown file is opened"))
+    seen._encoder.cache_clear()
+    with pytest.raises(InputError, match=r"\.pth of package:.* is damaged or another; install it again$"):
+        features("seen", source=seen.LITE)(picture((0, 0, 0), 128))
+
+
 def test_norms_inside_of_convolutions_change_nothing():
     lite = pytest.importorskip(seen.NETWORK)
     torch.manual_seed(0)
@@ -179,7 +189,8 @@ def test_norms_inside_of_convolutions_change_nothing():
     shown = torch.rand(2, 3, 64, 64, dtype=torch.float64)
     with torch.inference_mode():
         wanted = net.extract_features(shown)
-        found = seen.quick(net).extract_features(shown)
+        seen.quicken(net)
+        found = net.extract_features(shown)
     assert wanted.std() > 0.01 and not any(isinstance(part, torch.nn.BatchNorm2d) for part in net.modules())
     np.testing.assert_allclose(found, wanted, atol=1e-6)
 
