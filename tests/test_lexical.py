@@ -16,6 +16,7 @@ from sensorium.families.lexical import LexicalCodec, learn_points
 from sensorium.families.net_codec import pixels_to_net
 from sensorium.families.numbers import in_words
 from sensorium.families.semantic import SemanticCodec, SemanticNet
+from sensorium.families.sight import FeatureSight
 from sensorium.families.uniform import UniformCodec
 from sensorium.model import grow
 from sensorium.model.align import start_at_words
@@ -179,3 +180,32 @@ def test_rows_turned_to_words_point_to_what_is_said():
         assert torch.equal(dict(grown.lm.named_parameters())[name], value), name
     with pytest.raises(InputError, match="at least two short texts"):
         start_at_words(grown, Said(media[:1], texts, np.arange(1)), ["reads"])
+
+
+def patches_of(pictures: list[Signal]) -> tuple[FeatureSight, np.ndarray]:
+    return FeatureSight.fit(pictures, "patches", "image", size_px=16, patch_px=4)
+
+
+def test_several_may_see_and_what_one_confuses_the_other_tells(sight, tmp_path):
+    pictures = signals(dots(4))
+    other, seen = patches_of(pictures)
+    blind = np.zeros((4, 6), np.float32)  # what the first would see, had it no eyes
+    values = np.concatenate([blind, seen], axis=1).repeat(8, axis=0)
+    points = learn_points(values, np.arange(4).repeat(8).tolist(), 4, steps=300, blocks=(6, seen.shape[1]))
+    codec = LexicalCodec([sight, other], WORDS, points, codes=2)
+    assert codec.blocks == (6, 48) and codec.values(pictures).shape == (4, 54)
+    weights = [np.linalg.norm(part, axis=1) for part in np.split(points, [6], axis=1)]
+    assert all(np.ptp(one) < 1e-4 * one.mean() for one in weights), "a sight counts as much for every word"
+    assert weights[1].mean() > 1.3 * weights[0].mean(), "what sees nothing counts less"
+    assert np.stack(codec.encode(pictures))[:, 0].tolist() == [0, 1, 2, 3]
+    check_codec(codec, pictures)
+    codec.save(tmp_path / "codec")
+    again = load_codec(tmp_path / "codec")
+    np.testing.assert_array_equal(np.stack(again.encode(pictures)), np.stack(codec.encode(pictures)))
+    assert again.fingerprint() == codec.fingerprint()
+
+
+def test_sights_of_two_modalities_are_refused(sight):
+    other = FeatureSight("windows", "series", {}, np.zeros(8, np.float32), np.ones(8, np.float32))
+    with pytest.raises(InputError, match="one modality, not of image and series"):
+        LexicalCodec([sight, other], WORDS, np.zeros((4, 14), np.float32), codes=2)

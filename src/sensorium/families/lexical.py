@@ -73,7 +73,7 @@ class LexicalCodec(Codec):
         if np.shape(points_WC) != (len(words), sum(self.blocks)):
             raise InputError(f"the points of {len(words)} words must be ({len(words)}, {sum(self.blocks)}) numbers")
         self.lexicon, self.points_WC = list(words), np.asarray(points_WC, np.float32)
-        modalities, wishes = ({one(sight) for sight in self.sights} for one in (_modality, _wish))
+        modalities, wishes = set(map(_modality, self.sights)), set(map(_wish, self.sights))
         if len(modalities) > 1:
             raise InputError(f"a lexical codec sees media of one modality, not of {' and '.join(sorted(modalities))}")
         seen = wishes.pop() if len(wishes) == 1 else Wish()
