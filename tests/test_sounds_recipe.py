@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from recipes.sounds import evaluate
+from recipes.sounds import codec, evaluate, naming
 from recipes.sounds.evaluate import View, few_shot, likeness, precision, views_of_codes
+from recipes.sounds.notes import Note
 from recipes.sounds.samples import KINDS, LONGEST_S, Sound, group_of, kind_of, log_mel, read_sounds, told
 from sounds import file_of
 
 from sensorium import plugins
+from sensorium.evaluate import Results
 from sensorium.families.features import FEATURES
 from sensorium.types import InputError, Signal
 
@@ -132,3 +136,44 @@ def test_samples_are_read_cut_and_left_out_where_there_are_few(tmp_path):
     assert len(found[0].signal.array) == LONGEST_S * RATE_HZ
     with pytest.raises(InputError, match="python -m recipes sounds data"):
         read_sounds(tmp_path, fewest=3)
+
+
+# --- names
+
+
+def test_sounds_that_are_learned_from_come_in_two_views_with_noise_and_voices(monkeypatch, tmp_path):
+    notes = [Note(kind, "fluid 0", tone(300, n)) for n, kind in enumerate(codec.KINDS[:2])]
+    monkeypatch.setattr(codec, "played", lambda split, count, seed: notes if split == "train" else pytest.fail(split))
+    monkeypatch.setattr(codec, "OF_A_KIND", 2)
+    monkeypatch.setattr(codec, "trained_on", lambda: [SimpleNamespace(path=f"{n}.wav") for n in range(4)])
+    monkeypatch.setattr(codec, "clips_folder", lambda: tmp_path)
+    for n in range(4):
+        (tmp_path / f"{n}.wav").write_bytes(file_of(tone(200 + n, n).array, RATE_HZ, "wav"))
+    found = list(codec.named(0))
+    assert [codec.WORDS[number] for _, number in found] == [
+        *(kind for kind in codec.KINDS[:2] for _ in range(2)), *["noise"] * 4, *["voice"] * 4
+    ]  # fmt: skip
+    assert all(one.rate_hz == RATE_HZ and one.array.dtype == np.float32 for one, _ in found)
+    assert all(np.array_equal(found[n][0].array, notes[n // 2].signal.array) == (n % 2 == 0) for n in range(4))
+    assert codec.called("piano") == "a piano" and codec.called("noise") == "noise"
+
+
+def test_names_of_sounds_never_heard_are_counted(monkeypatch):
+    asked = [naming.Named("piano", tone(300, 1)), naming.Named("organ", tone(2500, 2))]
+    monkeypatch.setattr(naming, "held_out", lambda each, seed: iter([("there", asked)]))
+    notes = [Note("piano", "", tone(310, 3)), Note("bird", "", tone(2400, 4)), Note("bird", "", tone(2600, 5))]
+    monkeypatch.setattr(naming, "played", lambda *given: notes)
+    places = [codec.WORDS.index(word) for word in ("piano", "bird", "organ")]
+    monkeypatch.setattr(
+        naming, "sound_words", lambda: SimpleNamespace(encode=lambda some: [np.array(places)] * len(some))
+    )
+    results = Results()
+    naming.name_by_codec(results, 1, 0)
+    found = {row.condition: row.value.value for row in results.rows}
+    assert found == {"sound-words, first": 0.5, "sound-words, any of 3": 1.0, "nearest neighbour on spectra": 0.5}
+
+
+def test_a_model_is_asked_for_the_name():
+    talk = naming.conversation(naming.Named("wood block", tone(300, 1)))
+    assert talk.messages[0].text == naming.ASK and talk.messages[1].text == "a wood block"
+    assert set(naming.SAMPLED.values()) <= set(codec.WORDS) and set(naming.SAMPLED) <= set(KINDS)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from recipes.pictograms.concepts import Gallery
+from recipes.pictograms.concepts import Concepts, Gallery, load_pictures
 from recipes.pictograms.reading import reading_codec
-from recipes.pictograms.words import words_codec
+from recipes.pictograms.words import learned
 from recipes.rivals.codes import Codes
 from recipes.rivals.connector import Connector
 from recipes.rivals.heard import Ear, HeardClips, heard
@@ -34,8 +34,10 @@ from recipes.speech.tasks import Spoken
 from recipes.speech.texts import emoji_names
 from torch import Tensor
 
+from sensorium.codecs import load_codec
 from sensorium.data.fetch import fetch
 from sensorium.device import device_of, format_of
+from sensorium.families.lexical import LexicalCodec
 from sensorium.families.whisper import WhisperCodec
 from sensorium.files import atomic_file, cache_dir
 from sensorium.learning.training import trained_net
@@ -126,7 +128,17 @@ def connector(lessons: Lessons, base: str) -> Rival:
 
 
 def codes(lessons: Lessons, base: str) -> Rival:
-    return Codes(lessons, words_codec(), load_base(base) if base else smol_base())
+    return Codes(lessons, names_codec(), load_base(base) if base else smol_base())
+
+
+def names_codec() -> LexicalCodec:
+    """Pictures as names by what the other ways see as well: `image-read` alone."""
+    place = home() / "codes" / "codec"
+    if not place.exists():
+        learned(Concepts(load_pictures()).emoji).save(place)
+    codec = load_codec(place)
+    assert isinstance(codec, LexicalCodec)
+    return codec
 
 
 def shared(lessons: Lessons, base: str) -> Rival:

@@ -14,7 +14,7 @@ from recipes.pictograms.codec import kept
 from recipes.pictograms.concepts import Concepts, load_pictures, load_pixels
 from recipes.pictograms.nano import NOISE
 from recipes.pictograms.nano import READER as SEEN
-from recipes.pictograms.words import words_codec
+from recipes.pictograms.words import kept_photographed, words_codec
 from recipes.scenes.codec import trained
 from recipes.smol.base import smol_tokenizer
 from recipes.speech.coded import Coded, encode
@@ -80,8 +80,18 @@ def seen() -> Numbered:
         return rows
 
     rows = remembered(cache_dir() / HOME / "things.npz", things.fingerprint(), found)
-    values_VND, listed = kept(SEEN).read(), [row[row != NOTHING] for row in rows]
-    return Numbered(views=Looks(codec=SEEN, values_VND=values_VND, quantise=names.quantise, noise=NOISE, things=listed))
+    listed = [row[row != NOTHING] for row in rows]
+    looks = Looks(codec=SEEN, values_VND=_values(len(rows)), quantise=names.quantise, noise=NOISE, things=listed)
+    return Numbered(views=looks)
+
+
+def _values(count: int) -> np.ndarray:
+    """(V, pictures of the table, values) of all that sees, noughts for pictures without a name."""
+    beside = kept_photographed()
+    known_VND = beside.beside(kept(SEEN).read(), beside.media.tolist())
+    values_VND = np.zeros((len(known_VND), count, known_VND.shape[2]), np.float16)
+    values_VND[:, beside.media] = known_VND
+    return values_VND
 
 
 @cache
