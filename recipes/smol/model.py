@@ -23,6 +23,7 @@ import torch
 from recipes.mood.sources import CREDITS as MOOD_CREDITS
 from recipes.pictograms.nano import PACKAGE, with_card
 from recipes.pictograms.nano import READER as SEEN
+from recipes.pictograms.words import CREDIT as SEEN_CREDIT
 from recipes.pictograms.words import words_codec
 from recipes.scenes.model import BOXES
 from recipes.scenes.thoughts import ASK, MARK
@@ -33,6 +34,7 @@ from recipes.smol.makers import MAKERS
 from recipes.smol.senses import HOME, hearing, seeing, watching
 from recipes.smol.sounds import listening
 from recipes.sounds.codec import sound_words
+from recipes.sounds.notes import CREDITS as NOTES
 from recipes.speech.sources import CREDITS
 from recipes.speech.spelled import WORDS as HEARD
 from recipes.speech.spelled import without_ear
@@ -180,7 +182,8 @@ def export(model: Grown, out: Path) -> Path:
     whole.save_rows(out, dtype=torch.float16)
     with_card(out, Path(__file__).with_name("smol_card.md"))
     with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:
-        file.write(attribution([*CREDITS, *MOOD_CREDITS], HEARD_ABOUT).replace("# Attribution\n", "", 1))
+        credits = [SEEN_CREDIT, *CREDITS, *MOOD_CREDITS, *(one for one in NOTES if not one.use)]
+        file.write(attribution(credits, HEARD_ABOUT).replace("# Attribution\n", "", 1))
     return out
 
 
