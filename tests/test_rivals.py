@@ -139,7 +139,7 @@ def test_a_second_call_goes_on_through_the_language_model_with_all_the_time_that
 @pytest.mark.parametrize("make", [late, shared, connector, codes])
 def test_each_way_learns_names_of_pictures_and_is_found_again(make, gallery, lessons, codec, tmp_path):
     rival = make(lessons, codec)
-    steps = 250 if make is codes else 100  # of changed pictures, that network tells the words of half
+    steps = 400 if make is codes else 100  # of changed pictures, that network tells the words of half
     known = quick(rival, lessons, tmp_path / "run", steps)
     results = Results(say=lambda line: None)
     shown = gallery.held_out(4)

@@ -28,7 +28,7 @@ from sensorium.types import InputError, Part
 WHITE = np.full((64, 64, 3), 255, dtype=np.uint8)
 FEW = 50
 """Names that a stamp's is looked for among."""
-MEASURES = ["name", "say", "category", "draw", "stamps", "attempts", "bits"]
+MEASURES = ["name", "say", "category", "draw", "stamps", "known stamps", "attempts", "bits"]
 
 
 def evaluate(
@@ -79,8 +79,9 @@ def measure(
                 sorting(results, model, gallery, tested, where)
     if "draw" in only:
         drawing_report(results, model, judge.load(), gallery, asked)
-    if "stamps" in only:
-        stamps_report(results, model, gallery, load_stamps(gallery), asked.seed)
+    if {"stamps", "known stamps"} & set(only):
+        stamps = [one for one in load_stamps(gallery) if one.known or "stamps" in only]
+        stamps_report(results, model, gallery, stamps, asked.seed)
     if "attempts" in only:
         attempts_report(results, model, judge.load(), gallery, asked)
     if "bits" in only:
@@ -119,6 +120,8 @@ def stamps_report(results: Results, model: Any, gallery: Gallery, stamps: Sequen
     every = list(dict.fromkeys([*emoji, *(phrase(one.word) for one in stamps)]))
     known = [one for one in stamps if one.known]
     for which, shown, names in (("whose word is known", known, emoji), ("all", stamps, every)):
+        if which == "all" and len(known) == len(stamps):
+            continue
         talks = [named(Part("image", data=one.pixels), one.word) for one in shown]
         task = Task(name=f"name, tuxpaint stamps, {which}", conversations=talks, scorer=Among(names))
         task.run(model, results)
