@@ -118,7 +118,7 @@ def learned(shown: Sequence[Concept], beside: Photographed | None = None) -> Lex
         values_VNC.reshape(-1, values_VNC.shape[2]), np.tile(numbers, len(values_VNC)).tolist(), len(shown),
         blocks=(channels, values_VNC.shape[2] - channels) if beside else (),
     )  # fmt: skip
-    return LexicalCodec(sights, [concept.label for concept in shown], points_WC, NAME)
+    return LexicalCodec(sights, [concept.label for concept in shown], points_WC.astype(np.float16), NAME)
 
 
 def report(out: Path) -> None:

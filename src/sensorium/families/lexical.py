@@ -152,10 +152,11 @@ class LexicalCodec(Codec):
         }
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """Those of what sees, and the points."""
+        """Those of what sees, and the points, in half precision where that loses nothing."""
         parts = {_part(place): sight.tensors() for place, sight in enumerate(self.sights)}
         seeing = self.sight.tensors() if len(parts) == 1 else put_together(parts)
-        return {**seeing, TABLE: self.points_WC}
+        half = self.points_WC.astype(np.float16)
+        return {**seeing, TABLE: half if (half == self.points_WC).all() else self.points_WC}
 
     @classmethod
     def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> LexicalCodec:
