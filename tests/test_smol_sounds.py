@@ -61,6 +61,7 @@ def known(monkeypatch):
     monkeypatch.setattr(sounds, "sound_words", Names)
     monkeypatch.setattr(sounds, "hearing", Pieces)
     monkeypatch.setattr(sounds, "_seen", lambda: (5 * np.eye(3)[[0, 1, 2, 0]], np.array([0, 1, 2, 0])))
+    monkeypatch.setattr(sounds, "listening", lambda: EitherCodec(Pieces(), Names()))
 
 
 def test_a_sound_is_named_said_to_be_one_or_another_and_written_down_in_brackets(known):
@@ -116,3 +117,27 @@ def test_smol_names_sounds_of_a_font_that_nobody_heard_and_writes_no_words_of_th
     assert sum(right) >= 6, "chance is less than one of 24"
     written = [segment.text for one in notes[:4] for segment in sm.transcribe(smol, one.signal).segments]
     assert all(one.startswith("(") for one in written), written
+
+
+def test_more_names_of_sounds_leave_what_is_heard(known, tmp_path):
+    class More(Names):
+        family = "toy-more"
+
+        def __init__(self, **given):
+            super().__init__(**{"sizes": (4,), **given})
+
+        def words(self, codebook):
+            return ["piano", "heart", "noise", "red"]
+
+    reader, both = ToyCodec(model.SEEN, "read", modality="image"), EitherCodec(Pieces(), Names())
+    before = grow(tiny_base(), [reader, both], "adapter", lora_rank=2)
+    for parameter in before.parameters():
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter)
+    before.fold().save(tmp_path / "before")
+    later = grow(tiny_base(), [reader, EitherCodec(Pieces(), More())], "adapter", lora_rank=2)
+    model.go_on_from(Model.load(tmp_path / "before"), later)
+    known_NH = before.embedding.rows()
+    torch.testing.assert_close(later.embedding.rows()[: len(known_NH)], known_NH)
+    with pytest.raises(InputError, match="name one to start from"):
+        model.with_sounds("")

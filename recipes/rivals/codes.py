@@ -1,6 +1,6 @@
 """Discrete codes, as smol reads them, taught the lessons of the other ways and nothing else.
 
-The codec `image-words` says four names of a picture; rows of its codes start at the embeddings of those names in the
+The codec says four names of a picture; rows of its codes start at the embeddings of those names in the
 language model, and are trained with an adapter (LoRA), on conversations of several pictures as the connector's.
 
 Legend: B pictures, T ids.

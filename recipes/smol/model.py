@@ -39,7 +39,7 @@ from recipes.speech.sources import CREDITS
 from recipes.speech.spelled import WORDS as HEARD
 from recipes.speech.spelled import without_ear
 
-from sensorium.codecs import Codec
+from sensorium.codecs import Codec, Facts
 from sensorium.data.fetch import attribution
 from sensorium.families.either import EitherCodec
 from sensorium.families.joined import JoinedCodec
@@ -119,7 +119,13 @@ def _grown(series_reader: Codec, start: str) -> Grown:
 
 
 def with_sounds(start: str) -> Grown:
-    """A smol that learns what sounds are called, and nothing else."""
+    """A smol that learns what sounds are called, and nothing else.
+
+    Raises:
+        InputError: there is no smol to start from.
+    """
+    if not start:
+        raise InputError("what sounds are called is learned by a smol that hears; name one to start from, such as smol")
     model = grown(start)
     model.learn_only(HEARD, len(hearing().pieces))
     return model
@@ -156,10 +162,15 @@ def go_on_from(model: Model, grown: Grown) -> None:
 
 def _goes_on(model: Model, name: str, codec: Codec) -> bool:
     """Whether a codec is the model's, or has got more codes behind its."""
-    one, other = model.codecs[name].facts, codec.facts
-    if one.identity() == other.identity():
+    known = model.codecs[name]
+    if known.facts.identity() == codec.facts.identity():
         return True
-    return isinstance(codec, EitherCodec) and codec.first.facts.identity() == one.identity()
+    more = codec.facts.codebook_sizes > known.facts.codebook_sizes
+    return isinstance(codec, EitherCodec) and more and _first(known).identity() == codec.first.facts.identity()
+
+
+def _first(codec: Codec) -> Facts:
+    return codec.first.facts if isinstance(codec, EitherCodec) else codec.facts
 
 
 def unwritten(rows_NH: torch.Tensor, model: Model) -> torch.Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from itertools import chain
 from random import Random
+from typing import Any
 
 import numpy as np
 from recipes.smol.senses import HOME, hearing
@@ -16,12 +17,13 @@ from recipes.sounds.codec import WORDS, called, named, sound_words
 from recipes.speech.spelled import WORDS as HEARD
 from recipes.speech.tasks import ASK_SAID, usually_first
 
+from sensorium.data.views import remembered
 from sensorium.families.either import EitherCodec
-from sensorium.files import atomic_file, cache_dir
+from sensorium.files import cache_dir
 from sensorium.types import Conversation, Message, Part, as_message
 
 TURNS, SEED, SPREAD = 8, 1, 0.3
-"""Sounds in a conversation; of the sounds, which the codec did not learn from; of what is added to what is seen."""
+"""Sounds in a conversation; of the sounds, other notes than the codec learned from; of what is added to values."""
 ASK_SOUND = ("What sound is it?", "What makes this sound?", "Which instrument is it?", "What is it?")
 ASK_IF = "Is it the sound of {}?"
 NAMED, IF, SAID = 0.7, 0.2, 0.1
@@ -37,13 +39,14 @@ def listening() -> EitherCodec:
 @cache
 def _seen() -> tuple[np.ndarray, np.ndarray]:
     """Values (N, C) of sounds, and the numbers (N,) of their names."""
-    codec, place = sound_words(), cache_dir() / HOME / "sounds.npz"
-    if not place.exists():
+    codec: Any = listening().second
+
+    def found() -> np.ndarray:
         sounds, numbers = zip(*named(SEED), strict=True)
-        with atomic_file(place) as path:
-            np.savez(path, values=codec.values(sounds), numbers=numbers)
-    with np.load(place) as file:
-        return file["values"], file["numbers"]
+        return np.column_stack([codec.values(sounds), numbers])
+
+    kept_NX = remembered(cache_dir() / HOME / "sounds.npz", codec.fingerprint(), found)
+    return kept_NX[:, :-1], kept_NX[:, -1].astype(np.int64)
 
 
 def sound(random: Random) -> Conversation:
@@ -70,5 +73,6 @@ def _turn(random: Random) -> tuple[Message, Message]:
 
 def _heard(values_C: np.ndarray, random: Random) -> Part:
     rng = np.random.default_rng(random.getrandbits(64))
-    (codes,) = sound_words().quantise(values_C[None] + SPREAD * rng.standard_normal((1, len(values_C))))
+    codec: Any = listening().second
+    (codes,) = codec.quantise(values_C[None] + SPREAD * rng.standard_normal((1, len(values_C))))
     return Part("audio", codes=codes + len(hearing().pieces), codec=HEARD)

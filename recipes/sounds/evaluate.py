@@ -44,13 +44,13 @@ def evaluate(
     seed: int = 0,
 ) -> None:
     """Measure naming from few examples, retrieval, and names, from codes and from what they are made of."""
-    sounds = read_sounds(folder(), fewest=max(SHOTS) + 1)
     if model:
         import sensorium
 
         results = Results(notes={"model": model, "each": each, "seed": seed})
         name_by_model(sensorium.load(model), results, each, seed)
     else:
+        sounds = read_sounds(folder(), fewest=max(SHOTS) + 1)
         results = measure(sounds, all_views(sounds, codes, seed), draws, seed)
         results.notes["codes"] = codes
         name_by_codec(results, each, seed)
