@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from toys import ToyCodec, tiny_base
 
-from sensorium.codecs import Layout, load_codec
+from sensorium import plugins
+from sensorium.codecs import CodecStream, Layout, load_codec
 from sensorium.codecs.contract import check_codec
 from sensorium.families.either import EitherCodec
+from sensorium.families.out_stream import OutStream
 from sensorium.model import grow
 from sensorium.types import InputError, Signal
 
@@ -46,12 +48,37 @@ class Named(ToyCodec):
         return ["heart", "red", "hello", "what", "is"]
 
 
-@pytest.fixture(autouse=True)
-def known(monkeypatch):
-    from sensorium import plugins
+class Streamed(Said):
+    """Gives a number once the next one is there."""
 
-    for kind in (Said, Named):
+    family = "toy-streamed"
+
+    def stream(self) -> CodecStream:
+        return _Late(self)
+
+
+class _Late(OutStream):
+    def __init__(self, codec: Streamed) -> None:
+        super().__init__(codec)
+        self.codec, self.held = codec, np.zeros(0, np.int64)
+
+    def pull(self, codes: np.ndarray) -> Signal | None:
+        assert len(codes), "it is asked of some"
+        given = np.concatenate([self.held, codes])
+        self.held = given[-1:]
+        return self.codec._decode(given[:-1]) if len(given) > 1 else None
+
+    def rest(self) -> Signal | None:
+        return self.codec._decode(self.held) if len(self.held) else None
+
+
+@pytest.fixture(autouse=True)
+def known():
+    for kind in (Said, Named, Streamed):
         plugins.register(plugins.CODECS, kind.family, kind)
+    yield
+    for kind in (Said, Named, Streamed):
+        plugins.unregister(plugins.CODECS, kind.family)
 
 
 CODEC = EitherCodec(Said(), Named())
@@ -75,12 +102,30 @@ def test_what_is_written_is_the_first_codecs_alone():
     assert CODEC.stream() is None
 
 
+@pytest.mark.parametrize("alike", [[7, 7, 7], [9]])
+def test_a_medium_that_is_all_alike_has_no_codes(alike):
+    assert [len(one) for one in CODEC.encode(arrays(alike, [7, 8], alike))] == [0, 2, 0]
+
+
+def test_what_is_written_comes_piece_by_piece():
+    codec = EitherCodec(Streamed(), Named())
+    (whole,) = codec.decode([np.array([1, 9, 2, 3])])
+    stream = codec.stream()
+    pieces = [stream.pull(np.array(codes, np.int64)) for codes in ([9], [1, 9], [10, 6], [2], [], [8, 3])]
+    assert [piece is None for piece in pieces] == [True, True, True, False, True, False]
+    given = [piece.array for piece in [*pieces, stream.rest()] if piece is not None]
+    np.testing.assert_array_equal(np.concatenate(given), whole.array)
+    for take in (lambda: stream.push(whole), stream.finish):
+        with pytest.raises(InputError, match="codec 'toy' takes each toy as a whole; give it in one piece"):
+            take()
+
+
 def test_a_saved_codec_needs_no_other(tmp_path):
-    check_codec(CODEC, arrays([1, 2], [7, 7], [3]))
+    check_codec(CODEC, arrays([1, 2], [7, 8], [3]))
     CODEC.save(tmp_path / "codec")
     loaded = load_codec(tmp_path / "codec")
     assert loaded.facts == CODEC.facts
-    for one, other in zip(loaded.encode(arrays([5], [10])), CODEC.encode(arrays([5], [10])), strict=True):
+    for one, other in zip(loaded.encode(arrays([5], [10, 7])), CODEC.encode(arrays([5], [10, 7])), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -104,6 +149,9 @@ def test_rows_start_at_the_words_of_both():
         (Said(), Named(modality="other"), "give codecs of one"),
         (Said(min_frames=1), Named(), "it must be able to make no codes"),
         (Said(max_frames=1), Named(), "makes up to 2"),
+        (Said(grid=(4,)), Named(), r"its codes lie in a grid \(4,\)"),
+        (Said(use="write"), Named(), "'toy' only writes; give one that reads"),
+        (Said(), Named(use="write"), "'named' only writes; give one that reads"),
         (Said(), ToyCodec(name="wide", grid=None, min_frames=1), "several codebooks"),
     ],
 )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 from test_semantic import TINY, dots, signals
 from toys import ToyCodec, tiny_base
 
+from sensorium import plugins
 from sensorium.codecs import Learning, Media, load_codec
 from sensorium.codecs.contract import check_codec
+from sensorium.families.features import FEATURES
 from sensorium.families.lexical import LexicalCodec, learn_points
 from sensorium.families.net_codec import pixels_to_net
 from sensorium.families.numbers import in_words
@@ -209,3 +213,91 @@ def test_sights_of_two_modalities_are_refused(sight):
     other = FeatureSight("windows", "series", {}, np.zeros(8, np.float32), np.ones(8, np.float32))
     with pytest.raises(InputError, match="one modality, not of image and series"):
         LexicalCodec([sight, other], WORDS, np.zeros((4, 14), np.float32), codes=2)
+
+
+def test_a_lexical_codec_needs_something_that_sees():
+    with pytest.raises(InputError, match="needs something that sees"):
+        LexicalCodec([], WORDS, np.zeros((4, 0), np.float32), codes=2)
+
+
+OLD = {
+    "family": "lexical",
+    "facts": {
+        "name": "image-words",
+        "modality": "image",
+        "codebook_sizes": [2],
+        "grid": [1],
+        "max_frames": 1,
+        "use": "read",
+        "wish": {"size": [4, 4]},
+    },
+    "config": {
+        "name": "image-words",
+        "codes": 1,
+        "words": ["red", "blue"],
+        "sight": {"of": "patches", "modality": "image", "settings": {"size_px": 4, "patch_px": 4}},
+    },
+    "fingerprint": "57a89d15bf1220f1",
+}
+"""As it was written when one alone could see."""
+
+
+def test_folders_of_before_are_loaded(tmp_path):
+    mean_C = np.arange(48, dtype=np.float32) / 10
+    save_file(
+        {"mean": mean_C, "spread": mean_C + 1, "words": np.stack([mean_C, -mean_C])}, tmp_path / "codec.safetensors"
+    )
+    (tmp_path / "codec.json").write_text(json.dumps(OLD))
+    codec = load_codec(tmp_path)
+    codec.save(tmp_path / "again")
+    assert json.loads((tmp_path / "again" / "codec.json").read_text()) == OLD
+
+
+def learned(texts: list[str], **names) -> LexicalCodec:
+    how = Learning(minutes=0, train=lambda *given, **named: pytest.fail("nothing is trained"), say=lambda line: None)
+    media = Media.of(signals(dots(4)), texts)
+    return LexicalCodec.learn(media, how, of="patches", modality="image", size_px=16, patch_px=4, codes=1, **names)
+
+
+@pytest.mark.parametrize("texts", [[], ["a dot"] * 4, ["red", "red", "blue", "green"]])
+def test_media_of_which_hardly_anything_is_said_are_refused(texts):
+    with pytest.raises(InputError, match="a lexical codec learns from what is said of media; put them into one folder"):
+        learned(texts)
+
+
+def test_what_is_learned_reads():
+    assert learned(["red", "red", "blue", "blue"], use="read").words(0) == ["blue", "red"]
+    for use in ("write", "both"):
+        with pytest.raises(InputError, match=f"only reads; it cannot be learned for the use '{use}'"):
+            learned(["red", "red", "blue", "blue"], use=use)
+
+
+def test_features_are_kept_in_the_numbers_that_are_loaded(tmp_path):
+    mean_C = np.arange(48) / 10
+    sight = FeatureSight("patches", "image", {"size_px": 4, "patch_px": 4}, mean_C, mean_C + 1)
+    codec = LexicalCodec(sight, ["red", "blue"], np.stack([mean_C, -mean_C]), codes=1)
+    codec.save(tmp_path / "codec")
+    assert load_codec(tmp_path / "codec").fingerprint() == codec.fingerprint()
+
+
+def test_features_see_nothing_in_no_media():
+    sight, _ = patches_of(signals(dots(4)))
+    assert sight.values([]).shape == (0, 48)
+    with pytest.raises(InputError, match="no medium to learn from"):
+        patches_of([])
+
+
+@pytest.mark.parametrize("mean", [np.nan, np.inf])
+def test_means_of_features_are_numbers(mean):
+    with pytest.raises(InputError, match="rows of finite numbers, spreads above 0"):
+        FeatureSight("patches", "image", {}, np.full(48, mean), np.ones(48))
+
+
+def test_features_of_another_width_are_told(monkeypatch):
+    sight = FeatureSight("patches", "image", {"size_px": 16, "patch_px": 4}, np.zeros(1), np.ones(1))
+    with pytest.raises(InputError, match="features 'patches' make rows of 48 numbers, not 1; name others"):
+        sight.values(signals(dots(1)))
+    monkeypatch.setitem(plugins._registered, (FEATURES, "long"), lambda signal: np.zeros((1, len(signal.array))))
+    pictures = [Signal(np.zeros((side, 4, 3), np.uint8)) for side in (4, 5)]
+    with pytest.raises(InputError, match="rows of 5 numbers, not 4"):
+        FeatureSight.fit(pictures, "long", "image")

@@ -12,7 +12,7 @@ from toys import ToyCodec, random_toy, tiny_base, tiny_configs
 from sensorium.model import Base, Model, grow
 from sensorium.model.adapter import Adapter
 from sensorium.model.folder import read_rows
-from sensorium.model.rows import CodebookRows
+from sensorium.model.rows import CodebookRows, LaterRows
 from sensorium.types import Conversation, InputError, Part, as_message
 
 CODECS = [ToyCodec("toy", "write"), ToyCodec("toy-read", "read", sizes=(5,), grid=(3,), max_frames=3)]
@@ -154,6 +154,16 @@ def test_rows_about_words_go_on_from_any_rows():
     part.start_at(rows_NH)
     torch.testing.assert_close(part().detach(), rows_NH)
     assert [name for name, _ in part.named_parameters()] == ["shared"]
+
+
+def test_rows_of_which_the_first_are_held_go_on_from_any_rows():
+    part = LaterRows(torch.randn(5, 4), 2).to(torch.bfloat16)
+    rows_NH = torch.randn(5, 4)
+    part.start_at(rows_NH)
+    wanted = rows_NH.to(torch.bfloat16)
+    rows_NH.zero_()
+    assert torch.equal(part().detach(), wanted), "in its own number format, and apart from what was given"
+    assert [tuple(one.shape) for one in part.parameters()] == [(3, 4)]
 
 
 def test_a_codec_that_only_reads_stays_silent_through_one_row():

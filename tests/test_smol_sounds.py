@@ -62,6 +62,9 @@ def known(monkeypatch):
     monkeypatch.setattr(sounds, "hearing", Pieces)
     monkeypatch.setattr(sounds, "_seen", lambda: (5 * np.eye(3)[[0, 1, 2, 0]], np.array([0, 1, 2, 0])))
     monkeypatch.setattr(sounds, "listening", lambda: EitherCodec(Pieces(), Names()))
+    yield
+    for kind in (Pieces, Names):
+        plugins.unregister(plugins.CODECS, kind.family)
 
 
 def test_a_sound_is_named_said_to_be_one_or_another_and_written_down_in_brackets(known):

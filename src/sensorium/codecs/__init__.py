@@ -1,6 +1,6 @@
 """Codecs: signals to discrete codes and back."""
 
-from sensorium.codecs.base import Codec, CodecStream, load_codec
+from sensorium.codecs.base import Codec, CodecStream, in_text, load_codec
 from sensorium.codecs.facts import Facts, Measured, Use, check_name
 from sensorium.codecs.layout import Layout, Place, Ranges
 from sensorium.codecs.learning import Learning, Media
@@ -17,5 +17,6 @@ __all__ = [
     "Ranges",
     "Use",
     "check_name",
+    "in_text",
     "load_codec",
 ]

@@ -209,6 +209,11 @@ class Codec(ABC):
             save_file(arrays, str(out / "codec.safetensors"))
 
 
+def in_text(words: Sequence[str]) -> Sequence[str]:
+    """What `Codec.words` says, as it stands in text: with a space before each, where none of them has one."""
+    return words if any(word.startswith(" ") for word in words) else [f" {word}" for word in words]
+
+
 def load_codec(folder: str | PathLike[str]) -> Codec:
     """A codec from the folder that `Codec.save` wrote.
 

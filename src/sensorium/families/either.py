@@ -1,7 +1,9 @@
 """The `either` family: what one codec makes of a medium, or, where that is nothing, what another does.
 
-A sound is what is said in it, or, where nothing is said, what it sounds like. The codes of the second stand behind
-those of the first, whose ids keep their order, so that a model that knows the first goes on from the rows it has.
+A sound is what is said in it, or, where nothing is said, what it sounds like. A medium that is all alike, such as
+silence or a blank, has nothing to tell: the second is not asked of it, so it has no codes. The codes of the second
+stand behind those of the first, whose ids keep their order, so that a model that knows the first goes on from the rows
+it has.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sensorium.checked import NAME, checked
-from sensorium.codecs import Codec, CodecStream, Facts
+from sensorium.codecs import Codec, CodecStream, Facts, in_text
 from sensorium.families.inner import built, no_more, part_of, put_together, told
+from sensorium.families.out_stream import OutStream
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
 
@@ -24,7 +27,7 @@ class EitherCodec(Codec):
     """Media to the codes of one of two codecs.
 
     Args:
-        first: a codec of one codebook, without a header, that may make no codes of a medium.
+        first: a codec of one codebook, without a header, that reads, and makes any number of codes, perhaps none.
         second: another one that reads the same modality, and makes no more of them.
         name: of the codec among those of a model; that of ``first`` where None.
 
@@ -41,6 +44,13 @@ class EitherCodec(Codec):
         for facts in (one, other):
             if facts.header or facts.codebooks != 1:
                 raise InputError(f"codec {facts.name!r} has a header or several codebooks; give one with neither")
+            if facts.use == "write":
+                raise InputError(f"codec {facts.name!r} only writes; give one that reads")
+        if one.grid != (None,):
+            raise InputError(
+                f"codec {one.name!r} cannot come first: its codes lie in a grid {one.grid}; take one that "
+                "makes any number of them"
+            )
         if one.min_frames or one.max_frames < other.max_frames:
             raise InputError(
                 f"codec {one.name!r} cannot come first: it must be able to make no codes, and at least as many as "
@@ -62,13 +72,13 @@ class EitherCodec(Codec):
         )
 
     def encode(self, signals: Sequence[Signal]) -> list[np.ndarray]:
-        """Media to codes; each codec fits them to its own wish.
+        """Media to codes; each codec fits them to its own wish. One that is all alike is none of the second's.
 
         Raises:
             InputError: as of the two codecs.
         """
         found = self.first.encode(signals)
-        nothing = [place for place, codes in enumerate(found) if not len(codes)]
+        nothing = [place for place, codes in enumerate(found) if not len(codes) and _tells(signals[place])]
         others = self.second.encode([signals[place] for place in nothing]) if nothing else []
         for place, codes in zip(nothing, others, strict=True):
             found[place] = codes + self._own
@@ -97,7 +107,7 @@ class EitherCodec(Codec):
     def words(self, codebook: int) -> Sequence[str] | None:
         """Those of both, where both have some."""
         both = [self.first.words(0), self.second.words(0)]
-        return None if None in both else [word for words in both for word in _begun(words or ())]
+        return None if None in both else [word for words in both for word in in_text(words or ())]
 
     def config(self) -> dict[str, Any]:
         parts = {FIRST: self.first, SECOND: self.second}
@@ -116,28 +126,21 @@ class EitherCodec(Codec):
         return cls(*parts, name=checked(given.get("name"), NAME, "name"))
 
 
-def _begun(words: Sequence[str]) -> Sequence[str]:
-    """Words with a space before them, where none of them has one; see `Codec.words`."""
-    return words if any(word.startswith(" ") for word in words) else [f" {word}" for word in words]
+def _tells(signal: Signal) -> bool:
+    """Whether a medium is not all alike."""
+    return signal.array.size > 0 and bool(np.ptp(signal.array) != 0)
 
 
-class _EitherStream(CodecStream):
+class _EitherStream(OutStream):
     """The first codec's, less the codes of the second; a medium that comes in is not known to be the first's."""
 
     def __init__(self, inner: CodecStream, codec: EitherCodec) -> None:
+        super().__init__(codec)
         self._inner, self._codec = inner, codec
 
-    def push(self, signal: Signal) -> np.ndarray:
-        raise self._whole()
-
-    def finish(self) -> np.ndarray:
-        raise self._whole()
-
-    def _whole(self) -> InputError:
-        return InputError(f"codec {self._codec.facts.name!r} takes a medium as a whole; give it in one piece")
-
     def pull(self, codes: np.ndarray) -> Signal | None:
-        return self._inner.pull(self._codec._of_first(codes))
+        own = self._codec._of_first(codes)
+        return self._inner.pull(own) if len(own) else None
 
     def rest(self) -> Signal | None:
         return self._inner.rest()

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from sensorium.checked import NAME, Range, checked
 from sensorium.codecs import Codec, Facts, Learning, Media
 from sensorium.families.inner import built, no_more, part_of, put_together, told
-from sensorium.families.semantic import SemanticCodec, classes
+from sensorium.families.semantic import SemanticCodec, told_apart
 from sensorium.families.sight import FeatureSight
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
@@ -67,6 +67,8 @@ class LexicalCodec(Codec):
         codes: Most = CODES,
     ) -> None:
         self.sights = [_seeing(one) for one in (sight if isinstance(sight, Sequence) else [sight])]
+        if not self.sights:
+            raise InputError("a lexical codec needs something that sees: a codec of the family 'semantic', or features")
         self.blocks = tuple(map(_channels, self.sights))
         if len(set(words)) != len(words) or len(words) < codes:
             raise InputError(f"the lexicon needs at least {codes} words, each once; it has {len(words)}")
@@ -127,17 +129,25 @@ class LexicalCodec(Codec):
 
         Args:
             of: features that see, in place of a codec, which learn nothing; ``names`` then hold their settings.
+
+        Raises:
+            InputError: hardly anything is said of the media, or the codec is to write.
         """
         own = {key: names.pop(key) for key in ("name", "codes") if key in names}
         own.setdefault("name", f"{names['modality']}-words")
+        if (use := names.pop("use", "read")) != "read":
+            raise InputError(f"a lexical codec only reads; it cannot be learned for the use {use!r}")
         sight: Sight
-        texts = [text for _, text in media.named()]
+        looks: Sequence[np.ndarray] | np.ndarray
         if of:
-            sight, looks = FeatureSight.fit([signal for signal, _ in media.named()], of, **names)
+            named = list(media.named())
+            words_of, words = told_apart([text for _, text in named], cls.family)
+            sight, looks = FeatureSight.fit([signal for signal, _ in named], of, **names)
         else:
             sight = SemanticCodec.learn(media, learning, **names)
-            looks = np.concatenate([_values(sight, [signal]) for signal, _ in media.named()])
-        words_of, words = classes(texts)
+            seen = [(_values(sight, [signal])[0], text) for signal, text in media.named()]
+            words_of, words = told_apart([text for _, text in seen], cls.family)
+            looks = [look for look, _ in seen]
         pairs = [(look, number) for look, numbers in zip(looks, words_of, strict=True) for number in numbers]
         values_NC, numbers = zip(*pairs, strict=True)
         own["codes"] = min(own.get("codes", CODES), len(words))

@@ -28,8 +28,8 @@ from sensorium.families.fsq_net import Levels, Quantiser, Side, Steps
 from sensorium.families.loudness import LOUDNESSES, unit_loud, whole_frames
 from sensorium.families.mel_net import MelNet
 from sensorium.families.net_codec import NetCodec, later, level_features, settle
+from sensorium.families.out_stream import OutStream
 from sensorium.families.pool import Pool
-from sensorium.families.sound_stream import SoundStream
 from sensorium.families.spectra import FLOOR, Spectra
 from sensorium.modalities import Wish, modality
 from sensorium.types import Signal
@@ -250,7 +250,7 @@ def apart(ours_BFN: Tensor, theirs_BFN: Tensor) -> Tensor:
     return converged + ((ours_BFN + FLOOR).log() - (theirs_BFN + FLOOR).log()).abs().mean()
 
 
-class _MelStream(SoundStream):
+class _MelStream(OutStream):
     """Gives the sound of a frame when the next frame is there: the head and the inverse transform look ahead so far."""
 
     def __init__(self, codec: MelCodec) -> None:

@@ -349,13 +349,23 @@ def read_named(media: Media, config: SemanticConfig) -> tuple[Pool, list[list[in
             yield taken(kind.fit(signal, wish), config, Header())[1]
 
     pool = Pool(arrays())
-    classes_of, shared = classes(said)
+    classes_of, shared = told_apart(said, SemanticCodec.family)
+    return pool, classes_of, len(shared)
+
+
+def told_apart(said: Sequence[str], family: str) -> tuple[list[list[int]], list[str]]:
+    """`classes`, for a codec of a family to learn from.
+
+    Raises:
+        InputError: there are fewer than two.
+    """
+    found, shared = classes(said)
     if len(shared) < 2:
         raise InputError(
-            "a semantic codec learns from what is said of media; put them into one folder per name, or give a JSONL "
+            f"a {family} codec learns from what is said of media; put them into one folder per name, or give a JSONL "
             "file in which the assistant says what they are"
         )
-    return pool, classes_of, len(shared)
+    return found, shared
 
 
 def classes(said: Sequence[str]) -> tuple[list[list[int]], list[str]]:

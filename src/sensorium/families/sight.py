@@ -27,7 +27,10 @@ class FeatureSight:
         of: name of the features, see `sensorium.families.features`.
         modality: of the media.
         settings: of the features.
-        mean_C, spread_C: of media that were learned from.
+        mean_C, spread_C: of media that were learned from; kept as float32.
+
+    Raises:
+        InputError: these are no rows of finite numbers, or a spread is not above 0.
     """
 
     of: str
@@ -36,11 +39,28 @@ class FeatureSight:
     mean_C: np.ndarray
     spread_C: np.ndarray
 
+    def __post_init__(self) -> None:
+        mean_C, spread_C = (np.asarray(one, np.float32) for one in (self.mean_C, self.spread_C))
+        fit = mean_C.ndim == 1 and mean_C.shape == spread_C.shape
+        if not (fit and np.isfinite([mean_C, spread_C]).all() and (spread_C > 0).all()):
+            raise InputError(
+                f"means {mean_C.shape} and spreads {spread_C.shape} of features must be rows of finite numbers, "
+                "spreads above 0"
+            )
+        object.__setattr__(self, "mean_C", mean_C)
+        object.__setattr__(self, "spread_C", spread_C)
+
     @classmethod
     def fit(cls, media: Sequence[Signal], of: str, modality: str, **settings: Any) -> tuple[FeatureSight, np.ndarray]:
-        """With the mean and spread of these media, and their values (N, C)."""
-        plain = cls(of, modality, settings, np.zeros(1, np.float32), np.ones(1, np.float32))
-        means_NC = plain.values(media)
+        """With the mean and spread of these media, and their values (N, C).
+
+        Raises:
+            InputError: there are none, or the features do not take one.
+        """
+        if not media:
+            raise InputError("there is no medium to learn from; give some")
+        plain = cls(of, modality, settings, np.zeros(1), np.ones(1))
+        means_NC = plain._means(media).astype(np.float32)
         mean_C, spread_C = means_NC.mean(0), np.maximum(means_NC.std(0), STEADY)
         return cls(of, modality, settings, mean_C, spread_C), (means_NC - mean_C) / spread_C
 
@@ -60,13 +80,22 @@ class FeatureSight:
         """(N, C) float32 of media.
 
         Raises:
-            InputError: the features do not take a medium.
+            InputError: the features do not take a medium, or make rows of another width of it.
         """
-        kind, means = modality(self.modality), []
+        if not signals:
+            return np.zeros((0, self.channels), np.float32)
+        return ((self._means(signals, self.channels) - self.mean_C) / self.spread_C).astype(np.float32)
+
+    def _means(self, signals: Sequence[Signal], wide: int | None = None) -> np.ndarray:
+        """(N, C) of media, neither shifted nor scaled; rows are as wide as is said, or as those of the first."""
+        kind, means = modality(self.modality), list[np.ndarray]()
         for signal in signals:
             _, rows_ND = self.rows_of(kind.fit(signal, self.wish))
             means.append(rows_ND.mean(0, dtype=np.float64))
-        return ((np.stack(means) - self.mean_C) / self.spread_C).astype(np.float32)
+            wide = wide or len(means[0])
+            if len(means[-1]) != wide:
+                raise InputError(f"features {self.of!r} make rows of {len(means[-1])} numbers, not {wide}; name others")
+        return np.stack(means)
 
     def told(self) -> dict[str, Any]:
         """What `of_told` makes it of again, with `tensors`."""
@@ -81,11 +110,6 @@ class FeatureSight:
         if set(said) != {"of", "modality", "settings"} or not set(TENSORS) <= set(tensors):
             raise InputError("features need their name ('of'), modality, settings, and the tensors 'mean' and 'spread'")
         own = {name: checked(said[name], NAME, name) for name in ("of", "modality")}
-        mean_C, spread_C = (np.asarray(tensors[name], np.float32) for name in TENSORS)
-        if mean_C.ndim != 1 or mean_C.shape != spread_C.shape or not (spread_C > 0).all():
-            raise InputError(
-                f"means {mean_C.shape} and spreads {spread_C.shape} of features must be rows, spreads above 0"
-            )
-        return cls(
-            **own, settings=checked(said["settings"], Mapping[str, Any], "settings"), mean_C=mean_C, spread_C=spread_C
-        )
+        mean_C, spread_C = (tensors[name] for name in TENSORS)
+        settings = checked(said["settings"], Mapping[str, Any], "settings")
+        return cls(**own, settings=settings, mean_C=mean_C, spread_C=spread_C)

@@ -31,10 +31,10 @@ from sensorium.families.inner import built, no_more, part_of, put_together, told
 from sensorium.families.letters import BITS, Letters, likeliest
 from sensorium.families.loudness import samples_of, whole_frames
 from sensorium.families.net_codec import restored, rounded, stored
+from sensorium.families.out_stream import OutStream
 from sensorium.families.pieces import Cutter, Merges, in_signs, learn_merges, merges_of, pieces_of
 from sensorium.families.recogniser import Recogniser
 from sensorium.families.saying import Saying
-from sensorium.families.sound_stream import SoundStream
 from sensorium.types import InputError, Signal
 
 CODES = 2000
@@ -286,7 +286,7 @@ class SpelledCodec(Codec):
         )
 
 
-class _SpelledStream(SoundStream):
+class _SpelledStream(OutStream):
     """Gives the sound of words once the next ones stand."""
 
     def __init__(self, codec: SpelledCodec) -> None:

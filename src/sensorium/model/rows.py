@@ -18,7 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from sensorium.codecs import Codec
+from sensorium.codecs import Codec, in_text
 from sensorium.vocabulary import Vocabulary
 
 Init = Literal["box", "mean", "codebook"]
@@ -112,7 +112,8 @@ class LaterRows(CodebookRows):
     @torch.no_grad()
     def start_at(self, rows_NH: Tensor) -> None:
         assert self.free is not None
-        self.held_NH, later_NH = rows_NH.split([len(self.held_NH), len(self.free)])
+        held_NH, later_NH = rows_NH.split([len(self.held_NH), len(self.free)])
+        self.held_NH.copy_(held_NH)
         self.free.copy_(later_NH)
 
 
@@ -236,12 +237,7 @@ def meanings(codec: Codec) -> list[Sequence[str] | None]:
     """What the codes of every codebook mean, as it stands in text; None where nothing is said; in the order of ids."""
     tables = [codec.header_words(book) for book in range(len(codec.facts.header))]
     tables += [codec.words(book) for book in range(codec.facts.codebooks)]
-    return [None if words is None else _in_text(words) for words in tables]
-
-
-def _in_text(words: Sequence[str]) -> Sequence[str]:
-    """Words with a space before them, unless they say themselves which of them have one."""
-    return words if any(word.startswith(" ") for word in words) else [f" {word}" for word in words]
+    return [None if words is None else in_text(words) for words in tables]
 
 
 def _near_mean(text_VH: Tensor, size: int) -> Tensor:

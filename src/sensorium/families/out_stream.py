@@ -1,22 +1,23 @@
-"""Streams of codecs that give sound out piece by piece, but hear a sound as a whole."""
+"""Streams of codecs that give a medium out piece by piece, but take one as a whole."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from sensorium.codecs import Codec, CodecStream
+from sensorium.modalities import modality
 from sensorium.types import InputError, Signal
 
 
-class SoundStream(CodecStream):
-    """From codes to sound only.
+class OutStream(CodecStream):
+    """From codes to media only.
 
     Args:
         codec: that it streams.
     """
 
     def __init__(self, codec: Codec) -> None:
-        self._name = codec.facts.name
+        self._facts = codec.facts
 
     def push(self, signal: Signal) -> np.ndarray:
         raise self._whole()
@@ -25,4 +26,5 @@ class SoundStream(CodecStream):
         raise self._whole()
 
     def _whole(self) -> InputError:
-        return InputError(f"codec {self._name!r} hears a sound as a whole; give it in one piece")
+        noun = modality(self._facts.modality).called
+        return InputError(f"codec {self._facts.name!r} takes each {noun} as a whole; give it in one piece")
