@@ -193,7 +193,7 @@ def export(model: Grown, out: Path) -> Path:
     whole.save_rows(out, dtype=torch.float16)
     with_card(out, Path(__file__).with_name("smol_card.md"))
     with (out / "ATTRIBUTION.md").open("a", encoding="utf-8") as file:
-        credits = [SEEN_CREDIT, *CREDITS, *MOOD_CREDITS, *(one for one in NOTES if not one.use)]
+        credits = [SEEN_CREDIT, *CREDITS, *MOOD_CREDITS, *NOTES]
         file.write(attribution(credits, HEARD_ABOUT).replace("# Attribution\n", "", 1))
     return out
 
