@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from recipes.pictograms.phrases import phrase
 from recipes.sounds.notes import KINDS, played
-from recipes.speech.augment import augmented
+from recipes.speech.augment import augmented, coloured
 from recipes.speech.clips import folder as clips_folder
 from recipes.speech.model import trained_on
 from recipes.speech.sound import at_rate, read_sound
@@ -90,9 +90,7 @@ def views(sound: Signal, rng: np.random.Generator) -> list[Signal]:
 
 def noise(rng: np.random.Generator) -> Signal:
     """Up to four seconds between white and brown."""
-    count = int(rng.uniform(0.2, 4.0) * RATE_HZ)
-    spectrum = rng.normal(size=count // 2 + 1) + 1j * rng.normal(size=count // 2 + 1)
-    samples = np.fft.irfft(spectrum * np.maximum(np.arange(count // 2 + 1), 1) ** -rng.uniform(0, 1), count)
+    samples = coloured(int(rng.uniform(0.2, 4.0) * RATE_HZ), 1.0, rng)
     return Signal((0.3 * samples / np.abs(samples).max()).astype(np.float32)[:, None], RATE_HZ)
 
 

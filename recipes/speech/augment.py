@@ -41,12 +41,16 @@ def faster(samples: np.ndarray, speed: float) -> np.ndarray:
 
 def noisy(samples: np.ndarray, below_db: float, rng: np.random.Generator) -> np.ndarray:
     """With noise so many decibels below the speech, coloured between white and 1/f, by chance."""
-    count = len(samples)
-    spectrum = rng.normal(size=count // 2 + 1) + 1j * rng.normal(size=count // 2 + 1)
-    spectrum *= np.maximum(np.arange(count // 2 + 1), 1) ** -rng.uniform(0, 0.5)
-    noise = np.fft.irfft(spectrum, count)
+    noise = coloured(len(samples), 0.5, rng)
     loudness = _rms(samples) * 10 ** (-below_db / 20) / max(_rms(noise), 1e-9)
     return np.clip(samples + loudness * noise, -1, 1).astype(np.float32)
+
+
+def coloured(count: int, darkest: float, rng: np.random.Generator) -> np.ndarray:
+    """(count,) noise between white and, at most, an amplitude of 1 / f ** ``darkest``, by chance."""
+    spectrum = rng.normal(size=count // 2 + 1) + 1j * rng.normal(size=count // 2 + 1)
+    spectrum *= np.maximum(np.arange(count // 2 + 1), 1) ** -rng.uniform(0, darkest)
+    return np.fft.irfft(spectrum, count)
 
 
 def in_room(samples: np.ndarray, rate_hz: float, rng: np.random.Generator) -> np.ndarray:

@@ -8,22 +8,20 @@ it has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from sensorium.checked import NAME, checked
+from sensorium.checked import NAME
 from sensorium.codecs import Codec, CodecStream, Facts, in_text
-from sensorium.families.inner import built, no_more, part_of, put_together, told
+from sensorium.families.inner import PairCodec
 from sensorium.families.out_stream import OutStream
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
 
-FIRST, SECOND = "first", "second"
 
-
-class EitherCodec(Codec):
+class EitherCodec(PairCodec):
     """Media to the codes of one of two codecs.
 
     Args:
@@ -100,30 +98,10 @@ class EitherCodec(Codec):
         inner = self.first.stream()
         return None if inner is None else _EitherStream(inner, self)
 
-    def features(self, codebook: int) -> np.ndarray | None:
-        """None: nothing is alike in the codes of both."""
-        return None
-
     def words(self, codebook: int) -> Sequence[str] | None:
         """Those of both, where both have some."""
         both = [self.first.words(0), self.second.words(0)]
         return None if None in both else [word for words in both for word in in_text(words or ())]
-
-    def config(self) -> dict[str, Any]:
-        parts = {FIRST: self.first, SECOND: self.second}
-        return {"name": self.facts.name, **{part: told(one) for part, one in parts.items()}}
-
-    def tensors(self) -> dict[str, np.ndarray]:
-        """Those of both, each under its place."""
-        parts = {FIRST: self.first, SECOND: self.second}
-        return put_together({part: codec.tensors() for part, codec in parts.items()})
-
-    @classmethod
-    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> EitherCodec:
-        given = checked(config, Mapping[str, Any], "config")
-        no_more(given, {FIRST, SECOND, "name"}, cls)
-        parts = [built(given.get(part), part, cls, part_of(part, tensors)) for part in (FIRST, SECOND)]
-        return cls(*parts, name=checked(given.get("name"), NAME, "name"))
 
 
 def _tells(signal: Signal) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from sensorium.codecs import Codec
 from sensorium.types import InputError
 
 Outer = TypeVar("Outer", bound=Codec)
+FIRST, SECOND = "first", "second"
+"""Name the codecs of a pair, in its config and before their tensors."""
 
 
 def told(codec: Codec) -> dict[str, Any]:
@@ -68,3 +70,31 @@ def no_more(given: Mapping[str, Any], known: set[str], outside: type[Codec]) -> 
     unknown = given.keys() - known
     if unknown:
         raise InputError(f"codecs of the family {outside.family!r} have no setting {min(unknown)!r}")
+
+
+class PairCodec(Codec):
+    """A codec that is made of two, and takes them and its ``name``: how it is told and built again.
+
+    Attributes:
+        first, second: the two.
+    """
+
+    first: Codec
+    second: Codec
+
+    def config(self) -> dict[str, Any]:
+        parts = {FIRST: self.first, SECOND: self.second}
+        return {"name": self.facts.name, **{part: told(one) for part, one in parts.items()}}
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Those of both, each under its place."""
+        parts = {FIRST: self.first, SECOND: self.second}
+        return put_together({part: codec.tensors() for part, codec in parts.items()})
+
+    @classmethod
+    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> Self:
+        given = checked(config, Mapping[str, Any], "config")
+        no_more(given, {FIRST, SECOND, "name"}, cls)
+        parts = [built(given.get(part), part, cls, part_of(part, tensors)) for part in (FIRST, SECOND)]
+        make: Any = cls
+        return make(*parts, name=checked(given.get("name"), NAME, "name"))

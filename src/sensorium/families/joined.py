@@ -7,23 +7,22 @@ that knows it goes on from the rows it has. The medium cannot be had back; the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from sensorium.checked import NAME, checked
+from sensorium.checked import NAME
 from sensorium.codecs import Codec, Facts
-from sensorium.families.inner import built, no_more, part_of, put_together, told
+from sensorium.families.inner import FIRST, PairCodec
 from sensorium.modalities import Wish
 from sensorium.types import InputError, Signal
 
 MOST_CODES = 64
 """Of the first codec: each has a codebook of its own."""
-FIRST, SECOND = "first", "second"
 
 
-class JoinedCodec(Codec):
+class JoinedCodec(PairCodec):
     """Media to the codes of two codecs.
 
     Args:
@@ -93,19 +92,3 @@ class JoinedCodec(Codec):
 
     def words(self, codebook: int) -> Sequence[str] | None:
         return self.second.words(codebook)
-
-    def config(self) -> dict[str, Any]:
-        parts = {FIRST: self.first, SECOND: self.second}
-        return {"name": self.facts.name, **{part: told(one) for part, one in parts.items()}}
-
-    def tensors(self) -> dict[str, np.ndarray]:
-        """Those of both, each under its place."""
-        parts = {FIRST: self.first, SECOND: self.second}
-        return put_together({part: codec.tensors() for part, codec in parts.items()})
-
-    @classmethod
-    def build(cls, config: dict[str, Any], tensors: dict[str, np.ndarray]) -> JoinedCodec:
-        given = checked(config, Mapping[str, Any], "config")
-        no_more(given, {FIRST, SECOND, "name"}, cls)
-        parts = [built(given.get(part), part, cls, part_of(part, tensors)) for part in (FIRST, SECOND)]
-        return cls(*parts, name=checked(given.get("name"), NAME, "name"))
